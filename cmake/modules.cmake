@@ -1,0 +1,15 @@
+# pgsteer_module(NAME [MODULES ...] [LIBRARIES ...]): one static library per module, named
+# pgsteer_<NAME>, from every .cpp in the calling folder. MODULES are the pgsteer modules it may include
+# (the same table is enforced on the #include lines by tests/tidy); LIBRARIES are third-party targets.
+function(pgsteer_module name)
+  cmake_parse_arguments(arg "" "" "MODULES;LIBRARIES" ${ARGN})
+  list(TRANSFORM arg_MODULES PREPEND pgsteer_)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources) # TEMPORARY
+    add_library(pgsteer_${name} INTERFACE)
+    target_link_libraries(pgsteer_${name} INTERFACE pgsteer_flags ${arg_MODULES} ${arg_LIBRARIES})
+    return()
+  endif()
+  add_library(pgsteer_${name} STATIC ${sources})
+  target_link_libraries(pgsteer_${name} PUBLIC pgsteer_flags ${arg_MODULES} ${arg_LIBRARIES})
+endfunction()

@@ -1,0 +1,13 @@
+#pragma once
+// Monotonic time. Decisions never read the wall clock (invariant I7); pure modules are handed a time_point.
+#include <chrono>
+
+namespace pgsteer {
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace pgsteer

@@ -1,0 +1,89 @@
+#pragma once
+// Everything pgsteer counts, as one tree of plain structs; and the view of it that a scrape reads.
+//
+// Owned by server; sessions, probes and the acceptor hold references to their own part. Any thread.
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsteer/metrics/counters.hpp"
+
+namespace pgsteer::metrics {
+
+// One per listener, for the life of the process. Metric names in comments; label listener=<name>.
+struct listener_counters {
+  explicit listener_counters(std::string name_in, std::size_t close_reasons)
+      : name(std::move(name_in)), closed(close_reasons) {}
+  std::string name;
+  counter accepted;       // pgsteer_sessions_accepted_total
+  counter rejected;       // pgsteer_sessions_rejected_total: over a limit
+  counter active;         // pgsteer_sessions (gauge)
+  counter held;           // pgsteer_logins_held (gauge)
+  counter held_total;     // pgsteer_logins_held_total
+  counter hold_expired;   // pgsteer_logins_hold_expired_total
+  counter retried;        // pgsteer_login_retries_total: dial failed, 57P03 or 53300, another backend tried
+  counter stale_refused;  // pgsteer_stale_primary_refusals_total: in_hot_standby=on on an rw login
+  counter
+      bytes_to_backend;  // pgsteer_session_bytes_total{direction="client_to_backend"}, counted at session end
+  counter bytes_to_client;
+  duration_histogram login;     // pgsteer_login_seconds: accept to ReadyForQuery, plaintext sessions
+  std::vector<counter> closed;  // pgsteer_sessions_closed_total{reason=...}, index is session::close_reason
+};
+
+// One per backend that was ever known; label backend=<address>.
+struct backend_counters {
+  counter sessions;        // pgsteer_backend_sessions (gauge)
+  counter sessions_total;  // pgsteer_backend_sessions_total
+  counter dial_failures;   // pgsteer_backend_dial_failures_total
+};
+
+struct cancel_counters {
+  counter forwarded;  // pgsteer_cancels_total{result="forwarded"}: key known here
+  counter broadcast;  // {result="broadcast"}: key unknown, sent to all candidates
+  counter dropped;    // {result="dropped"}: over the limit, no backend, or too late
+};
+
+struct probe_counters {
+  std::map<std::string, std::uint64_t, std::less<>>
+      results;                  // pgsteer_probes_total{outcome=...}; control thread only
+  duration_histogram duration;  // pgsteer_probe_seconds, answered ones
+};
+
+// What exposition() reads; filled by server on the control thread for each scrape.
+struct backend_view {
+  std::string address;
+  std::string role;                    // pgsteer_backend_role{role="primary|standby|unknown"} 1
+  bool is_rw_eligible = false;         // pgsteer_backend_rw_eligible 0|1
+  bool is_ro_eligible = false;         // pgsteer_backend_ro_eligible 0|1
+  std::uint32_t timeline = 0;          // pgsteer_backend_timeline
+  std::uint64_t replay_lag_bytes = 0;  // pgsteer_backend_replay_lag_bytes
+  double replay_delay_seconds = 0;     // pgsteer_backend_replay_delay_seconds
+  double probe_age_seconds = -1;       // pgsteer_backend_probe_age_seconds; -1: never answered, left out
+  const backend_counters* counters = nullptr;
+};
+
+struct metrics_view {
+  std::string version;            // pgsteer_build_info{version=...} 1
+  double start_time_seconds = 0;  // pgsteer_start_time_seconds, Unix epoch
+  std::vector<const listener_counters*> listeners;
+  std::vector<std::string> close_reasons;  // label values by index
+  std::vector<backend_view> backends;
+  const cancel_counters* cancels = nullptr;
+  const probe_counters* probes = nullptr;
+  std::vector<const relay_counters*>
+      workers;  // label worker=<index>: pgsteer_relay_bytes_total, _turns_total, _stalls_total
+  std::vector<std::uint64_t> worker_sessions;  // pgsteer_worker_sessions
+  std::uint64_t topology_generation = 0;       // pgsteer_topology_generation
+  std::uint32_t fence_timeline = 0;            // pgsteer_fence_timeline
+  bool has_primary = false;                    // pgsteer_primary_known 0|1
+  bool is_ambiguous = false;                   // pgsteer_primary_ambiguous 0|1
+  std::uint64_t primary_changes = 0;           // pgsteer_primary_changes_total
+};
+
+// Prometheus text exposition format 0.0.4, made with prometheus-cpp. O(series).
+[[nodiscard]] std::string exposition(const metrics_view& view);
+
+}  // namespace pgsteer::metrics

@@ -1,0 +1,30 @@
+#pragma once
+// How backends are probed; filled by config, checked here.
+#include <optional>
+#include <string>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/base/result.hpp"
+
+namespace pgsteer::probe {
+
+struct probe_options {
+  std::string user = "pgsteer";
+  std::string password_file;  // read anew for every login, so a rotated secret is picked up; empty: none
+  std::string passfile;       // libpq-pgpass.html; empty: libpq's own default. PGPASSWORD works as in libpq
+  std::string database = "postgres";
+  duration interval = milliseconds{500};
+  duration burst_interval = milliseconds{20};  // after a hint, until the topology is stable again
+  duration burst_time = seconds{2};            // a burst with nothing to decide ends after this
+  duration timeout = milliseconds{300};        // of one query, and of one login
+  duration login_interval = seconds{5};        // a fresh login: an open connection hides a hung postmaster
+  // libpq-ssl.html, by libpq's own names; empty: libpq's default.
+  std::string sslmode = "prefer";
+  std::string sslrootcert;
+  std::string sslcert;
+  std::string sslkey;
+};
+
+[[nodiscard]] result<void> check(const probe_options& options);
+
+}  // namespace pgsteer::probe

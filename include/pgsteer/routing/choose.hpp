@@ -1,0 +1,50 @@
+#pragma once
+// choose(): which backend a new session goes to. The one place where a standby is picked.
+//
+// Pure: snapshot, policy and load in; one backend or the reason for none out. Any thread.
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/routing/options.hpp"
+#include "pgsteer/topology/snapshot.hpp"
+
+namespace pgsteer::routing {
+
+// Why no backend was chosen, in the order of what to tell the client.
+enum class no_backend {
+  none_known,      // discovery has found no backend
+  no_primary,      // nobody is proven primary
+  primary_silent,  // the primary is known but did not answer its last probe, or knowledge is too old
+  ambiguous,       // two primaries on one timeline
+  no_standby,      // no healthy standby
+  standbys_lag,    // standbys exist but all exceed max_replay_lag
+  all_tried,       // every eligible backend was tried and failed
+};
+[[nodiscard]] std::string_view to_string(
+    no_backend value) noexcept;  // a clause: "no backend is proven primary"
+
+// True if sessions of this route must be on the primary (read-write, primary): such sessions are closed when
+// their backend loses the role.
+[[nodiscard]] bool needs_primary(target_session_attrs route) noexcept;
+
+struct choice_input {
+  const topology::topology_snapshot& snapshot;
+  const route_policy& policy;
+  std::span<const std::uint32_t> sessions;  // live sessions per backend, in the order of snapshot.backends
+  std::span<const topology::backend_id> tried;  // already failed for this login: not chosen again
+  std::uint64_t ticket = 0;                     // a counter that grows by one per login of the listener
+  time_point now;
+};
+
+struct choice {
+  const topology::backend_status* backend = nullptr;  // views into the snapshot; nullptr: see why_not
+  no_backend why_not = no_backend::none_known;
+};
+
+// round-robin: eligible[ticket % n]; least-sessions: fewest sessions, ties broken by ticket. O(backends).
+// prefer-standby falls back to the primary when no standby is eligible.
+[[nodiscard]] choice choose(const choice_input& input) noexcept;
+
+}  // namespace pgsteer::routing

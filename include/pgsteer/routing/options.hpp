@@ -1,0 +1,28 @@
+#pragma once
+// A listener's routing policy; filled by config. Values; any thread.
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pgsteer/base/clock.hpp"
+
+namespace pgsteer::routing {
+
+// libpq's values: libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS. "any" asks for no role.
+enum class target_session_attrs { any, read_write, read_only, primary, standby, prefer_standby };
+[[nodiscard]] std::string_view to_string(target_session_attrs value) noexcept;  // "prefer-standby"
+[[nodiscard]] std::optional<target_session_attrs> parse_target_session_attrs(std::string_view word) noexcept;
+
+enum class balance { round_robin, least_sessions };
+[[nodiscard]] std::string_view to_string(balance value) noexcept;  // "round-robin"
+[[nodiscard]] std::optional<balance> parse_balance(std::string_view word) noexcept;
+
+struct route_policy {
+  target_session_attrs route = target_session_attrs::primary;
+  routing::balance balance = balance::round_robin;
+  // A standby further behind takes no new session; unset: no bound. Both may be set; both then hold.
+  std::optional<std::uint64_t> replay_lag_bytes_max;
+  std::optional<milliseconds> replay_delay_max;
+};
+
+}  // namespace pgsteer::routing

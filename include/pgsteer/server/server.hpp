@@ -1,0 +1,41 @@
+#pragma once
+// server: the whole proxy, wired. Control thread (discovery, probes, topology, admin, accepting) and workers.
+//
+// Flow: server(config) -> start() binds and spawns workers -> run() blocks on the control thread until
+// drained
+// -> destructor. Tests use bound_endpoint() and request_stop() from another thread.
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/base/result.hpp"
+#include "pgsteer/config/config.hpp"
+
+namespace pgsteer::server {
+
+class server {
+ public:
+  explicit server(config::config options);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  // Binds every listener and the admin port, starts the workers. Errors: errc::cannot_listen with the reason
+  // in failure().
+  [[nodiscard]] result<void> start();
+  [[nodiscard]] const std::string& failure() const noexcept;
+  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once. Returns the exit code.
+  int run(bool handle_signals);
+  // Drains as SIGTERM does; the second call ends at once. Any thread.
+  void request_stop();
+
+  // Where the listener of this name really listens; "admin" is the admin port. Valid after start().
+  [[nodiscard]] endpoint bound_endpoint(std::string_view name) const;
+
+ private:
+  class implementation;
+  std::unique_ptr<implementation> implementation_;
+};
+
+}  // namespace pgsteer::server

@@ -1,0 +1,24 @@
+#pragma once
+// Options of the topology decision; filled by config, checked here.
+#include <cstddef>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/topology/types.hpp"
+
+namespace pgsteer::topology {
+
+struct topology_options {
+  // Pinned identity of the cluster; 0 ("auto" in the file) pins the first one that a primary shows, or that
+  // every reachable backend agrees on.
+  system_identifier system;
+  // A backend whose last good answer is older than this has role knowledge too old for a new rw login. Six
+  // default probe intervals (500 ms): one lost answer and its retry do not reach it.
+  duration role_ttl = seconds{3};
+  // A silent primary keeps its sessions this long when no successor is proven.
+  duration dead_after = seconds{30};
+};
+
+// Backends known at once; a replication group has at most a few dozen. Bounds tables and API answers.
+inline constexpr std::size_t backends_max = 256;
+
+}  // namespace pgsteer::topology

@@ -1,0 +1,64 @@
+#pragma once
+// topology_snapshot: the immutable outcome of one decision; what routing, sessions and the admin API read.
+//
+// Not the knowledge it was decided from (that is topology.hpp). Shared as shared_ptr<const
+// topology_snapshot>: made on the control thread, posted to every worker, read without a lock anywhere.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/topology/probe_result.hpp"
+#include "pgsteer/topology/types.hpp"
+
+namespace pgsteer::topology {
+
+// What becomes of the sessions that a backend already has.
+enum class session_verdict {
+  keep,
+  close_read_write,  // it lost the primary role by proof: rw sessions must go, ro sessions may stay
+  close_all,         // fenced, foreign or dead: nobody may stay
+};
+[[nodiscard]] std::string_view to_string(session_verdict value) noexcept;
+
+struct backend_status {
+  backend_id id;
+  std::string name;  // as configured, e.g. "pg-1.example:5432"
+  endpoint address;  // numeric; what sessions dial
+  topology::role role = role::unknown;
+  timeline_id timeline;
+  topology::lsn lsn;                         // write position of a primary, replay position of a standby
+  std::uint64_t replay_lag_bytes = 0;        // behind the primary's last known write position
+  std::optional<milliseconds> replay_delay;  // standby: as in role_answer
+  bool is_rw_eligible = false;               // takes new sessions that need the primary
+  bool is_ro_eligible = false;               // takes new sessions as a standby, before max_replay_lag
+  bool is_answering = false;  // its last probe was answered like a PostgreSQL server does ("any")
+  bool is_leaving = false;    // discovery no longer names it: no new sessions, keeps those it has
+  session_verdict sessions = session_verdict::keep;
+  std::string reason;                                // the verdict in words, for people
+  probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
+  bool was_probed = false;
+  std::optional<time_point> answered_at;  // when its last good answer was asked for
+};
+
+struct topology_snapshot {
+  std::uint64_t generation = 0;  // grows with every change of a verdict, role, reason or membership
+  system_identifier system;
+  timeline_id fence;  // highest timeline ever seen as primary
+  std::optional<backend_id> primary;
+  bool is_ambiguous = false;  // two primaries on one timeline and no incumbent: an alarm
+  // After this instant nobody may take the primary for granted (the process was paused, probes stopped):
+  // new rw logins are held until a newer snapshot. Unset without an eligible primary.
+  std::optional<time_point> rw_valid_until;
+  std::vector<backend_status> backends;  // in order of id
+
+  // The backend with this id, or nullptr. Valid as long as the snapshot.
+  [[nodiscard]] const backend_status* find(backend_id id) const noexcept;
+};
+
+using snapshot_ptr = std::shared_ptr<const topology_snapshot>;
+
+}  // namespace pgsteer::topology

@@ -1,0 +1,58 @@
+#pragma once
+// The decision core: who is primary, who may be read from, whose sessions must go. The seven rules of truth.
+//
+// Pure: no socket, no clock, no log; values in, snapshot out. Not thread-safe; the control thread owns it.
+// Misses only stop new dials; only positive proof moves rw.
+//
+// Flow:
+//   set_backends(specs, now)      discovery changed
+//   record(id, result, now)       a probe ended
+//   note_pause(now)               the process itself stood still: nothing known before now is fresh
+//   decide(now)                   -> snapshot; generation grows only if a verdict changed
+// After each of the first three, and at next_deadline(), call decide() and publish what it returns.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/base/result.hpp"
+#include "pgsteer/topology/options.hpp"
+#include "pgsteer/topology/probe_result.hpp"
+#include "pgsteer/topology/snapshot.hpp"
+
+namespace pgsteer::topology {
+
+[[nodiscard]] result<void> check(const topology_options& options);
+
+// One backend as discovery names it.
+struct backend_spec {
+  std::string name;
+  endpoint address;  // numeric; the identity of a backend
+
+  friend bool operator==(const backend_spec&, const backend_spec&) = default;
+};
+
+class topology {
+ public:
+  explicit topology(topology_options options);
+
+  // Makes specs the backends that may take new sessions (at most backends_max; the rest is ignored). One that
+  // is no longer named is leaving: kept while it is healthy, so that its sessions live, until forget().
+  void set_backends(std::span<const backend_spec> specs, time_point now);
+  // Drops a leaving backend that has no sessions any more. Does nothing for any other.
+  void forget(backend_id id);
+  void record(backend_id id, const probe_result& result, time_point now);
+  void note_pause(time_point now);
+
+  [[nodiscard]] topology_snapshot decide(time_point now);
+  // The instant at which decide() may answer differently with no new event (role_ttl, dead_after).
+  [[nodiscard]] std::optional<time_point> next_deadline() const;
+
+  // ... private parts are the implementer's.
+};
+
+}  // namespace pgsteer::topology
