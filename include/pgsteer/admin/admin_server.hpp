@@ -3,6 +3,7 @@
 //
 // Not part of the data plane; knows nothing but what the provider hands it. Lives on the control thread.
 #include <boost/asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "pgsteer/admin/options.hpp"
+#include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/result.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
@@ -37,15 +39,24 @@ struct admin_provider {
   std::function<bool()> is_draining;  // /readyz then answers 503
 };
 
+// Bounds on what a peer of the admin port can hold; not configurable, injected by tests.
+struct admin_limits {
+  duration request_deadline = seconds{10};  // from accept or the last answer to the end of the next one
+  std::size_t connections_max = 64;       // a few scrapers and browsers; one more is answered 503 and closed
+  std::uint32_t header_bytes_max = 8192;  // as other HTTP servers; a scrape needs 500
+};
+
 class admin_server {
  public:
-  admin_server(boost::asio::io_context& context, admin_options options, admin_provider provider);
+  admin_server(boost::asio::io_context& context, admin_options options, admin_provider provider,
+               admin_limits limits = {});
   ~admin_server();
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;
 
   // Binds and serves; returns the bound endpoint. Errors: what bind(2) or listen(2) returned.
   [[nodiscard]] result<endpoint> start();
+  // Closes every connection; the provider is not called any more. Idempotent; the destructor does it too.
   void stop();
 
  private:

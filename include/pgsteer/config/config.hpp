@@ -49,4 +49,7 @@ class config_error : public std::runtime_error {
 // The same on text; name stands for the file in messages.
 [[nodiscard]] config load_text(std::string_view text, const std::string& name);
 
+// A few lines for people: backends, probe, listeners, admin, workers. No secrets; ends in a newline.
+[[nodiscard]] std::string summary(const config& options);
+
 }  // namespace pgsteer::config

@@ -21,8 +21,10 @@ namespace pgsteer::probe {
 
 struct probe_target {
   topology::backend_id id;
-  std::string name;  // the configured host name, what verify-full checks the certificate against
+  std::string name;  // as configured, host or host:port; verify-full checks the certificate against the host
   endpoint address;  // numeric
+
+  friend bool operator==(const probe_target&, const probe_target&) = default;
 };
 
 class prober {
@@ -42,7 +44,6 @@ class prober {
   void stop();
 
  private:
-  class backend_probe;
   struct shared_state;
   std::shared_ptr<shared_state> state_;
 };

@@ -2,7 +2,8 @@
 // A relay engine moves bytes between two connected sockets, both ways, until one side ends or it is stopped.
 //
 // One interface, one file per engine. An engine belongs to one worker and is used from its thread alone.
-// It never closes the sockets: it hands them back by calling on_end() once, and the owner closes them.
+// It never closes the sockets: it hands them back by calling on_end() once, and the owner closes them. Hand
+// over bare descriptors: a socket that Asio still watches would wake the worker twice for every message.
 //
 // Flow: start(...) -> on_backend_bytes() for as long as the owner watches -> [stop()] -> on_end() exactly
 // once. on_end() is never called from inside start() or stop(), but from the worker's io_context.
@@ -66,6 +67,9 @@ struct flow_start {
   int backend_fd = -1;
   flow_owner* owner = nullptr;
   bool is_watched = false;  // call on_backend_bytes()
+  // The bytes are PostgreSQL's messages in the clear, so is_idle_outside_transaction may be told from them.
+  // A watched flow is readable anyway; set it for one whose login was watched before the relay began.
+  bool is_readable_protocol = false;
   // Already read from one side before the relay began, still to be sent (and, from the backend, watched).
   byte_span to_backend;
   byte_span to_client;
@@ -73,12 +77,14 @@ struct flow_start {
 
 class flow;  // an engine's handle of one pair of sockets
 
+// Destroy it outside its callbacks and before its io_context; flows that still live end without on_end().
 class engine {
  public:
   virtual ~engine() = default;
   // Copies what start.to_* holds. The handle is valid until on_end().
   [[nodiscard]] virtual flow* start(const flow_start& start) = 0;
-  // Ends the flow soon, with flow_end::stopped unless it ended otherwise in the meantime. Idempotent.
+  // Moves no byte any more and ends the flow soon, with flow_end::stopped unless it has ended otherwise
+  // before. Idempotent.
   virtual void stop(flow& target) = 0;
   // Housekeeping, called by the worker about once a second: ends flows half-closed too long, and takes
   // TCP_USER_TIMEOUT off sockets whose peer merely does not read (see relay/stall_guard.hpp).

@@ -17,8 +17,8 @@ struct relay_options {
   // Reads of one flow in one turn, so that a bulk flow cannot hold up its neighbours (PgBouncer's
   // sbuf_loopcnt is 5).
   std::uint32_t reads_per_turn_max = 4;
-  // After one side has ended (FIN), how long the other may stay open. PostgreSQL never half-closes for long;
-  // a client that ignores the end of its session would otherwise hold a place for ever.
+  // After one side has ended (FIN), how long the other may stay open without a byte moving. PostgreSQL never
+  // half-closes for long; a client that ignores the end of its session would otherwise hold a place for ever.
   duration half_close_timeout = seconds{30};
 };
 

@@ -4,7 +4,7 @@
 // Pure: snapshot, policy and load in; one backend or the reason for none out. Any thread.
 #include <cstdint>
 #include <span>
-#include <string>
+#include <string_view>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/routing/options.hpp"
@@ -16,8 +16,9 @@ namespace pgsteer::routing {
 enum class no_backend {
   none_known,      // discovery has found no backend
   no_primary,      // nobody is proven primary
-  primary_silent,  // the primary is known but did not answer its last probe, or knowledge is too old
+  primary_silent,  // the primary is known but did not answer its last probe, is leaving, or not known of late
   ambiguous,       // two primaries on one timeline
+  none_answering,  // any: no backend answers like a PostgreSQL server
   no_standby,      // no healthy standby
   standbys_lag,    // standbys exist but all exceed max_replay_lag
   all_tried,       // every eligible backend was tried and failed
@@ -43,8 +44,9 @@ struct choice {
   no_backend why_not = no_backend::none_known;
 };
 
-// round-robin: eligible[ticket % n]; least-sessions: fewest sessions, ties broken by ticket. O(backends).
-// prefer-standby falls back to the primary when no standby is eligible.
+// round-robin: eligible[ticket % n]; least-sessions: fewest sessions, ties broken by ticket. What was tried
+// is replaced by the others in equal shares. O(backends). prefer-standby falls back to the primary when no
+// standby is eligible or left; then why_not is the standbys' reason, unless the primary was tried too.
 [[nodiscard]] choice choose(const choice_input& input) noexcept;
 
 }  // namespace pgsteer::routing

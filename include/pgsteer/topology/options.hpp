@@ -8,13 +8,13 @@
 namespace pgsteer::topology {
 
 struct topology_options {
-  // Pinned identity of the cluster; 0 ("auto" in the file) pins the first one that a primary shows, or that
-  // every reachable backend agrees on.
+  // Identity of the cluster; 0 ("auto" in the file) pins the one that the first primary shows, unless more
+  // backends agree on another. Until a primary is seen, the one that most backends show is used.
   system_identifier system;
   // A backend whose last good answer is older than this has role knowledge too old for a new rw login. Six
   // default probe intervals (500 ms): one lost answer and its retry do not reach it.
   duration role_ttl = seconds{3};
-  // A silent primary keeps its sessions this long when no successor is proven.
+  // A silent backend keeps its sessions this long; a primary only while no successor is proven.
   duration dead_after = seconds{30};
 };
 

@@ -26,18 +26,19 @@ enum class session_verdict {
 
 struct backend_status {
   backend_id id;
-  std::string name;  // as configured, e.g. "pg-1.example:5432"
-  endpoint address;  // numeric; what sessions dial
-  topology::role role = role::unknown;
+  std::string name;                     // as configured, e.g. "pg-1.example:5432"
+  endpoint address;                     // numeric; what sessions dial
+  topology::role role = role::unknown;  // as trusted: a fenced, foreign or second primary is unknown
   timeline_id timeline;
   topology::lsn lsn;                         // write position of a primary, replay position of a standby
   std::uint64_t replay_lag_bytes = 0;        // behind the primary's last known write position
   std::optional<milliseconds> replay_delay;  // standby: as in role_answer
   bool is_rw_eligible = false;               // takes new sessions that need the primary
   bool is_ro_eligible = false;               // takes new sessions as a standby, before max_replay_lag
-  bool is_answering = false;  // its last probe was answered like a PostgreSQL server does ("any")
-  bool is_leaving = false;    // discovery no longer names it: no new sessions, keeps those it has
-  session_verdict sessions = session_verdict::keep;
+  // Its last probe was answered like a PostgreSQL server does, and not by a hung login or 57P03 ("any").
+  bool is_answering = false;
+  bool is_leaving = false;  // discovery no longer names it: no new sessions, keeps those it has
+  session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
   std::string reason;                                // the verdict in words, for people
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
   bool was_probed = false;
@@ -49,7 +50,7 @@ struct topology_snapshot {
   system_identifier system;
   timeline_id fence;  // highest timeline ever seen as primary
   std::optional<backend_id> primary;
-  bool is_ambiguous = false;  // two primaries on one timeline and no incumbent: an alarm
+  bool is_ambiguous = false;  // two claim to be primary on one timeline: an alarm, also with an incumbent
   // After this instant nobody may take the primary for granted (the process was paused, probes stopped):
   // new rw logins are held until a newer snapshot. Unset without an eligible primary.
   std::optional<time_point> rw_valid_until;

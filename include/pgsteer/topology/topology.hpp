@@ -9,13 +9,13 @@
 //   record(id, result, now)       a probe ended
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
-// After each of the first three, and at next_deadline(), call decide() and publish what it returns.
-#include <cstdint>
-#include <map>
+// After each of the first three, and at next_deadline(), call decide() and publish what it returns, also
+// under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
+// probed.
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
@@ -39,20 +39,31 @@ struct backend_spec {
 class topology {
  public:
   explicit topology(topology_options options);
+  ~topology();
+  topology(topology&&) noexcept;
+  topology& operator=(topology&&) noexcept;
 
-  // Makes specs the backends that may take new sessions (at most backends_max; the rest is ignored). One that
-  // is no longer named is leaving: kept while it is healthy, so that its sessions live, until forget().
+  // Makes specs the backends that may take new sessions (at most backends_max; the rest is ignored, as is an
+  // address named twice). One that is no longer named is leaving: it takes no new session, and is kept so
+  // that its sessions live, until forget(). Named again before that, it is the same backend with the same id.
   void set_backends(std::span<const backend_spec> specs, time_point now);
   // Drops a leaving backend that has no sessions any more. Does nothing for any other.
   void forget(backend_id id);
+  // Takes one result in. A result older than what is known overwrites nothing; an unknown id is ignored.
   void record(backend_id id, const probe_result& result, time_point now);
+  // The process stood still until now: nobody is rw-eligible until a question asked from now on was answered,
+  // and the time not watched does not count towards dead_after. Call it before the decide() that follows.
   void note_pause(time_point now);
 
+  // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);
-  // The instant at which decide() may answer differently with no new event (role_ttl, dead_after).
+  // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after),
+  // as of the last decide(); always later than that one.
   [[nodiscard]] std::optional<time_point> next_deadline() const;
 
-  // ... private parts are the implementer's.
+ private:
+  struct memory;
+  std::unique_ptr<memory> memory_;
 };
 
 }  // namespace pgsteer::topology

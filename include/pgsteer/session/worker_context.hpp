@@ -1,0 +1,144 @@
+#pragma once
+// worker_context: all that the sessions of one worker share, and nothing that another worker may change.
+//
+// Not the worker's thread (server owns that). Used from that thread alone, but for the counters, permits and
+// cancel registry it refers to, which say themselves that any thread may use them.
+//
+// Flow: publish() for every new snapshot -> sessions whose backend lost its role are closed, held logins that
+// now have a backend are woken in the order they came.
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/net/permit.hpp"
+#include "pgsteer/net/wait_point.hpp"
+#include "pgsteer/relay/engine.hpp"
+#include "pgsteer/routing/choose.hpp"
+#include "pgsteer/session/cancel_registry.hpp"
+#include "pgsteer/session/close_reason.hpp"
+#include "pgsteer/session/options.hpp"
+#include "pgsteer/topology/snapshot.hpp"
+
+namespace pgsteer::session {
+
+class session;
+
+// A snapshot and, in the order of its backends, their counters.
+struct published_topology {
+  topology::snapshot_ptr snapshot;
+  std::vector<std::shared_ptr<metrics::backend_counters>> counters;
+};
+
+// One per listener, shared by all workers.
+struct listener_state {
+  explicit listener_state(listener_options options_in)
+      : options(std::move(options_in)), counters(options.name, close_reason_count) {}
+  const listener_options options;
+  metrics::listener_counters counters;
+  // Round-robin position: shared, so that logins split evenly over backends whichever worker takes them.
+  std::atomic<std::uint64_t> ticket{0};
+};
+
+// Process-wide limits, shared by all workers.
+struct session_limits {
+  explicit session_limits(const session_options& options)
+      : sessions(options.sessions_max),
+        pending_logins(options.pending_logins_max),
+        held_logins(options.held_logins_max),
+        cancels(options.concurrent_cancels_max) {}
+  net::permit_pool sessions;
+  net::permit_pool pending_logins;
+  net::permit_pool held_logins;
+  net::permit_pool cancels;
+  // Clients over a limit that are being told so; beyond these the connection is closed without a word.
+  net::permit_pool refusals{64};
+};
+
+// Lets at most limit dials run at once; the others wait in the order they came.
+class dial_gate {
+ public:
+  explicit dial_gate(std::uint32_t limit) : free_(limit) {}
+  // False if the deadline passed, or the waiter was woken for another reason: look why.
+  [[nodiscard]] boost::asio::awaitable<bool> enter(net::wait_point& waiter, time_point deadline);
+  void leave();
+
+ private:
+  struct place {
+    net::wait_point* waiter;
+    bool is_granted = false;
+  };
+  std::uint32_t free_;
+  std::list<place> line_;  // bounded by limits.pending_logins
+};
+
+// Logins that wait for a backend, in the order they came.
+class hold_line {
+ public:
+  struct place {
+    const listener_state* listener;
+    net::wait_point* waiter;
+  };
+  using position = std::list<place>::iterator;
+  [[nodiscard]] position join(const listener_state& listener, net::wait_point& waiter) {
+    return line_.insert(line_.end(), place{&listener, &waiter});
+  }
+  void leave(position where) { line_.erase(where); }
+  // Wakes everybody for whom is_ready(listener) holds.
+  void wake(const std::function<bool(const listener_state&)>& is_ready);
+  void wake_all();
+  [[nodiscard]] bool is_empty() const noexcept { return line_.empty(); }
+
+ private:
+  std::list<place> line_;  // bounded by limits.held_logins
+};
+
+struct worker_shared {  // what all workers refer to; outlives them
+  const session_options& options;
+  session_limits& limits;
+  cancel_registry& cancels;
+  metrics::cancel_counters& cancel_counters;
+  std::function<void(topology::backend_id)> hint;  // something smells of a change; any thread
+};
+
+class worker_context {
+ public:
+  worker_context(boost::asio::io_context& context_in, relay::engine& engine_in, const worker_shared& shared_in);
+  ~worker_context();
+  worker_context(const worker_context&) = delete;
+  worker_context& operator=(const worker_context&) = delete;
+
+  boost::asio::io_context& context;
+  relay::engine& engine;
+  const worker_shared& shared;
+  dial_gate dials;
+  hold_line held;
+
+  void publish(published_topology next);
+  [[nodiscard]] const published_topology& topology() const noexcept { return topology_; }
+  // One routing decision on the present snapshot for a login of this listener.
+  [[nodiscard]] routing::choice choose(const listener_state& listener,
+                                       std::span<const topology::backend_id> tried, std::uint64_t ticket) const;
+
+  void enlist(session& member);
+  // Ends every session; those idle outside a transaction are told why.
+  void close_all(close_reason reason);
+  [[nodiscard]] std::size_t session_count() const noexcept { return session_count_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class session;
+  void delist(session& member);
+
+  published_topology topology_;
+  struct session_list;
+  std::unique_ptr<session_list> sessions_;
+  std::atomic<std::size_t> session_count_{0};  // read by the acceptor, written here
+};
+
+}  // namespace pgsteer::session

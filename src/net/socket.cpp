@@ -1,0 +1,98 @@
+#include "pgsteer/net/socket.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
+
+#include "pgsteer/net/errc.hpp"
+
+namespace pgsteer::net {
+namespace {
+
+// Connections that completed their handshake and wait for accept; the kernel caps it at net.core.somaxconn.
+constexpr int backlog = 4096;
+
+error_code set_option(int fd, int level, int name, int value) noexcept {
+  if (::setsockopt(fd, level, name, &value, sizeof value) == 0) return {};
+  return {errno, boost::system::system_category()};
+}
+
+}  // namespace
+
+error_code configure(int fd, const tcp_options& options) noexcept {
+  if (const auto ec = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return ec;
+  if (const auto ec = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1)) return ec;
+  if (const auto ec =
+          set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keepalive_idle.count())))
+    return ec;
+  if (const auto ec =
+          set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count())))
+    return ec;
+  if (const auto ec = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count)) return ec;
+  return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
+}
+
+result<tcp::endpoint> to_address(const endpoint& value) {
+  error_code ec;
+  const auto address = boost::asio::ip::make_address(value.host, ec);
+  if (ec) return errc::not_numeric;
+  return tcp::endpoint(address, value.port);
+}
+
+endpoint to_endpoint(const tcp::endpoint& address) {
+  return {address.address().to_string(), address.port()};
+}
+
+result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind) {
+  const auto address = to_address(bind);
+  if (!address) return address.error();
+  tcp::acceptor acceptor(context);
+  error_code ec;
+  acceptor.open(address->protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  // "[::]" serves IPv4 as well, as PostgreSQL's listen_addresses = '*' does.
+  if (!ec && address->address().is_v6()) acceptor.set_option(boost::asio::ip::v6_only(false), ec);
+  if (!ec) acceptor.bind(*address, ec);
+  if (!ec) acceptor.listen(backlog, ec);
+  if (!ec) acceptor.non_blocking(true, ec);
+  if (ec) return ec;
+  return acceptor;
+}
+
+bool is_local_trouble(const error_code& ec) noexcept {
+  if (ec.category() != boost::system::system_category() && ec.category() != boost::system::generic_category())
+    return false;
+  const int value = ec.value();
+  return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM || value == EADDRNOTAVAIL;
+}
+
+void close_with_reset(int fd) noexcept {
+  const linger reset{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+pending_input peek(int fd) noexcept {
+  char byte = 0;
+  const ssize_t n = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n > 0) return pending_input::bytes;
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return pending_input::nothing;
+  return pending_input::end_or_error;
+}
+
+void send_best_effort(int fd, byte_span bytes) noexcept {
+  // A short send means the peer does not read; it will see the close instead.
+  [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void finish_sending(int fd) noexcept {
+  ::shutdown(fd, SHUT_WR);
+  char discarded[4096];
+  // Bounded: a peer that keeps sending gets its reset.
+  for (int i = 0; i < 16; ++i) {
+    if (::recv(fd, discarded, sizeof discarded, MSG_DONTWAIT) <= 0) break;
+  }
+}
+
+}  // namespace pgsteer::net

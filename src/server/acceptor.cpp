@@ -1,0 +1,110 @@
+#include "server/acceptor.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "pgsteer/base/log.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+// Connections taken in one go, so that a storm of them leaves the control thread time for probes.
+constexpr int accepts_per_turn_max = 64;
+// After EMFILE and the like; HAProxy pauses 100 ms too.
+constexpr auto trouble_pause = milliseconds{100};
+
+}  // namespace
+
+acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
+                   session::listener_state& listener, session::session_limits& limits,
+                   const std::vector<std::unique_ptr<worker>>& workers)
+    : socket_(std::move(socket)),
+      listener_(listener),
+      limits_(limits),
+      workers_(workers),
+      pause_timer_(context) {
+  error_code ec;
+  const auto bound = socket_.local_endpoint(ec);
+  address_ = ec ? listener.options.bind : net::to_endpoint(bound);
+}
+
+void acceptor::stop() {
+  pause_timer_.cancel();
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void acceptor::wait() {
+  if (!socket_.is_open()) return;
+  socket_.async_wait(net::tcp::acceptor::wait_read, [this](const error_code& ec) {
+    if (ec) return;
+    accept_batch();
+  });
+}
+
+void acceptor::accept_batch() {
+  is_paused_ = false;
+  for (int i = 0; i < accepts_per_turn_max; ++i) {
+    if (!accept_one()) break;
+  }
+  if (!is_paused_) wait();
+}
+
+bool acceptor::accept_one() {
+  net::tcp::endpoint address;
+  auto size = static_cast<socklen_t>(address.capacity());
+  net::unique_fd client(
+      ::accept4(socket_.native_handle(), address.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!client.is_open()) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    // The client gave up between its handshake and our accept: accept(2), "Error handling".
+    if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) return true;
+    pause(errno);
+    return false;
+  }
+  is_trouble_logged_ = false;
+  address.resize(size);
+  hand_over(std::move(client), net::to_endpoint(address));
+  return true;
+}
+
+void acceptor::pause(int error) {
+  if (!is_trouble_logged_) {
+    const std::string reason = error_code(error, boost::system::system_category()).message();
+    log(log_level::error, "cannot accept connections, trying again",
+        {{"listener", std::string_view(listener_.options.name)}, {"error", std::string_view(reason)}});
+    is_trouble_logged_ = true;
+  }
+  is_paused_ = true;
+  pause_timer_.expires_after(trouble_pause);
+  pause_timer_.async_wait([this](const error_code& ec) {
+    if (!ec) accept_batch();
+  });
+}
+
+void acceptor::hand_over(net::unique_fd client, const endpoint& address) {
+  listener_.counters.accepted.add();
+  session::accepted_client accepted;
+  accepted.fd = std::move(client);
+  accepted.address = address;
+  accepted.accepted_at = clock::now();
+  accepted.session_permit = limits_.sessions.take();
+  if (accepted.session_permit) accepted.login_permit = limits_.pending_logins.take();
+  if (!accepted.login_permit) {
+    listener_.counters.rejected.add();
+    auto refusal = limits_.refusals.take();
+    if (!refusal) {  // even refusing has a bound; the connection is just closed
+      listener_.counters.closed[static_cast<std::size_t>(session::close_reason::too_many_sessions)].add();
+      return;
+    }
+    accepted.refusal_permit = std::move(*refusal);
+  }
+  const auto least = std::min_element(workers_.begin(), workers_.end(), [](const auto& a, const auto& b) {
+    return a->session_count() < b->session_count();
+  });
+  (*least)->take(listener_, std::move(accepted));
+}
+
+}  // namespace pgsteer::server

@@ -1,0 +1,43 @@
+#pragma once
+// acceptor: takes connections off one listener and gives each to the worker with the fewest sessions.
+//
+// Reads nothing from them. Lives on the control thread.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <vector>
+
+#include "pgsteer/net/socket.hpp"
+#include "server/worker.hpp"
+
+namespace pgsteer::server {
+
+class acceptor {
+ public:
+  acceptor(boost::asio::io_context& context, net::tcp::acceptor socket, session::listener_state& listener,
+           session::session_limits& limits, const std::vector<std::unique_ptr<worker>>& workers);
+
+  void start() { wait(); }
+  void stop();
+  [[nodiscard]] endpoint address() const { return address_; }
+
+ private:
+  void wait();
+  void accept_batch();
+  // True if it took one, false if there is none or none can be taken now.
+  [[nodiscard]] bool accept_one();
+  void pause(int error);
+  void hand_over(net::unique_fd client, const endpoint& address);
+
+  net::tcp::acceptor socket_;
+  session::listener_state& listener_;
+  session::session_limits& limits_;
+  const std::vector<std::unique_ptr<worker>>& workers_;
+  boost::asio::steady_timer pause_timer_;
+  endpoint address_;
+  bool is_paused_ = false;
+  bool is_trouble_logged_ = false;
+};
+
+}  // namespace pgsteer::server

@@ -1,0 +1,16 @@
+#pragma once
+// What this host allows the process: cores and file descriptors.
+//
+// Called once at start, on the control thread.
+#include <cstdint>
+
+namespace pgsteer::server {
+
+// Cores this process may run on (its affinity mask), at least 1.
+[[nodiscard]] unsigned usable_cores() noexcept;
+
+// Raises the soft limit of open files to the hard one; logs a warning if sessions_max sessions of two sockets
+// each do not fit.
+void raise_open_files_limit(std::uint32_t sessions_max);
+
+}  // namespace pgsteer::server

@@ -1,0 +1,229 @@
+#include "pgsteer/server/server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <vector>
+
+#include "pgsteer/admin/admin_server.hpp"
+#include "pgsteer/base/log.hpp"
+#include "server/acceptor.hpp"
+#include "server/errc.hpp"
+#include "server/host_limits.hpp"
+#include "server/topology_keeper.hpp"
+#include "server/views.hpp"
+#include "server/worker.hpp"
+
+namespace pgsteer::server {
+namespace asio = boost::asio;
+namespace {
+
+// How often a drain looks whether the last session has ended.
+constexpr auto drain_poll_interval = milliseconds{20};
+
+double unix_now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+// Members are in the order of their lives: workers end before what their sessions refer to.
+class server::implementation {
+ public:
+  explicit implementation(config::config options)
+      : options_(std::move(options)),
+        limits_(options_.session),
+        shared_{options_.session, limits_, cancels_, cancel_counters_,
+                [this](topology::backend_id id) { keeper_.hint(id); }},
+        keeper_(context_, options_,
+                [this](const session::published_topology& topology) {
+                  for (const auto& worker : workers_) worker->publish(topology);
+                }),
+        signals_(context_),
+        drain_timer_(context_) {}
+
+  ~implementation() { end_workers(); }
+
+  result<void> start() {
+    raise_open_files_limit(options_.session.sessions_max);
+    if (const auto made = make_workers(); !made) return made.error();
+    for (const auto& listener : options_.listeners) {
+      if (const auto opened = open_listener(listener); !opened) return opened.error();
+    }
+    admin_ = std::make_unique<admin::admin_server>(context_, options_.admin, provider());
+    const auto bound = admin_->start();
+    if (!bound) return cannot_listen("admin", options_.admin.bind, bound.error());
+    admin_address_ = *bound;
+    for (const auto& worker : workers_) worker->start();
+    keeper_.start();
+    for (const auto& acceptor : acceptors_) acceptor->start();
+    log(log_level::info, "pgsteer started",
+        {{"version", std::string_view(PGSTEER_VERSION)},
+         {"workers", static_cast<std::int64_t>(workers_.size())},
+         {"relay_engine", std::string_view(engine_name_)}});
+    return {};
+  }
+
+  int run(bool handle_signals) {
+    if (handle_signals) wait_for_signal();
+    context_.run();
+    end_workers();
+    log(log_level::info, "pgsteer stopped");
+    return 0;
+  }
+
+  void request_stop() {
+    asio::post(context_, [this] { is_draining_ ? end_drain() : begin_drain(); });
+  }
+
+  endpoint bound_endpoint(std::string_view name) const {
+    if (name == "admin") return admin_address_;
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+      if (listeners_[i]->options.name == name) return acceptors_[i]->address();
+    }
+    return {};
+  }
+
+  std::string failure_;
+
+ private:
+  result<void> make_workers() {
+    const unsigned count = options_.workers == 0 ? usable_cores() : options_.workers;
+    for (unsigned i = 0; i < count; ++i) {
+      auto made = worker::make(shared_, options_.relay);
+      if (!made) {
+        failure_ = "cannot set up the relay engine: " + made.error().message();
+        return errc::cannot_start;
+      }
+      engine_name_ = (*made)->engine_name();
+      workers_.push_back(std::move(*made));
+    }
+    return {};
+  }
+
+  result<void> open_listener(const session::listener_options& options) {
+    auto socket = net::listen(context_, options.bind);
+    if (!socket) return cannot_listen("listener " + options.name, options.bind, socket.error());
+    listeners_.push_back(std::make_unique<session::listener_state>(options));
+    acceptors_.push_back(
+        std::make_unique<acceptor>(context_, std::move(*socket), *listeners_.back(), limits_, workers_));
+    const std::string address = to_string(acceptors_.back()->address());
+    log(log_level::info, "listening",
+        {{"listener", std::string_view(options.name)},
+         {"address", std::string_view(address)},
+         {"route", routing::to_string(options.policy.route)}});
+    return {};
+  }
+
+  error_code cannot_listen(const std::string& who, const endpoint& where, const error_code& why) {
+    failure_ = who + ": cannot listen on " + to_string(where) + ": " + why.message();
+    return errc::cannot_listen;
+  }
+
+  view_sources sources() const {
+    return {keeper_, listeners_, acceptors_, workers_, cancel_counters_, start_time_seconds_};
+  }
+
+  admin::admin_provider provider() {
+    admin::admin_provider provider;
+    provider.metrics_text = [this] { return metrics::exposition(view_metrics(sources())); };
+    provider.readiness = [this] { return view_readiness(sources()); };
+    provider.topology = [this] { return view_topology(sources()); };
+    provider.is_draining = [this] { return is_draining_; };
+    return provider;
+  }
+
+  void wait_for_signal() {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    signals_.async_wait([this](const error_code& ec, int) {
+      if (ec) return;
+      if (is_draining_) {
+        // Whoever asks twice does not want to wait for sessions.
+        log(log_level::warning, "second signal, exiting at once");
+        stop_logging();
+        std::_Exit(EXIT_FAILURE);
+      }
+      begin_drain();
+      wait_for_signal();
+    });
+  }
+
+  void begin_drain() {
+    is_draining_ = true;
+    log(log_level::info, "draining: no new sessions, waiting for the present ones",
+        {{"sessions", static_cast<std::int64_t>(session_count())},
+         {"drain_timeout_seconds", std::chrono::duration<double>(options_.drain_timeout).count()}});
+    for (const auto& acceptor : acceptors_) acceptor->stop();
+    drain_deadline_ = clock::now() + options_.drain_timeout;
+    poll_drain();
+  }
+
+  void end_drain() {
+    for (const auto& worker : workers_) worker->close_all(session::close_reason::draining);
+  }
+
+  void poll_drain() {
+    if (session_count() == 0) {
+      stop_control();
+      return;
+    }
+    if (clock::now() >= drain_deadline_) end_drain();
+    drain_timer_.expires_after(drain_poll_interval);
+    drain_timer_.async_wait([this](const error_code& ec) {
+      if (!ec) poll_drain();
+    });
+  }
+
+  void stop_control() {
+    keeper_.stop();
+    admin_->stop();
+    error_code ignored;
+    signals_.cancel(ignored);
+    context_.stop();
+  }
+
+  void end_workers() {
+    for (const auto& worker : workers_) worker->finish();
+    for (const auto& worker : workers_) worker->join();
+  }
+
+  std::size_t session_count() const {
+    std::size_t count = 0;
+    for (const auto& worker : workers_) count += worker->session_count();
+    return count;
+  }
+
+  const config::config options_;
+  const double start_time_seconds_ = unix_now_seconds();
+  asio::io_context context_{1};
+  session::session_limits limits_;
+  session::cancel_registry cancels_;
+  metrics::cancel_counters cancel_counters_;
+  session::worker_shared shared_;
+  topology_keeper keeper_;
+  std::vector<std::unique_ptr<session::listener_state>> listeners_;
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::unique_ptr<admin::admin_server> admin_;
+  endpoint admin_address_;
+  asio::signal_set signals_;
+  asio::steady_timer drain_timer_;
+  time_point drain_deadline_;
+  std::string engine_name_;
+  bool is_draining_ = false;
+};
+
+server::server(config::config options) : implementation_(std::make_unique<implementation>(std::move(options))) {}
+server::~server() = default;
+result<void> server::start() { return implementation_->start(); }
+const std::string& server::failure() const noexcept { return implementation_->failure_; }
+int server::run(bool handle_signals) { return implementation_->run(handle_signals); }
+void server::request_stop() { implementation_->request_stop(); }
+endpoint server::bound_endpoint(std::string_view name) const { return implementation_->bound_endpoint(name); }
+
+}  // namespace pgsteer::server

@@ -1,0 +1,154 @@
+#include "server/topology_keeper.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include "pgsteer/base/log.hpp"
+#include "server/topology_story.hpp"
+
+namespace pgsteer::server {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto tick_interval = milliseconds{100};
+// A tick this late means that the process did not run (SIGSTOP, a frozen cgroup, a starved host): what was
+// known before may be long untrue. Ten ticks: ordinary scheduling delay stays far below.
+constexpr auto pause_min = seconds{1};
+
+}  // namespace
+
+topology_keeper::topology_keeper(asio::io_context& context, const config::config& options, on_publish handler)
+    : context_(context),
+      handler_(std::move(handler)),
+      topology_(options.topology),
+      source_(discovery::make_source(context, options.discovery)),
+      prober_(std::make_unique<probe::prober>(
+          context, options.probe,
+          [this](topology::backend_id id, const topology::probe_result& result) { on_probed(id, result); })),
+      deadline_timer_(context),
+      tick_timer_(context),
+      ticked_at_(clock::now()) {
+  published_.snapshot = std::make_shared<const topology::topology_snapshot>();
+}
+
+void topology_keeper::start() {
+  source_->start([this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); });
+  ticked_at_ = clock::now();
+  schedule_tick();
+}
+
+void topology_keeper::stop() {
+  source_->stop();
+  prober_->stop();
+  deadline_timer_.cancel();
+  tick_timer_.cancel();
+}
+
+void topology_keeper::hint(topology::backend_id id) {
+  asio::post(context_, [this, id] {
+    prober_->hint(id);
+    // A lost primary is followed by a promotion elsewhere: every backend is worth watching now.
+    if (published_.snapshot->primary == id) prober_->hint_all();
+    source_->refresh_now();
+  });
+}
+
+void topology_keeper::on_discovered(const std::vector<discovery::discovered_backend>& backends) {
+  std::vector<topology::backend_spec> specs;
+  specs.reserve(backends.size());
+  for (const auto& backend : backends) specs.push_back({backend.name, backend.address});
+  topology_.set_backends(specs, clock::now());
+  decide();
+}
+
+void topology_keeper::on_probed(topology::backend_id id, const topology::probe_result& result) {
+  const auto outcome = topology::to_string(result.outcome);
+  const auto found = counters_.results.find(outcome);
+  if (found == counters_.results.end()) {
+    counters_.results.emplace(outcome, 1);
+  } else {
+    ++found->second;
+  }
+  if (result.outcome == topology::probe_outcome::answered)
+    counters_.duration.observe(std::chrono::duration<double>(result.received_at - result.sent_at).count());
+  topology_.record(id, result, clock::now());
+  decide();
+}
+
+void topology_keeper::decide() {
+  publish(topology_.decide(clock::now()));
+  schedule_deadline();
+}
+
+void topology_keeper::publish(topology::topology_snapshot snapshot) {
+  const auto before = published_.snapshot;
+  auto next = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
+  const bool is_changed = before->generation != next->generation;
+  published_.snapshot = next;
+  published_.counters.clear();
+  std::vector<probe::probe_target> targets;
+  for (const topology::backend_status& status : next->backends) {
+    auto& counters = backend_counters_[status.id.value];
+    if (!counters) counters = std::make_shared<metrics::backend_counters>();
+    published_.counters.push_back(counters);
+    targets.push_back({status.id, status.name, status.address});
+  }
+  if (next->primary && next->primary != last_primary_) {
+    if (last_primary_) ++primary_changes_;
+    last_primary_ = next->primary;
+  }
+  // To the workers first: what follows is bookkeeping.
+  handler_(published_);
+  if (!is_changed) return;
+  tell_topology_change(*before, *next);
+  prober_->set_targets(targets);
+  // Where a backend lost or won a role others may be about to; where all is settled there is nothing to watch.
+  const bool had_primary = before->rw_valid_until.has_value();
+  const bool has_primary = next->rw_valid_until.has_value();
+  if (had_primary && !has_primary) prober_->hint_all();
+}
+
+void topology_keeper::schedule_deadline() {
+  const auto deadline = topology_.next_deadline();
+  if (!deadline) {
+    deadline_timer_.cancel();
+    return;
+  }
+  deadline_timer_.expires_at(*deadline);
+  deadline_timer_.async_wait([this](const error_code& ec) {
+    if (!ec) decide();
+  });
+}
+
+void topology_keeper::schedule_tick() {
+  tick_timer_.expires_after(tick_interval);
+  tick_timer_.async_wait([this](const error_code& ec) {
+    if (ec) return;
+    const time_point now = clock::now();
+    if (now - ticked_at_ >= pause_min) {
+      log(log_level::warning, "the process did not run for a while, asking every backend again",
+          {{"seconds", std::chrono::duration<double>(now - ticked_at_).count()}});
+      topology_.note_pause(now);
+      prober_->hint_all();
+      decide();
+    }
+    ticked_at_ = now;
+    forget_left_backends();
+    schedule_tick();
+  });
+}
+
+// A backend that discovery no longer names is kept while sessions are on it.
+void topology_keeper::forget_left_backends() {
+  bool is_changed = false;
+  const auto snapshot = published_.snapshot;
+  for (std::size_t i = 0; i < snapshot->backends.size(); ++i) {
+    const topology::backend_status& status = snapshot->backends[i];
+    if (!status.is_leaving || published_.counters[i]->sessions.value() > 0) continue;
+    topology_.forget(status.id);
+    backend_counters_.erase(status.id.value);
+    is_changed = true;
+  }
+  if (is_changed) decide();
+}
+
+}  // namespace pgsteer::server

@@ -1,0 +1,60 @@
+#pragma once
+// topology_keeper: runs discovery and probes, feeds the topology decision, hands every snapshot on.
+//
+// Decides nothing itself. Lives on the control thread, but for hint(), which any thread may call.
+//
+// Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "pgsteer/config/config.hpp"
+#include "pgsteer/discovery/source.hpp"
+#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/probe/prober.hpp"
+#include "pgsteer/session/worker_context.hpp"
+#include "pgsteer/topology/topology.hpp"
+
+namespace pgsteer::server {
+
+class topology_keeper {
+ public:
+  using on_publish = std::function<void(const session::published_topology&)>;
+
+  topology_keeper(boost::asio::io_context& context, const config::config& options, on_publish handler);
+
+  void start();
+  void stop();
+  void hint(topology::backend_id id);
+
+  [[nodiscard]] const session::published_topology& published() const noexcept { return published_; }
+  [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
+
+ private:
+  void on_discovered(const std::vector<discovery::discovered_backend>& backends);
+  void on_probed(topology::backend_id id, const topology::probe_result& result);
+  void decide();
+  void publish(topology::topology_snapshot snapshot);
+  void schedule_deadline();
+  void schedule_tick();
+  void forget_left_backends();
+
+  boost::asio::io_context& context_;
+  on_publish handler_;
+  topology::topology topology_;
+  std::unique_ptr<discovery::source> source_;
+  std::unique_ptr<probe::prober> prober_;
+  boost::asio::steady_timer deadline_timer_;
+  boost::asio::steady_timer tick_timer_;
+  time_point ticked_at_;
+  session::published_topology published_;
+  std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
+  metrics::probe_counters counters_;
+  std::uint64_t primary_changes_ = 0;
+  std::optional<topology::backend_id> last_primary_;
+};
+
+}  // namespace pgsteer::server

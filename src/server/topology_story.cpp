@@ -1,0 +1,63 @@
+#include "server/topology_story.hpp"
+
+#include "pgsteer/base/log.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+using topology::backend_status;
+using topology::topology_snapshot;
+
+std::int64_t whole(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+void tell_backend(const backend_status* before, const backend_status& after) {
+  const bool is_same = before != nullptr && before->role == after.role && before->reason == after.reason &&
+                       before->is_rw_eligible == after.is_rw_eligible &&
+                       before->is_ro_eligible == after.is_ro_eligible && before->timeline == after.timeline;
+  if (is_same) return;
+  const std::string address = to_string(after.address);
+  log(log_level::info, "backend changed",
+      {{"backend", std::string_view(address)},
+       {"name", std::string_view(after.name)},
+       {"role", topology::to_string(after.role)},
+       {"timeline", whole(after.timeline.value)},
+       {"rw_eligible", after.is_rw_eligible},
+       {"ro_eligible", after.is_ro_eligible},
+       {"reason", std::string_view(after.reason)}});
+}
+
+void tell_primary(const topology_snapshot& before, const topology_snapshot& after) {
+  const bool had_rw = before.rw_valid_until.has_value();
+  const bool has_rw = after.rw_valid_until.has_value();
+  if (had_rw == has_rw && before.primary == after.primary) return;
+  const backend_status* primary = after.primary ? after.find(*after.primary) : nullptr;
+  const std::string address = primary != nullptr ? to_string(primary->address) : "none";
+  if (has_rw) {
+    log(log_level::info, "primary is proven, new rw logins go there",
+        {{"backend", std::string_view(address)},
+         {"timeline", whole(after.fence.value)},
+         {"generation", whole(after.generation)}});
+  } else if (had_rw || before.primary != after.primary) {
+    log(log_level::warning, "no usable primary, new rw logins are held",
+        {{"backend", std::string_view(address)},
+         {"reason", primary != nullptr ? std::string_view(primary->reason) : "no backend is proven primary"},
+         {"generation", whole(after.generation)}});
+  }
+}
+
+}  // namespace
+
+void tell_topology_change(const topology_snapshot& before, const topology_snapshot& after) {
+  for (const backend_status& status : after.backends) tell_backend(before.find(status.id), status);
+  for (const backend_status& status : before.backends) {
+    if (after.find(status.id) != nullptr) continue;
+    const std::string address = to_string(status.address);
+    log(log_level::info, "backend forgotten", {{"backend", std::string_view(address)}});
+  }
+  if (after.is_ambiguous && !before.is_ambiguous)
+    log(log_level::error, "two primaries on one timeline: split brain, or a clone of the primary",
+        {{"timeline", whole(after.fence.value)}});
+  tell_primary(before, after);
+}
+
+}  // namespace pgsteer::server

@@ -1,0 +1,80 @@
+#include "server/views.hpp"
+
+#include "pgsteer/routing/choose.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+double in_seconds(duration value) { return std::chrono::duration<double>(value).count(); }
+
+metrics::backend_view view_backend(const topology::backend_status& status,
+                                   const metrics::backend_counters& counters, time_point now) {
+  metrics::backend_view view;
+  view.address = to_string(status.address);
+  view.role = topology::to_string(status.role);
+  view.is_rw_eligible = status.is_rw_eligible;
+  view.is_ro_eligible = status.is_ro_eligible;
+  view.timeline = status.timeline.value;
+  view.replay_lag_bytes = status.replay_lag_bytes;
+  if (status.replay_delay) view.replay_delay_seconds = in_seconds(*status.replay_delay);
+  if (status.answered_at) view.probe_age_seconds = in_seconds(now - *status.answered_at);
+  view.counters = &counters;
+  return view;
+}
+
+}  // namespace
+
+metrics::metrics_view view_metrics(const view_sources& sources) {
+  const time_point now = clock::now();
+  const auto& published = sources.keeper.published();
+  metrics::metrics_view view;
+  view.version = PGSTEER_VERSION;
+  view.start_time_seconds = sources.start_time_seconds;
+  for (const auto& listener : sources.listeners) view.listeners.push_back(&listener->counters);
+  for (std::size_t i = 0; i < session::close_reason_count; ++i)
+    view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
+  for (std::size_t i = 0; i < published.snapshot->backends.size(); ++i)
+    view.backends.push_back(view_backend(published.snapshot->backends[i], *published.counters[i], now));
+  view.cancels = &sources.cancels;
+  view.probes = &sources.keeper.counters();
+  for (const auto& worker : sources.workers) {
+    view.workers.push_back(&worker->counters());
+    view.worker_sessions.push_back(worker->session_count());
+  }
+  view.topology_generation = published.snapshot->generation;
+  view.fence_timeline = published.snapshot->fence.value;
+  view.has_primary = published.snapshot->rw_valid_until && now <= *published.snapshot->rw_valid_until;
+  view.is_ambiguous = published.snapshot->is_ambiguous;
+  view.primary_changes = sources.keeper.primary_changes();
+  return view;
+}
+
+std::vector<admin::listener_readiness> view_readiness(const view_sources& sources) {
+  const auto& published = sources.keeper.published();
+  const std::vector<std::uint32_t> sessions(published.snapshot->backends.size());
+  std::vector<admin::listener_readiness> listeners;
+  for (std::size_t i = 0; i < sources.listeners.size(); ++i) {
+    const session::listener_options& options = sources.listeners[i]->options;
+    const routing::choice chosen =
+        routing::choose({*published.snapshot, options.policy, sessions, {}, 0, clock::now()});
+    admin::listener_readiness readiness;
+    readiness.name = options.name;
+    readiness.address = to_string(sources.acceptors[i]->address());
+    readiness.route = routing::to_string(options.policy.route);
+    readiness.is_ready = chosen.backend != nullptr;
+    if (!readiness.is_ready) readiness.reason = routing::to_string(chosen.why_not);
+    listeners.push_back(std::move(readiness));
+  }
+  return listeners;
+}
+
+admin::topology_view view_topology(const view_sources& sources) {
+  const auto& published = sources.keeper.published();
+  admin::topology_view view;
+  view.snapshot = published.snapshot;
+  for (const auto& counters : published.counters) view.sessions.push_back(counters->sessions.value());
+  view.now = clock::now();
+  return view;
+}
+
+}  // namespace pgsteer::server

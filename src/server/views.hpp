@@ -1,0 +1,30 @@
+#pragma once
+// What the admin pages are shown: plain views of the published topology and the counters.
+//
+// Pure; control thread.
+#include <memory>
+#include <vector>
+
+#include "pgsteer/admin/admin_server.hpp"
+#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/session/worker_context.hpp"
+#include "server/acceptor.hpp"
+#include "server/topology_keeper.hpp"
+#include "server/worker.hpp"
+
+namespace pgsteer::server {
+
+struct view_sources {
+  const topology_keeper& keeper;
+  const std::vector<std::unique_ptr<session::listener_state>>& listeners;
+  const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners
+  const std::vector<std::unique_ptr<worker>>& workers;
+  const metrics::cancel_counters& cancels;
+  double start_time_seconds;  // Unix epoch
+};
+
+[[nodiscard]] metrics::metrics_view view_metrics(const view_sources& sources);
+[[nodiscard]] std::vector<admin::listener_readiness> view_readiness(const view_sources& sources);
+[[nodiscard]] admin::topology_view view_topology(const view_sources& sources);
+
+}  // namespace pgsteer::server

@@ -1,0 +1,27 @@
+#include "pgsteer/session/errc.hpp"
+
+#include <string>
+
+namespace pgsteer::session {
+namespace {
+
+class category final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "pgsteer.session"; }
+  std::string message(int value) const override {
+    switch (static_cast<errc>(value)) {
+      case errc::invalid_options:
+        return "a listener or session option is out of range or contradicts another";
+    }
+    return "unknown error";
+  }
+};
+
+}  // namespace
+
+const boost::system::error_category& session_category() noexcept {
+  static const category instance;
+  return instance;
+}
+
+}  // namespace pgsteer::session

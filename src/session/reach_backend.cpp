@@ -1,0 +1,260 @@
+// Route, hold, dial, ask; and again until a backend answers or the login has waited long enough.
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "pgsteer/net/socket.hpp"
+#include "pgsteer/pgwire/first_answer.hpp"
+#include "session/session.hpp"
+
+namespace pgsteer::session {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+// After trouble of this host, such as EMFILE: long enough for other sessions to end, short for a client.
+constexpr auto local_trouble_pause = milliseconds{100};
+constexpr auto retry_pause_max = seconds{1};
+// PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
+constexpr std::size_t answer_read_bytes = 1024;
+
+std::string wait_in_words(duration waited, std::string_view why) {
+  const auto ms = std::chrono::duration_cast<milliseconds>(waited).count();
+  const std::string wait = ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+  return "no usable backend after waiting " + wait + ": " + std::string(why);
+}
+
+}  // namespace
+
+// Afterwards backend_ is connected, has been asked, and its first bytes are in opening_->answer.
+asio::awaitable<session::maybe_end> session::reach_backend(question what) {
+  opening& o = *opening_;
+  o.watchdog.disarm();
+  if (o.step.bytes_behind == 0) watch_client();
+  maybe_end end;
+  for (;;) {
+    attempt_end outcome = attempt_end::answered;
+    if (!backend_.is_open()) {
+      end = co_await route();
+      if (end) break;
+      outcome = co_await dial();
+    }
+    if (outcome == attempt_end::answered) outcome = co_await ask(what);
+    o.is_asking = false;
+    o.watchdog.disarm();
+    leave_dial_gate();
+    end = interruption();
+    if (end || outcome == attempt_end::answered) break;
+    drop_backend(outcome);
+    if (outcome == attempt_end::local_trouble) {
+      co_await o.wait.wait_until(clock::now() + local_trouble_pause);
+      end = interruption();
+      if (end) break;
+    }
+  }
+  leave_dial_gate();
+  end_hold();
+  error_code ignored;
+  client_.cancel(ignored);  // ends watch_client()
+  co_return end;
+}
+
+// A backend for this login, and a place among the concurrent dials.
+asio::awaitable<session::maybe_end> session::route() {
+  opening& o = *opening_;
+  if (!o.ticket) o.ticket = listener_.ticket.fetch_add(1, std::memory_order_relaxed);
+  for (;;) {
+    const routing::choice chosen = worker_.choose(listener_, o.tried, *o.ticket);
+    if (chosen.backend != nullptr && o.has_dial_slot) {
+      lease(chosen);
+      co_return std::nullopt;
+    }
+    maybe_end end;
+    if (chosen.backend != nullptr) {
+      end = co_await enter_dial_gate();  // and choose again: the wait may have changed the choice
+    } else {
+      leave_dial_gate();
+      end = co_await hold(chosen.why_not);
+    }
+    if (end) co_return end;
+  }
+}
+
+// Waits for another snapshot, in the order of arrival.
+asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
+  opening& o = *opening_;
+  if (!o.is_held) {
+    auto permit = worker_.shared.limits.held_logins.take();
+    if (!permit) co_return close_reason::too_many_logins;
+    o.hold_permit = std::move(*permit);
+    o.is_held = true;
+    listener_.counters.held.add();
+    listener_.counters.held_total.add();
+  }
+  if (!o.hold_deadline) o.hold_deadline = clock::now() + listener_.options.hold_timeout;
+  if (why != routing::no_backend::all_tried || o.why_held.empty()) o.why_held = routing::to_string(why);
+  bool is_over = false;
+  if (why == routing::no_backend::all_tried) {
+    // Eligible by the snapshot, yet it refused: ask again, ever more rarely, since each dial is a fork there.
+    const time_point next = clock::now() + o.retry_pause;
+    o.retry_pause = std::min<duration>(o.retry_pause * 2, retry_pause_max);
+    co_await o.wait.wait_until(std::min(next, *o.hold_deadline));
+    is_over = clock::now() >= *o.hold_deadline;
+  } else {
+    const auto place = worker_.held.join(listener_, o.wait);
+    const bool is_woken = co_await o.wait.wait_until(*o.hold_deadline);
+    is_over = !is_woken;
+    worker_.held.leave(place);
+  }
+  o.tried.clear();
+  if (const maybe_end end = interruption()) co_return end;
+  if (!is_over) co_return std::nullopt;
+  listener_.counters.hold_expired.add();
+  detail_ = wait_in_words(listener_.options.hold_timeout, o.why_held);
+  co_return close_reason::hold_timeout;
+}
+
+asio::awaitable<session::maybe_end> session::enter_dial_gate() {
+  opening& o = *opening_;
+  const time_point deadline = o.hold_deadline ? *o.hold_deadline : clock::now() + listener_.options.hold_timeout;
+  o.has_dial_slot = co_await worker_.dials.enter(o.wait, deadline);
+  if (const maybe_end end = interruption()) co_return end;
+  if (o.has_dial_slot || clock::now() < deadline) co_return std::nullopt;
+  detail_ = wait_in_words(listener_.options.hold_timeout, "too many logins dial at once");
+  co_return close_reason::hold_timeout;
+}
+
+void session::lease(const routing::choice& chosen) {
+  const auto& topology = worker_.topology();
+  const auto index = static_cast<std::size_t>(chosen.backend - topology.snapshot->backends.data());
+  backend_id_ = chosen.backend->id;
+  backend_address_ = chosen.backend->address;
+  backend_counters_ = topology.counters[index];
+  backend_counters_->sessions.add();
+}
+
+asio::awaitable<attempt_end> session::dial() {
+  opening& o = *opening_;
+  const auto address = net::to_address(backend_address_);
+  error_code ec = address ? error_code{} : address.error();
+  if (!ec) backend_.open(address->protocol(), ec);
+  if (!ec) ec = net::configure(backend_.native_handle(), worker_.shared.options.tcp);
+  if (ec) co_return net::is_local_trouble(ec) ? attempt_end::local_trouble : attempt_end::failed;
+  o.is_asking = true;
+  o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout, [this] {
+    error_code ignored;
+    backend_.cancel(ignored);
+  });
+  const auto [connect_ec] = co_await backend_.async_connect(*address, as_result);
+  o.watchdog.disarm();
+  if (!connect_ec) co_return attempt_end::answered;
+  co_return net::is_local_trouble(connect_ec) ? attempt_end::local_trouble : attempt_end::failed;
+}
+
+// Sends the client's packet and reads the first answer. An answer that is slow is suspicious, not wrong: some
+// authentication methods ask other servers first. So the probe is told, and review() cuts the wait short when
+// the probe finds the backend hung.
+asio::awaitable<attempt_end> session::ask(question what) {
+  opening& o = *opening_;
+  o.is_asking = true;
+  o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout,
+                 [this] { worker_.shared.hint(backend_id_); });
+  const auto [ec, n] =
+      co_await asio::async_write(backend_, asio::buffer(o.step.bytes.data(), o.step.bytes.size()), as_result);
+  if (ec) co_return attempt_end::failed;
+  o.answer.clear();
+  attempt_end outcome = attempt_end::answered;
+  if (what == question::encryption) {
+    outcome = co_await read_encryption_reply();
+  } else if (what == question::startup) {
+    outcome = co_await read_first_message();
+  }
+  co_return outcome;
+}
+
+// 'S', 'G' or 'N', and not a byte more: what came with it was not encrypted (CVE-2021-23222). An 'E' is text
+// that nobody has vouched for and is not passed on (CVE-2024-10977).
+asio::awaitable<attempt_end> session::read_encryption_reply() {
+  opening& o = *opening_;
+  o.answer.resize(2);
+  const auto [ec, n] = co_await backend_.async_read_some(asio::buffer(o.answer), as_result);
+  o.answer.resize(n);
+  if (ec || n != 1) co_return attempt_end::failed;
+  const char reply = static_cast<char>(o.answer.front());
+  const char yes = o.step.packet == pgwire::packet_kind::ssl_request ? 'S' : 'G';
+  co_return reply == yes || reply == 'N' ? attempt_end::answered : attempt_end::failed;
+}
+
+asio::awaitable<attempt_end> session::read_first_message() {
+  opening& o = *opening_;
+  for (;;) {
+    const std::size_t had = o.answer.size();
+    o.answer.resize(had + answer_read_bytes);
+    const auto [ec, n] =
+        co_await backend_.async_read_some(asio::buffer(o.answer.data() + had, answer_read_bytes), as_result);
+    o.answer.resize(had + n);
+    if (ec) co_return attempt_end::failed;
+    const pgwire::first_answer answer = pgwire::read_first_answer({o.answer.data(), o.answer.size()});
+    switch (answer.kind) {
+      case pgwire::first_answer_kind::needs_more: continue;
+      case pgwire::first_answer_kind::other: co_return attempt_end::answered;
+      case pgwire::first_answer_kind::not_postgresql: co_return attempt_end::failed;
+      case pgwire::first_answer_kind::error_response:
+        if (!pgwire::is_retryable_before_authentication(answer.fields.sqlstate)) co_return attempt_end::answered;
+        if (answer.fields.sqlstate == "53300") o.refusal = o.answer;
+        co_return attempt_end::refused;
+    }
+  }
+}
+
+// The backend did not work out: it is not chosen again for this login until a new snapshot comes.
+void session::drop_backend(attempt_end why) {
+  opening& o = *opening_;
+  error_code ignored;
+  backend_.close(ignored);
+  if (backend_counters_) {
+    backend_counters_->sessions.subtract();
+    if (why == attempt_end::failed) backend_counters_->dial_failures.add();
+    backend_counters_.reset();
+  }
+  o.answer.clear();
+  if (why == attempt_end::local_trouble) return;
+  listener_.counters.retried.add();
+  o.tried.push_back(backend_id_);
+  const bool is_merely_full = why == attempt_end::refused && !o.refusal.empty();
+  if (!is_merely_full) worker_.shared.hint(backend_id_);
+}
+
+void session::leave_dial_gate() {
+  if (opening_->has_dial_slot) worker_.dials.leave();
+  opening_->has_dial_slot = false;
+}
+
+void session::end_hold() {
+  if (!opening_->is_held) return;
+  opening_->is_held = false;
+  opening_->hold_permit.release();
+  listener_.counters.held.subtract();
+}
+
+// While a backend is being found the client has nothing to say: if its socket becomes readable, it left. Then
+// its place is free at once.
+void session::watch_client() {
+  client_.async_wait(net::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
+    if (ec || !self->opening_ || !self->client_.is_open()) return;
+    if (net::peek(self->client_.native_handle()) != net::pending_input::end_or_error) return;
+    self->opening_->is_client_gone = true;
+    error_code ignored;
+    self->backend_.cancel(ignored);
+    self->opening_->wait.wake();
+  });
+}
+
+session::maybe_end session::interruption() const {
+  if (requested_) return requested_;
+  if (opening_->is_client_gone) return close_reason::client_left_early;
+  return std::nullopt;
+}
+
+}  // namespace pgsteer::session

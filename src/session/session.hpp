@@ -1,0 +1,112 @@
+#pragma once
+// session: one client from accept to close.
+//
+// Decides nothing: pgwire reads the packets, routing picks the backend, relay moves the bytes; run() carries
+// their decisions out and is the whole life in order. Lives on one worker's thread and never leaves it; a
+// shared_ptr held by run() keeps it alive.
+//
+// Flow: open() (first packet, route, connect) -> log_in() (relay runs, login watched) -> relay -> close().
+// Each step answers nothing to go on, or the close_reason that ends the session.
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/intrusive/list_hook.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pgsteer/net/latch.hpp"
+#include "pgsteer/net/socket.hpp"
+#include "pgsteer/session/close_reason.hpp"
+#include "pgsteer/session/start_session.hpp"
+#include "pgsteer/session/worker_context.hpp"
+#include "session/opening.hpp"
+
+namespace pgsteer::session {
+
+class session final : public relay::flow_owner,
+                      public std::enable_shared_from_this<session>,
+                      public boost::intrusive::list_base_hook<> {
+ public:
+  using maybe_end = std::optional<close_reason>;
+
+  session(worker_context& worker, listener_state& listener, accepted_client client);
+  ~session();
+
+  static boost::asio::awaitable<void> run(std::shared_ptr<session> self);
+
+  // The topology changed: leaves a backend that may no longer have this session.
+  void review(const topology::topology_snapshot& snapshot);
+  void request_close(close_reason reason);
+
+ private:
+  // session.cpp: the life.
+  boost::asio::awaitable<maybe_end> open();
+  boost::asio::awaitable<maybe_end> admit();
+  boost::asio::awaitable<maybe_end> read_packet();
+  boost::asio::awaitable<maybe_end> request_encryption();
+  boost::asio::awaitable<maybe_end> start_plaintext();
+  boost::asio::awaitable<maybe_end> refuse(close_reason reason);
+  boost::asio::awaitable<void> log_in();
+  void start_relay();
+
+  // reach_backend.cpp: route, hold, dial, ask, and again.
+  boost::asio::awaitable<maybe_end> reach_backend(question what);
+  boost::asio::awaitable<maybe_end> route();
+  boost::asio::awaitable<maybe_end> hold(routing::no_backend why);
+  boost::asio::awaitable<maybe_end> enter_dial_gate();
+  boost::asio::awaitable<attempt_end> dial();
+  boost::asio::awaitable<attempt_end> ask(question what);
+  boost::asio::awaitable<attempt_end> read_encryption_reply();
+  boost::asio::awaitable<attempt_end> read_first_message();
+  void lease(const routing::choice& chosen);
+  void drop_backend(attempt_end why);
+  void leave_dial_gate();
+  void end_hold();
+  void watch_client();
+  [[nodiscard]] maybe_end interruption() const;
+
+  // cancel.cpp
+  boost::asio::awaitable<maybe_end> forward_cancel();
+  [[nodiscard]] std::vector<endpoint> cancel_targets(const pgwire::cancel_key& key) const;
+
+  // closing.cpp
+  relay::watch_verdict on_backend_bytes(byte_span bytes) override;
+  void on_end(const relay::flow_summary& summary) override;
+  [[nodiscard]] close_reason reason_of(const relay::flow_summary& summary) const;
+  void close(close_reason reason);
+  void farewell(close_reason reason);
+  void log_end(close_reason reason) const;
+
+  worker_context& worker_;
+  listener_state& listener_;
+  const endpoint client_address_;
+  const time_point accepted_at_;
+  std::optional<net::permit> session_permit_;
+  net::permit refusal_permit_;
+  std::unique_ptr<opening> opening_;
+
+  // Asio's sockets until the relay starts, bare descriptors from then on.
+  net::tcp::socket client_;
+  net::tcp::socket backend_;
+  net::unique_fd client_fd_;
+  net::unique_fd backend_fd_;
+
+  // The backend that has, or is about to have, this session; its counters hold a place for it.
+  topology::backend_id backend_id_;
+  endpoint backend_address_;
+  std::shared_ptr<metrics::backend_counters> backend_counters_;
+
+  relay::flow* flow_ = nullptr;
+  relay::flow_summary summary_;
+  net::latch ended_;
+  std::optional<pgwire::cancel_key> key_;
+  maybe_end requested_;        // somebody else wants this session closed
+  maybe_end watched_end_;      // the login watch ended it, or knows why the backend will
+  bool can_speak_ = false;     // the refused login stood between two messages to the client
+  std::string user_;
+  std::string database_;
+  std::string detail_;         // the message for the client, where describe() has too little to say
+  std::string detail_sqlstate_;
+};
+
+}  // namespace pgsteer::session
