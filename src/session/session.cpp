@@ -120,9 +120,7 @@ asio::awaitable<session::maybe_end> session::read_packet() {
     o.step = o.negotiation.consume({o.received.data(), o.received.size()});
     if (o.step.what == pgwire::startup_step::kind::complete) co_return std::nullopt;
     if (o.step.what == pgwire::startup_step::kind::invalid) {
-      detail_ = pgwire::reason_of(o.step);
-      const auto verdict = pgwire::verdict_of(o.step.error);
-      detail_sqlstate_ = verdict.is_silent ? "" : verdict.sqlstate;
+      note_malformed();
       co_return close_reason::malformed_startup;
     }
     const std::size_t had = o.received.size();
@@ -133,6 +131,19 @@ asio::awaitable<session::maybe_end> session::read_packet() {
     if (requested_) co_return requested_;
     if (ec) co_return close_reason::client_left_early;
   }
+}
+
+// PostgreSQL's verdict on the packet, if the client can read it: one that waits for the one-byte answer to its
+// request for encryption cannot.
+void session::note_malformed() {
+  const pgwire::startup_step& step = opening_->step;
+  const auto verdict = pgwire::verdict_of(step.error);
+  detail_ = verdict.message;
+  const bool awaits_one_byte = step.error == pgwire::errc::unencrypted_data_after_ssl_request ||
+                               step.error == pgwire::errc::unencrypted_data_after_gssenc_request;
+  if (verdict.is_silent || awaits_one_byte) return;
+  detail_ = pgwire::reason_of(step);
+  detail_sqlstate_ = verdict.sqlstate;
 }
 
 // SSLRequest or GSSENCRequest: the backend decides. On 'S' or 'G' pgsteer is blind from here on; on 'N' the
@@ -147,7 +158,10 @@ asio::awaitable<session::maybe_end> session::request_encryption() {
   }
   // Bytes that came before the answer were not encrypted and would be taken for encrypted ones
   // (CVE-2021-23214): PostgreSQL ends such a connection, and so do we.
-  if (net::peek(client_.native_handle()) == net::pending_input::bytes) co_return close_reason::malformed_startup;
+  if (net::peek(client_.native_handle()) == net::pending_input::bytes) {
+    detail_ = "received unencrypted data after a request for encryption";
+    co_return close_reason::malformed_startup;
+  }
   const char reply = static_cast<char>(o.answer.front());
   const auto [ec, n] = co_await asio::async_write(client_, asio::buffer(&reply, 1), as_result);
   if (requested_) co_return requested_;

@@ -43,6 +43,7 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<maybe_end> open();
   boost::asio::awaitable<maybe_end> admit();
   boost::asio::awaitable<maybe_end> read_packet();
+  void note_malformed();
   boost::asio::awaitable<maybe_end> request_encryption();
   boost::asio::awaitable<maybe_end> start_plaintext();
   boost::asio::awaitable<maybe_end> refuse(close_reason reason);

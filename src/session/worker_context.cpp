@@ -45,10 +45,6 @@ void hold_line::wake(const std::function<bool(const listener_state&)>& is_ready)
   }
 }
 
-void hold_line::wake_all() {
-  for (const place& p : line_) p.waiter->wake();
-}
-
 worker_context::worker_context(asio::io_context& context_in, relay::engine& engine_in,
                                const worker_shared& shared_in)
     : context(context_in),

@@ -20,7 +20,7 @@ namespace pgsteer::pgwire {
 
 // Views into the message. A field the sender left out is empty.
 struct error_fields {
-  std::string_view severity;  // V, which is never translated; S from servers before 9.6
+  std::string_view severity;  // V, which is never translated; S from PostgreSQL before 9.6
   std::string_view sqlstate;
   std::string_view message;  // the peer's text: escape it before showing it
 };

@@ -44,7 +44,9 @@ class login_watch {
   state consume(byte_span bytes) noexcept;
 
   // True if the bytes consumed so far end with a whole message: another message may follow them.
-  [[nodiscard]] bool is_between_messages() const noexcept { return header_size_ == 0 && body_bytes_left_ == 0; }
+  [[nodiscard]] bool is_between_messages() const noexcept {
+    return header_size_ == 0 && body_bytes_left_ == 0;
+  }
 
   // Set from BackendKeyData on; empty if the backend sent none or one of a length the protocol does not know.
   [[nodiscard]] const std::optional<cancel_key>& backend_key() const noexcept { return backend_key_; }

@@ -92,7 +92,6 @@ class hold_line {
   void leave(position where) { line_.erase(where); }
   // Wakes everybody for whom is_ready(listener) holds.
   void wake(const std::function<bool(const listener_state&)>& is_ready);
-  void wake_all();
   [[nodiscard]] bool is_empty() const noexcept { return line_.empty(); }
 
  private:

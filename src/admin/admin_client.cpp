@@ -1,0 +1,103 @@
+#include "admin/admin_client.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <optional>
+
+#include "pgsteer/base/errc.hpp"
+#include "pgsteer/net/spawn.hpp"
+
+namespace pgsteer::admin {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+// A cluster of 1,000 backends makes 400 KiB of JSON.
+constexpr std::uint64_t body_bytes_max = 8 * 1024 * 1024;
+
+// Where the coroutine leaves what it found; outlives the io_context.
+struct outcome {
+  std::optional<error_code> ended;
+  std::vector<fetched> answers;
+};
+
+asio::awaitable<error_code> connect(beast::tcp_stream& stream, endpoint to) {
+  auto executor = co_await asio::this_coro::executor;
+  tcp::resolver resolver(executor);
+  const auto [unresolved, found] = co_await resolver.async_resolve(to.host, std::to_string(to.port),
+                                                                   tcp::resolver::numeric_service, as_result);
+  if (unresolved) co_return unresolved;
+  const auto [ec, address] = co_await stream.async_connect(found, as_result);
+  co_return ec;
+}
+
+asio::awaitable<error_code> get(beast::tcp_stream& stream, beast::flat_buffer& buffer,
+                                http::request<http::empty_body> ask, outcome& out) {
+  const auto [unsent, sent] = co_await http::async_write(stream, ask, as_result);
+  if (unsent) co_return unsent;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(body_bytes_max);
+  const auto [ec, n] = co_await http::async_read(stream, buffer, parser, as_result);
+  if (ec) co_return ec;
+  auto answer = parser.release();
+  out.answers.push_back({answer.result(), std::move(answer.body())});
+  co_return error_code{};
+}
+
+asio::awaitable<void> get_all(endpoint from, std::vector<std::string> targets, outcome& out) {
+  auto executor = co_await asio::this_coro::executor;
+  beast::tcp_stream stream(executor);
+  beast::flat_buffer buffer;
+  error_code ec = co_await connect(stream, from);
+  for (std::size_t i = 0; !ec && i < targets.size(); ++i) {
+    http::request<http::empty_body> ask(http::verb::get, targets[i], 11);
+    ask.set(http::field::host, to_string(from));
+    ask.set(http::field::user_agent, "pgsteer/" PGSTEER_VERSION);
+    ask.keep_alive(i + 1 < targets.size());
+    ec = co_await get(stream, buffer, std::move(ask), out);
+  }
+  out.ended = ec;
+}
+
+}  // namespace
+
+result<endpoint> parse_admin_url(std::string_view url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme)) return pgsteer::errc::malformed_endpoint;
+  url.remove_prefix(scheme.size());
+  if (url.ends_with('/')) url.remove_suffix(1);
+  // A path, a query, a fragment or a user would be dropped silently.
+  if (url.find_first_of("/?#@ ") != std::string_view::npos) return pgsteer::errc::malformed_endpoint;
+  auto where = parse_endpoint(url, 80);
+  if (where && where->port == 0) return pgsteer::errc::malformed_endpoint;
+  return where;
+}
+
+result<std::vector<fetched>> fetch(const endpoint& from, std::vector<std::string> targets,
+                                   duration patience) {
+  outcome found;
+  {
+    asio::io_context context;
+    net::spawn(context, get_all(from, std::move(targets), found), "admin client");
+    context.run_for(patience);
+  }
+  if (!found.ended) return asio::error::make_error_code(asio::error::timed_out);
+  if (*found.ended) return *found.ended;
+  return std::move(found.answers);
+}
+
+}  // namespace pgsteer::admin

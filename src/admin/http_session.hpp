@@ -1,0 +1,47 @@
+#pragma once
+// One HTTP connection to the admin port, from accept to close: requests one after the other, pipelined or
+// not.
+//
+// Not the client session of the data plane. Owned by admin_server; control thread.
+//
+// Flow: run() once, to its end -> destructor. close() at any time makes run() return soon; after it the
+// provider is not called any more.
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <optional>
+
+#include "admin/routes.hpp"
+#include "pgsteer/admin/admin_server.hpp"
+
+namespace pgsteer::admin {
+
+class http_session {
+ public:
+  // provider outlives every call of it, that is until close() or the end of run().
+  http_session(boost::asio::ip::tcp::socket socket, const admin_provider& provider,
+               const admin_limits& limits);
+
+  [[nodiscard]] boost::asio::awaitable<void> run();
+  void close();
+
+ private:
+  // A request, or what to refuse it with, or neither if the connection is over.
+  struct received {
+    std::optional<request> asked;
+    std::optional<response> refusal;
+  };
+  [[nodiscard]] boost::asio::awaitable<received> read();
+  // True if the connection may carry another request.
+  [[nodiscard]] boost::asio::awaitable<bool> write(response answer, bool is_header_only);
+  [[nodiscard]] boost::asio::awaitable<void> end();
+
+  boost::beast::tcp_stream stream_;
+  boost::beast::flat_buffer buffer_;
+  const admin_provider& provider_;
+  const admin_limits limits_;
+  bool is_closed_ = false;
+};
+
+}  // namespace pgsteer::admin

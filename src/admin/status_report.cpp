@@ -1,0 +1,134 @@
+#include "admin/status_report.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <boost/json/value_to.hpp>
+#include <ostream>
+
+#include "admin/wording.hpp"
+
+namespace pgsteer::admin {
+namespace {
+
+namespace json = boost::json;
+
+// Both throw if the key is missing or of another type; read_report() turns that into nothing.
+std::string text(const json::object& of, std::string_view key) {
+  return json::value_to<std::string>(of.at(key));
+}
+std::uint64_t number(const json::object& of, std::string_view key) {
+  return of.at(key).to_number<std::uint64_t>();
+}
+
+reported_backend backend_of(const json::object& of) {
+  reported_backend backend;
+  backend.address = text(of, "address");
+  backend.role = text(of, "role");
+  backend.lsn = text(of, "lsn");
+  backend.reason = text(of, "reason");
+  backend.timeline = number(of, "timeline");
+  backend.replay_lag_bytes = number(of, "replay_lag_bytes");
+  backend.sessions = number(of, "sessions");
+  backend.is_rw_eligible = of.at("rw_eligible").as_bool();
+  backend.is_ro_eligible = of.at("ro_eligible").as_bool();
+  if (const json::value& age = of.at("probe_age_ms"); !age.is_null()) {
+    backend.probe_age = milliseconds(age.to_number<std::int64_t>());
+  }
+  return backend;
+}
+
+status_report report_of(const json::object& topology, const json::object& readyz) {
+  status_report report;
+  report.generation = number(topology, "generation");
+  report.fence_timeline = number(topology, "fence_timeline");
+  report.system_identifier = text(topology, "system_identifier");
+  if (const json::value& primary = topology.at("primary"); !primary.is_null()) {
+    report.primary = json::value_to<std::string>(primary);
+  }
+  report.is_ambiguous = topology.at("ambiguous").as_bool();
+  for (const json::value& each : topology.at("backends").as_array()) {
+    report.backends.push_back(backend_of(each.as_object()));
+  }
+  report.is_draining = readyz.at("draining").as_bool();
+  for (const json::value& each : readyz.at("listeners").as_array()) {
+    const json::object& of = each.as_object();
+    report.listeners.push_back({text(of, "name"), text(of, "address"), text(of, "route"),
+                                of.at("ready").as_bool(), text(of, "reason")});
+  }
+  return report;
+}
+
+using row = std::vector<std::string>;
+
+// Columns two spaces apart, as wide as their widest cell; the last one as long as it is.
+void print_table(const std::vector<row>& rows, std::ostream& out) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const row& each : rows) {
+    for (std::size_t i = 0; i < each.size(); ++i) widths[i] = std::max(widths[i], each[i].size());
+  }
+  for (const row& each : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < each.size(); ++i) {
+      line += each[i] + std::string(widths[i] - each[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << '\n';
+  }
+}
+
+std::string yes_or_no(bool value) {
+  return value ? "yes" : "no";
+}
+// An empty cell would make the columns hard to tell apart, by eye and by awk.
+std::string or_dash(std::string_view value) {
+  return value.empty() ? "-" : terminal_safe(value);
+}
+
+row backend_row(const reported_backend& of) {
+  return {or_dash(of.address),
+          or_dash(of.role),
+          of.timeline == 0 ? "-" : std::to_string(of.timeline),
+          or_dash(of.lsn),
+          of.role == "standby" ? bytes_in_words(of.replay_lag_bytes) : "-",
+          std::to_string(of.sessions),
+          yes_or_no(of.is_rw_eligible),
+          yes_or_no(of.is_ro_eligible),
+          of.probe_age ? age_in_words(*of.probe_age) : "never",
+          terminal_safe(of.reason)};
+}
+
+}  // namespace
+
+std::optional<status_report> read_report(std::string_view topology, std::string_view readyz) {
+  try {
+    return report_of(json::parse(topology).as_object(), json::parse(readyz).as_object());
+  } catch (const std::exception&) {  // how Boost.JSON says malformed, missing and of another type
+    return std::nullopt;
+  }
+}
+
+void print_report(const status_report& report, std::ostream& out) {
+  out << "system identifier: " << or_dash(report.system_identifier) << '\n'
+      << "primary:           " << (report.primary ? terminal_safe(*report.primary) : "none") << '\n'
+      << "fence timeline:    " << report.fence_timeline << '\n'
+      << "generation:        " << report.generation << '\n';
+  if (report.is_draining) out << "pgsteer is draining: it takes no new sessions.\n";
+  if (report.is_ambiguous) out << "ALARM: two backends claim to be primary on the same timeline.\n";
+
+  std::vector<row> listeners{{"LISTENER", "ADDRESS", "ROUTE", "READY", "REASON"}};
+  for (const listener_readiness& each : report.listeners) {
+    listeners.push_back({or_dash(each.name), or_dash(each.address), or_dash(each.route),
+                         yes_or_no(each.is_ready), terminal_safe(each.reason)});
+  }
+  out << '\n';
+  print_table(listeners, out);
+
+  std::vector<row> backends{
+      {"ADDRESS", "ROLE", "TIMELINE", "LSN", "LAG", "SESSIONS", "RW", "RO", "PROBE", "REASON"}};
+  for (const reported_backend& each : report.backends) backends.push_back(backend_row(each));
+  out << '\n';
+  print_table(backends, out);
+}
+
+}  // namespace pgsteer::admin

@@ -1,0 +1,95 @@
+#include "admin/wording.hpp"
+
+#include <array>
+#include <boost/nowide/utf/utf.hpp>
+#include <cstdio>
+#include <iterator>
+
+namespace pgsteer::admin {
+namespace {
+
+std::string with_unit(double value, const char* unit) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f %s", value, unit);
+  return text.data();
+}
+
+}  // namespace
+
+std::string bytes_in_words(std::uint64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  static constexpr std::array units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  // 1023.95 and more would be printed as 1024.0.
+  while (value >= 1023.95 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return with_unit(value, units[unit]);
+}
+
+std::string age_in_words(std::chrono::milliseconds age) {
+  const auto ms = age.count();
+  if (ms < 1'000) return std::to_string(ms) + " ms";
+  if (ms < 60'000) return with_unit(static_cast<double>(ms / 100) / 10, "s");
+  if (ms < 3'600'000) return std::to_string(ms / 60'000) + " min";
+  return std::to_string(ms / 3'600'000) + " h";
+}
+
+std::string well_formed(std::string_view text) {
+  using traits = boost::nowide::utf::utf_traits<char>;
+  std::string well;
+  for (auto at = text.begin(); at != text.end();) {
+    const auto start = at;
+    const auto code_point = traits::decode(at, text.end());
+    if (code_point == boost::nowide::utf::illegal || code_point == boost::nowide::utf::incomplete) {
+      well += "\xef\xbf\xbd";
+      at = start + 1;  // the byte that did not fit may begin a character of its own
+    } else {
+      well.append(start, at);
+    }
+  }
+  return well;
+}
+
+std::string html_escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : well_formed(text)) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string terminal_safe(std::string_view text) {
+  using traits = boost::nowide::utf::utf_traits<char>;
+  const std::string valid = well_formed(text);
+  std::string safe;
+  for (auto at = valid.begin(); at != valid.end();) {
+    const auto code_point = traits::decode(at, valid.end());
+    // C0, DEL and C1: the last holds the one-character form of ESC [ (ECMA-48, 5.4).
+    const bool is_control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+    traits::encode(is_control ? '?' : code_point, std::back_inserter(safe));
+  }
+  return safe;
+}
+
+}  // namespace pgsteer::admin

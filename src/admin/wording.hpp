@@ -1,0 +1,25 @@
+#pragma once
+// How values are put into words for people, and made safe for the document they go into.
+//
+// Pure; any thread. Used by the status page and `pgsteer status` alike, so that both read the same.
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pgsteer::admin {
+
+// "512 B", "1.5 KiB", "16.0 MiB": binary units, as PostgreSQL counts WAL.
+[[nodiscard]] std::string bytes_in_words(std::uint64_t bytes);
+// "41 ms", "3.2 s", "12 min", "5 h".
+[[nodiscard]] std::string age_in_words(std::chrono::milliseconds age);
+
+// The text with ill-formed UTF-8 replaced by U+FFFD: a backend's message may be in any encoding, and neither
+// JSON nor HTML may carry that on.
+[[nodiscard]] std::string well_formed(std::string_view text);
+// Well-formed text for HTML content and double-quoted attributes: & < > " and ' become references.
+[[nodiscard]] std::string html_escaped(std::string_view text);
+// Well-formed text for a terminal: control characters become '?', so that no escape sequence gets through.
+[[nodiscard]] std::string terminal_safe(std::string_view text);
+
+}  // namespace pgsteer::admin

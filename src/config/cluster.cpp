@@ -1,0 +1,123 @@
+// cluster: where the backends come from, whose they are, and how long knowledge of them is good for.
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "config/address.hpp"
+#include "config/sections.hpp"
+#include "pgsteer/topology/options.hpp"
+
+namespace pgsteer::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr std::uint16_t postgresql_port = 5432;
+constexpr time_range refresh_range{milliseconds{100}, hours{1}};
+constexpr std::string_view addresses_expected =
+    "a list of backends such as [\"10.0.0.1:5432\", \"pg-2.example:5432\"]";
+
+std::optional<endpoint> backend_of(const list_item& item) {
+  if (!item.node.IsScalar()) return std::nullopt;
+  const auto value = parse_endpoint(item.node.Scalar(), postgresql_port);
+  if (!value || value->port == 0) return std::nullopt;
+  if (!is_ip_literal(value->host) && !is_host_name(value->host)) return std::nullopt;
+  return *value;
+}
+
+void read_addresses(section& keys, std::string_view name, std::vector<endpoint>& out) {
+  const auto items = keys.list(name, addresses_expected);
+  if (items.size() > topology::backends_max) {
+    keys.report(name, "at most " + std::to_string(topology::backends_max) + " backends",
+                std::to_string(items.size()));
+    return;
+  }
+  for (const list_item& item : items) {
+    const place at = place_of(item.node.Mark());
+    const auto backend = backend_of(item);
+    if (!backend) {
+      keys.file().report({at, item.path,
+                          "host:port with a host name or an IP address, and a port from 1 to 65535",
+                          describe(item.node)});
+    } else if (std::find(out.begin(), out.end(), *backend) != out.end()) {
+      keys.file().report({at, item.path, "each backend once", quoted(to_string(*backend)) + " again"});
+    } else {
+      out.push_back(*backend);
+    }
+  }
+}
+
+// static: [...], or static: { addresses: [...], refresh: 2s }.
+void read_static(section& backends, discovery::static_options& out) {
+  const YAML::Node value = backends.node("static");
+  if (value.IsDefined() && !value.IsMap()) {
+    read_addresses(backends, "static", out.backends);
+    return;
+  }
+  section keys = backends.child("static");
+  read_addresses(keys, "addresses", out.backends);
+  keys.time("refresh", out.refresh, refresh_range);
+  if (value.IsDefined()) keys.require("addresses", addresses_expected);
+  keys.finish();
+}
+
+void read_dns_name(section& keys, std::string& target) {
+  const YAML::Node value = keys.node("name");
+  if (!value.IsDefined()) return;
+  if (value.IsScalar() && is_host_name(value.Scalar())) {
+    target = value.Scalar();
+  } else if (value.IsScalar() && is_ip_literal(value.Scalar())) {
+    keys.report("name", "a host name (addresses go under static)");
+  } else {
+    keys.report("name", "a host name without a port");
+  }
+}
+
+void read_dns(section& backends, discovery::dns_options& out) {
+  const bool is_present = backends.has("dns");
+  section keys = backends.child("dns");
+  read_dns_name(keys, out.name);
+  keys.whole("port", out.port, {1, 65535});
+  keys.time("refresh", out.refresh, refresh_range);
+  if (is_present) keys.require("name", "a host name");
+  keys.finish();
+}
+
+void read_backends(section& keys, discovery::discovery_options& out) {
+  discovery::static_options fixed;
+  discovery::dns_options dns;
+  read_static(keys, fixed);
+  read_dns(keys, dns);
+  const bool has_kubernetes = keys.has("kubernetes");
+  keys.refuse("kubernetes", "static or dns", "kubernetes, which is not available in this version");
+  if (keys.has("static") && keys.has("dns")) {
+    const place at = std::max(keys.place_of_key("static"), keys.place_of_key("dns"));
+    keys.file().report({at, keys.path(), "exactly one source", "both static and dns"});
+  } else if (!keys.has("static") && !keys.has("dns") && !has_kubernetes) {
+    keys.file().report({keys.at(), keys.path(), "a source: static or dns", "none"});
+  }
+  keys.finish();
+  if (keys.has("dns")) {
+    out = std::move(dns);
+  } else {
+    out = std::move(fixed);
+  }
+}
+
+}  // namespace
+
+void read_cluster(section& keys, config& out) {
+  keys.require("backends", "a source of backends: static or dns");
+  if (keys.has("backends")) {
+    section backends = keys.child("backends");
+    read_backends(backends, out.discovery);
+  }
+  keys.whole_or_auto("system_identifier", out.topology.system.value,
+                     {1, std::numeric_limits<std::uint64_t>::max()});
+  keys.time("role_ttl", out.topology.role_ttl, {milliseconds{100}, minutes{10}});
+  keys.time("dead_after", out.topology.dead_after, {seconds{1}, hours{24}});
+  keys.finish();
+}
+
+}  // namespace pgsteer::config

@@ -1,0 +1,66 @@
+#include "config/document.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace pgsteer::config {
+
+place place_of(const YAML::Mark& mark) noexcept {
+  if (mark.is_null()) return {};
+  return {mark.line + 1, mark.column + 1};
+}
+
+std::vector<std::string> document::problem_lines() const {
+  std::vector<const problem*> sorted;
+  for (const problem& each : problems_) sorted.push_back(&each);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const problem* a, const problem* b) { return a->at < b->at; });
+  std::vector<std::string> lines;
+  for (const problem* each : sorted) {
+    std::string line =
+        name_ + ":" + std::to_string(each->at.line) + ":" + std::to_string(each->at.column) + ": ";
+    if (!each->key.empty()) line += each->key + ": ";
+    lines.push_back(line + "expected " + each->expected + ", found " + each->found);
+  }
+  return lines;
+}
+
+std::string describe(const YAML::Node& node) {
+  switch (node.Type()) {
+    case YAML::NodeType::Scalar:
+      return quoted(node.Scalar());
+    case YAML::NodeType::Sequence:
+      return node.size() == 0 ? "an empty list" : "a list";
+    case YAML::NodeType::Map:
+      return "a mapping";
+    case YAML::NodeType::Null:
+    case YAML::NodeType::Undefined:
+      return "nothing";
+  }
+  return "nothing";
+}
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t shown_bytes_max = 60;
+  constexpr std::string_view hex = "0123456789abcdef";
+  const bool is_cut = text.size() > shown_bytes_max;
+  if (is_cut) {
+    std::size_t end = shown_bytes_max;
+    // Not through the middle of a UTF-8 character.
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+    text = text.substr(0, end);
+  }
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out.append("\\x") += hex[byte >> 4U];
+      out += hex[byte & 0xfU];
+    } else {
+      out += c;
+    }
+  }
+  return out + (is_cut ? "...\"" : "\"");
+}
+
+}  // namespace pgsteer::config

@@ -1,0 +1,56 @@
+#pragma once
+// document: one configuration file while it is read; collects what is wrong with it and which keys exist.
+//
+// Sticky: nothing is thrown until the whole file has been seen, so that all problems show in one go. Boot and
+// reload only; not thread-safe.
+#include <yaml-cpp/yaml.h>
+
+#include <compare>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgsteer::config {
+
+// 1-based, as editors count.
+struct place {
+  int line = 1;
+  int column = 1;
+
+  friend auto operator<=>(const place&, const place&) = default;
+};
+[[nodiscard]] place place_of(const YAML::Mark& mark) noexcept;
+
+struct problem {
+  place at;
+  std::string key;       // "probe.interval"; empty for the file as a whole
+  std::string expected;  // a noun clause
+  std::string found;     // a noun clause; may end in a suggestion
+};
+
+class document {
+ public:
+  explicit document(std::string name) : name_(std::move(name)) {}
+
+  void report(problem found) { problems_.push_back(std::move(found)); }
+  void add_known_key(std::string path) { known_keys_.insert(std::move(path)); }
+
+  [[nodiscard]] bool is_good() const noexcept { return problems_.empty(); }
+  // One line each, in the file's order: "name:line:column: key: expected ..., found ...".
+  [[nodiscard]] std::vector<std::string> problem_lines() const;
+  // Paths of every key the reader asked for, without list indexes: "listeners.name".
+  [[nodiscard]] const std::set<std::string>& known_keys() const noexcept { return known_keys_; }
+
+ private:
+  std::string name_;
+  std::vector<problem> problems_;
+  std::set<std::string> known_keys_;
+};
+
+// What stands in the file, for a message: "fast" in quotes, a list, a mapping, nothing.
+[[nodiscard]] std::string describe(const YAML::Node& node);
+// In quotes, control characters escaped, cut after 60 bytes.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+}  // namespace pgsteer::config

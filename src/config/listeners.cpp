@@ -1,0 +1,156 @@
+// listeners and admin: what is bound, and where each listener's sessions go.
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+
+#include "config/sections.hpp"
+#include "config/units.hpp"
+
+namespace pgsteer::config {
+namespace {
+
+using routing::balance;
+using routing::target_session_attrs;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr std::string_view lag_expected =
+    "none, a size (16MiB), a duration (10s) or a list of one of each ([16MiB, 10s])";
+constexpr std::uint64_t lag_bytes_max = 1ULL << 40;
+constexpr milliseconds lag_delay_max = hours{24};
+
+// A metric label and a log field, so nothing that would need quoting there.
+bool is_listener_name(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::islower(c) != 0 || std::isdigit(c) != 0 || c == '-' || c == '_';
+  });
+}
+
+void read_name(section& keys, std::string& target) {
+  const YAML::Node value = keys.node("name");
+  if (!value.IsDefined()) return;
+  if (!value.IsScalar() || !is_listener_name(value.Scalar())) {
+    keys.report("name", "a name of 1 to 63 lower-case letters, digits, - and _");
+  } else if (value.Scalar() == "admin") {
+    keys.report("name", "a name other than admin, which is the admin port's");
+  } else {
+    target = value.Scalar();
+  }
+}
+
+// One bound of max_replay_lag; false if it is neither a size nor a duration, or a second one of its kind.
+bool add_lag_bound(const YAML::Node& node, routing::route_policy& out) {
+  if (!node.IsScalar()) return false;
+  const auto bytes = parse_size(node.Scalar());
+  const auto delay = parse_duration(node.Scalar());
+  if (bytes && *bytes <= lag_bytes_max && !out.replay_lag_bytes_max) {
+    out.replay_lag_bytes_max = *bytes;
+  } else if (delay && *delay <= lag_delay_max && !out.replay_delay_max) {
+    out.replay_delay_max = *delay;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void read_max_replay_lag(section& keys, routing::route_policy& out) {
+  const YAML::Node value = keys.node("max_replay_lag");
+  if (!value.IsDefined() || (value.IsScalar() && value.Scalar() == "none")) return;
+  bool is_good = true;
+  if (value.IsSequence() && value.size() > 0) {
+    for (const auto& each : value) is_good = is_good && add_lag_bound(each, out);
+  } else {
+    is_good = add_lag_bound(value, out);
+  }
+  const bool is_to_primary =
+      keys.has("route") && keys.is_sound("route") &&
+      (out.route == target_session_attrs::primary || out.route == target_session_attrs::read_write);
+  if (!is_good) {
+    const bool is_scalar = value.IsScalar();
+    keys.report(
+        "max_replay_lag", std::string(lag_expected),
+        is_scalar ? quoted(value.Scalar()) + did_you_mean(size_meant(value.Scalar())) : std::string());
+  } else if (is_to_primary) {
+    keys.report("max_replay_lag", "none on a route to the primary, which never lags");
+  }
+}
+
+void read_listener(section& keys, session::listener_options& out) {
+  keys.require("name", "a name");
+  keys.require("bind", "an IP address and a port");
+  keys.require("route", "where sessions go, such as primary");
+  read_name(keys, out.name);
+  keys.bind_address("bind", out.bind);
+  keys.word("route", out.policy.route,
+            {{to_string(target_session_attrs::any), target_session_attrs::any},
+             {to_string(target_session_attrs::read_write), target_session_attrs::read_write},
+             {to_string(target_session_attrs::read_only), target_session_attrs::read_only},
+             {to_string(target_session_attrs::primary), target_session_attrs::primary},
+             {to_string(target_session_attrs::standby), target_session_attrs::standby},
+             {to_string(target_session_attrs::prefer_standby), target_session_attrs::prefer_standby}});
+  keys.word("balance", out.policy.balance,
+            {{to_string(balance::round_robin), balance::round_robin},
+             {to_string(balance::least_sessions), balance::least_sessions}});
+  read_max_replay_lag(keys, out.policy);
+  keys.time("hold_timeout", out.hold_timeout, {seconds{0}, minutes{10}});
+  keys.finish();
+}
+
+// True if both cannot be bound at once. "[::]" takes IPv4 as well.
+bool is_clash(const endpoint& a, const endpoint& b) {
+  if (a.port != b.port || a.port == 0 || a.host.empty() || b.host.empty()) return false;
+  if (a.host == b.host || a.host == "::" || b.host == "::") return true;
+  const bool is_same_family =
+      (a.host.find(':') == std::string::npos) == (b.host.find(':') == std::string::npos);
+  return is_same_family && (a.host == "0.0.0.0" || b.host == "0.0.0.0");
+}
+
+// Claims of listeners and the admin port that came before.
+struct claims {
+  std::vector<std::pair<std::string, endpoint>> addresses;  // path of the key, and what it binds
+
+  void add(section& keys, const endpoint& bind) {
+    for (const auto& [path, other] : addresses) {
+      if (is_clash(bind, other)) {
+        keys.report("bind", "an address that nothing else binds",
+                    quoted(to_string(bind)) + ", taken by " + path);
+        break;
+      }
+    }
+    addresses.emplace_back(keys.path_of("bind"), bind);
+  }
+};
+
+void check_names(section& keys, const std::vector<session::listener_options>& before,
+                 const std::string& name) {
+  const auto same = [&](const session::listener_options& each) { return each.name == name; };
+  if (!name.empty() && std::any_of(before.begin(), before.end(), same))
+    keys.report("name", "a name of its own", quoted(name) + " again");
+}
+
+}  // namespace
+
+void read_listeners(section& keys, config& out) {
+  claims taken;
+  auto items = keys.list("listeners", "a list of at least one listener");
+  if (items.size() > listeners_max) {
+    keys.report("listeners", "at most " + std::to_string(listeners_max) + " listeners",
+                std::to_string(items.size()));
+    items.clear();
+  }
+  for (const list_item& item : items) {
+    section listener(keys.file(), item.path, item.node);
+    session::listener_options options;
+    read_listener(listener, options);
+    check_names(listener, out.listeners, options.name);
+    taken.add(listener, options.bind);
+    out.listeners.push_back(std::move(options));
+  }
+  keys.require("listeners", "a list of at least one listener");
+  section admin = keys.child("admin");
+  admin.bind_address("bind", out.admin.bind);
+  admin.finish();
+  taken.add(admin, out.admin.bind);
+}
+
+}  // namespace pgsteer::config

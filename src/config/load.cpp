@@ -1,0 +1,136 @@
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "config/load_document.hpp"
+#include "config/sections.hpp"
+#include "config/units.hpp"
+#include "pgsteer/config/config.hpp"
+
+namespace pgsteer::config {
+namespace {
+
+// A thousand times a long file; bounds what a wrong path (a device, a dump) makes us read.
+constexpr std::size_t file_bytes_max = 1U << 20U;
+
+// What both sections only know together.
+void check_role_ttl(section& cluster, section& probe, const config& out) {
+  const bool is_sound =
+      cluster.is_sound("role_ttl") && probe.is_sound("interval") && probe.is_sound("timeout");
+  if (is_sound && out.topology.role_ttl < out.probe.interval + out.probe.timeout) {
+    // Each probe's answer would be too old before the next one is in.
+    const place at = cluster.has("role_ttl") ? cluster.place_of_value("role_ttl")
+                     : probe.has("interval") ? probe.place_of_value("interval")
+                                             : probe.place_of_value("timeout");
+    const auto sum = duration_text(out.probe.interval + out.probe.timeout);
+    cluster.file().report({at, "cluster.role_ttl", "at least probe.interval + probe.timeout (" + sum + ")",
+                           duration_text(out.topology.role_ttl)});
+  }
+  if (cluster.is_sound("role_ttl") && cluster.is_sound("dead_after") &&
+      out.topology.dead_after < out.topology.role_ttl) {
+    cluster.report("dead_after", "at least role_ttl (" + duration_text(out.topology.role_ttl) + ")",
+                   duration_text(out.topology.dead_after));
+  }
+}
+
+config read_root(document& file, const YAML::Node& root) {
+  config out;
+  section keys(file, "", root);
+  keys.require("cluster", "the section that names the backends");
+  section cluster = keys.child("cluster");
+  if (keys.has("cluster")) read_cluster(cluster, out);
+  section probe = keys.child("probe");
+  read_probe(probe, out.probe);
+  check_role_ttl(cluster, probe, out);
+  read_listeners(keys, out);
+  keys.whole_or_auto("workers", out.workers, {1, 256});
+  keys.time("drain_timeout", out.drain_timeout, {seconds{0}, std::chrono::hours{24}});
+  section relay = keys.child("relay");
+  read_relay(relay, out.relay);
+  section limits = keys.child("limits");
+  read_limits(limits, out.session);
+  section tcp = keys.child("tcp");
+  read_tcp(tcp, out.session.tcp);
+  section log = keys.child("log");
+  read_log(log, out.log);
+  keys.finish();
+  return out;
+}
+
+// The last line of defence: what this module let through, each owner would take as well.
+void check_owners(document& file, const config& out) {
+  std::vector<result<void>> verdicts{check(out.discovery), check(out.probe), check(out.session),
+                                     check(out.relay), check(out.admin)};
+  for (const auto& listener : out.listeners) verdicts.push_back(check(listener));
+  for (const auto& verdict : verdicts) {
+    if (!verdict) file.report({{}, "", "valid options", verdict.error().message()});
+  }
+}
+
+// What yaml-cpp makes of a tab is hard to read, and a tab is what one cannot see.
+std::string syntax_complaint(std::string_view text, const YAML::Exception& error) {
+  std::size_t begin = 0;
+  // npos + 1 is 0: a place beyond the end reads the first line, which does no harm.
+  for (int line = 0; line < error.mark.line; ++line) begin = text.find('\n', begin) + 1;
+  const std::size_t end = text.find_first_not_of(" \t", begin);
+  const bool has_tab = text.substr(begin, end - begin).find('\t') != std::string_view::npos;
+  return has_tab ? "a tab; YAML is indented with spaces" : error.msg;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += (out.empty() ? "" : "\n") + line;
+  return out;
+}
+
+[[noreturn]] void cannot_read(const std::string& path, const std::string& reason) {
+  throw config_error({path + ": expected a readable configuration file, found " + reason});
+}
+
+}  // namespace
+
+config_error::config_error(std::vector<std::string> problems)
+    : std::runtime_error(joined(problems)), problems_(std::move(problems)) {}
+
+config load_document(document& file, std::string_view text) {
+  config out;
+  try {
+    const std::vector<YAML::Node> roots = YAML::LoadAll(std::string(text));
+    if (roots.empty() || !roots.front().IsDefined() || roots.front().IsNull()) {
+      file.report({{}, "", "a configuration", "an empty file"});
+    } else if (roots.size() > 1) {
+      file.report({place_of(roots[1].Mark()), "", "one YAML document", "a second one"});
+    } else {
+      out = read_root(file, roots.front());
+      if (file.is_good()) check_owners(file, out);
+    }
+  } catch (const YAML::Exception& error) {
+    file.report({place_of(error.mark), "", "valid YAML", syntax_complaint(text, error)});
+  }
+  return out;
+}
+
+config load_text(std::string_view text, const std::string& name) {
+  document file(name);
+  config out = load_document(file, text);
+  if (!file.is_good()) throw config_error(file.problem_lines());
+  return out;
+}
+
+config load_file(const std::string& path) {
+  std::error_code ec;
+  if (std::filesystem::is_directory(path, ec)) cannot_read(path, "a directory");
+  errno = 0;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) cannot_read(path, std::generic_category().message(errno));
+  std::string text(file_bytes_max + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) cannot_read(path, "a read error");
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > file_bytes_max) cannot_read(path, "more than " + size_text(file_bytes_max));
+  return load_text(text, path);
+}
+
+}  // namespace pgsteer::config

@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+#include <string>
+#include <utility>
+
+#include "discovery/backend_set.hpp"
+#include "discovery/name_watch.hpp"
+#include "discovery/sources.hpp"
+
+namespace pgsteer::discovery {
+namespace {
+
+// One line of the list.
+struct entry {
+  endpoint configured;
+  std::string address;                // numeric; empty until its name was resolved
+  std::shared_ptr<name_watch> watch;  // null: it was numeric to begin with
+};
+
+entry make_entry(boost::asio::io_context& context, const endpoint& configured, duration refresh,
+                 const resolve_function& resolve) {
+  error_code ec;
+  const auto numeric = boost::asio::ip::make_address(configured.host, ec);
+  if (!ec) return {configured, numeric.to_string(), nullptr};
+  return {configured, {}, std::make_shared<name_watch>(context, resolve, configured.host, refresh)};
+}
+
+class static_source final : public source {
+ public:
+  static_source(boost::asio::io_context& context, const static_options& options,
+                const resolve_function& resolve)
+      : context_(context) {
+    for (const endpoint& configured : options.backends) {
+      entries_.push_back(make_entry(context, configured, options.refresh, resolve));
+    }
+  }
+  ~static_source() override { stop(); }
+
+  void start(on_change handler) override {
+    handler_ = std::move(handler);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (!entries_[i].watch) continue;
+      entries_[i].watch->start([this, i](const addresses& answer) { take(entries_[i], answer); });
+    }
+    // As a name's answer would come: never from inside start().
+    boost::asio::post(context_, [this, life = std::weak_ptr<bool>(life_)] {
+      if (!life.expired()) publish();
+    });
+  }
+
+  void stop() override {
+    life_.reset();
+    for (const entry& each : entries_) {
+      if (each.watch) each.watch->stop();
+    }
+  }
+
+  void refresh_now() override {
+    for (const entry& each : entries_) {
+      if (each.watch) each.watch->refresh_now();
+    }
+  }
+
+ private:
+  void take(entry& each, const addresses& answer) {
+    if (std::find(answer.begin(), answer.end(), each.address) != answer.end()) return;
+    each.address = answer.front();
+    publish();
+  }
+
+  void publish() {
+    std::vector<discovered_backend> found;
+    for (const entry& each : entries_) {
+      if (each.address.empty()) continue;
+      found.push_back({to_string(each.configured), {each.address, each.configured.port}});
+    }
+    if (!set_.update(std::move(found))) return;
+    const on_change handler = handler_;  // it may destroy us
+    const auto backends = set_.backends();
+    handler(backends);
+  }
+
+  boost::asio::io_context& context_;
+  std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // gone once stopped
+  std::vector<entry> entries_;
+  backend_set set_;
+  on_change handler_;
+};
+
+}  // namespace
+
+std::unique_ptr<source> make_static_source(boost::asio::io_context& context, const static_options& options,
+                                           resolve_function resolve) {
+  return std::make_unique<static_source>(context, options, resolve);
+}
+
+}  // namespace pgsteer::discovery

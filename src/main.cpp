@@ -1,0 +1,87 @@
+// The pgsteer program: run, check, status. Exit codes: 0 success, 2 wrong usage or configuration, 1 cannot
+// start; status adds its own (admin/status_command.hpp).
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "pgsteer/admin/status_command.hpp"
+#include "pgsteer/base/log.hpp"
+#include "pgsteer/config/config.hpp"
+#include "pgsteer/server/server.hpp"
+
+namespace {
+
+constexpr int exit_cannot_start = 1;
+constexpr int exit_usage = 2;
+
+// Starts the log and flushes it on every way out.
+class logging_scope {
+ public:
+  explicit logging_scope(const pgsteer::log_options& options) { pgsteer::start_logging(options); }
+  ~logging_scope() { pgsteer::stop_logging(); }
+  logging_scope(const logging_scope&) = delete;
+  logging_scope& operator=(const logging_scope&) = delete;
+};
+
+int run(const std::string& file) {
+  const pgsteer::config::config options = pgsteer::config::load_file(file);
+  const logging_scope logging(options.log);
+  // A peer that is gone must show as EPIPE on its own session, not end the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  pgsteer::server::server server(options);
+  if (const auto started = server.start(); !started) {
+    std::cerr << "pgsteer: cannot start: " << server.failure() << '\n';
+    return exit_cannot_start;
+  }
+  return server.run(true);
+}
+
+int check(const std::string& file) {
+  const pgsteer::config::config options = pgsteer::config::load_file(file);
+  std::cout << file << ": configuration is valid\n" << pgsteer::config::summary(options);
+  return EXIT_SUCCESS;
+}
+
+int parse_and_dispatch(int argc, char** argv) {
+  CLI::App app("PostgreSQL-aware TCP proxy: port 5432 is the primary, port 5433 a healthy standby",
+               "pgsteer");
+  app.set_version_flag("--version", "pgsteer " PGSTEER_VERSION);
+  app.require_subcommand(1);
+  std::string file;
+  std::string admin_url = "http://127.0.0.1:9464";
+  auto* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT, then drain");
+  auto* check_command =
+      app.add_subcommand("check", "Say what is wrong with a configuration file, all at once");
+  for (auto* command : {run_command, check_command})
+    command->add_option("--config", file, "Configuration file (YAML)")->required()->type_name("FILE");
+  auto* status_command = app.add_subcommand("status", "Show the backends of a running pgsteer");
+  status_command->add_option("--admin", admin_url, "Its admin address")
+      ->capture_default_str()
+      ->type_name("URL");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help, version or the complaint; its own exit codes are many.
+    return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : exit_usage;
+  }
+  if (run_command->parsed()) return run(file);
+  if (check_command->parsed()) return check(file);
+  return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_dispatch(argc, argv);
+  } catch (const pgsteer::config::config_error& error) {
+    std::cerr << error.what() << '\n';
+    return exit_usage;
+  } catch (const std::exception& error) {
+    std::cerr << "pgsteer: " << error.what() << '\n';
+    return exit_cannot_start;
+  }
+}

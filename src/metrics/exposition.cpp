@@ -1,0 +1,273 @@
+// The one file that knows prometheus-cpp: families are built straight from the view, with no registry, so
+// that a series exists exactly as long as what it describes. Format: text exposition 0.0.4,
+// prometheus.io/docs/instrumenting/exposition_formats/#text-based-format.
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <boost/nowide/utf/convert.hpp>
+#include <limits>
+#include <set>
+#include <string_view>
+
+#include "pgsteer/metrics/server_counters.hpp"
+
+namespace pgsteer::metrics {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using labels = std::vector<ClientMetric::Label>;
+
+// One ill-formed byte in a label makes Prometheus reject the whole scrape.
+ClientMetric::Label label(std::string name, std::string_view value) {
+  return {std::move(name),
+          boost::nowide::utf::convert_string<char>(value.data(), value.data() + value.size())};
+}
+
+// One family and its samples in the making.
+class family {
+ public:
+  family(MetricType type, std::string name, std::string help)
+      : family_{"pgsteer_" + std::move(name), std::move(help), type, {}} {}
+
+  family& add(labels of, double value) {
+    ClientMetric& sample = append(std::move(of));
+    if (family_.type == MetricType::Counter) {
+      sample.counter.value = value;
+    } else {
+      sample.gauge.value = value;
+    }
+    return *this;
+  }
+  family& add(labels of, const counter& value) { return add(std::move(of), value.value()); }
+  family& add(labels of, std::uint64_t value) { return add(std::move(of), static_cast<double>(value)); }
+  family& add(labels of, bool value) { return add(std::move(of), value ? 1.0 : 0.0); }
+
+  family& add(labels of, const duration_histogram& value) {
+    ClientMetric::Histogram& out = append(std::move(of)).histogram;
+    std::uint64_t cumulative = 0;
+    for (std::size_t i = 0; i <= duration_histogram::bounds_seconds.size(); ++i) {
+      const bool is_last = i == duration_histogram::bounds_seconds.size();
+      cumulative += value.bucket(i);
+      out.bucket.push_back({cumulative, is_last ? std::numeric_limits<double>::infinity()
+                                                : duration_histogram::bounds_seconds[i]});
+    }
+    // Not counted apart: a scrape during observe() must still see +Inf equal to the count.
+    out.sample_count = cumulative;
+    out.sample_sum = value.sum_seconds();
+    return *this;
+  }
+
+  [[nodiscard]] MetricFamily take() { return std::move(family_); }
+
+ private:
+  ClientMetric& append(labels of) {
+    ClientMetric& sample = family_.metric.emplace_back();
+    sample.label = std::move(of);
+    return sample;
+  }
+
+  MetricFamily family_;
+};
+
+class document {
+ public:
+  // The reference is valid until the next call.
+  family& add(MetricType type, std::string name, std::string help) {
+    return families_.emplace_back(type, std::move(name), std::move(help));
+  }
+  family& counter(std::string name, std::string help) {
+    return add(MetricType::Counter, std::move(name), std::move(help));
+  }
+  family& gauge(std::string name, std::string help) {
+    return add(MetricType::Gauge, std::move(name), std::move(help));
+  }
+
+  [[nodiscard]] std::string text() {
+    std::vector<MetricFamily> all;
+    for (family& each : families_) {
+      MetricFamily one = each.take();
+      if (!one.metric.empty()) all.push_back(std::move(one));
+    }
+    return prometheus::TextSerializer().Serialize(all);
+  }
+
+ private:
+  std::vector<family> families_;
+};
+
+void add_process(document& out, const metrics_view& view) {
+  out.gauge("build_info", "Always 1; the label carries the version of pgsteer.")
+      .add({label("version", view.version)}, true);
+  out.gauge("start_time_seconds", "When this process started, in seconds since the Unix epoch.")
+      .add({}, view.start_time_seconds);
+}
+
+void add_topology(document& out, const metrics_view& view) {
+  out.gauge("topology_generation", "Grows with every change of a verdict, a role or the list of backends.")
+      .add({}, view.topology_generation);
+  out.gauge("fence_timeline", "Highest timeline ever seen on a primary; 0 before the first primary.")
+      .add({}, static_cast<std::uint64_t>(view.fence_timeline));
+  out.gauge("primary_known", "1 if new read-write sessions have a primary to go to.")
+      .add({}, view.has_primary);
+  out.gauge("primary_ambiguous", "1 if two backends claim to be primary on one timeline.")
+      .add({}, view.is_ambiguous);
+  out.counter("primary_changes_total", "How often another backend became the primary.")
+      .add({}, view.primary_changes);
+}
+
+// A counter or gauge that each listener has, and nothing but its name as label.
+struct listener_metric {
+  MetricType type;
+  const char* name;
+  const char* help;
+  counter listener_counters::*value;
+};
+const listener_metric listener_metrics[] = {
+    {MetricType::Counter, "sessions_accepted_total", "Client connections accepted.",
+     &listener_counters::accepted},
+    {MetricType::Counter, "sessions_rejected_total",
+     "Client connections turned away because a limit was hit.", &listener_counters::rejected},
+    {MetricType::Gauge, "sessions", "Live sessions, from accept to close.", &listener_counters::active},
+    {MetricType::Gauge, "logins_held", "Logins that wait for a backend right now.", &listener_counters::held},
+    {MetricType::Counter, "logins_held_total", "Logins that had to wait for a backend.",
+     &listener_counters::held_total},
+    {MetricType::Counter, "logins_hold_expired_total", "Logins that waited in vain and were answered 57P03.",
+     &listener_counters::hold_expired},
+    {MetricType::Counter, "login_retries_total",
+     "Logins sent on to another backend after a failed dial, 57P03 or 53300.", &listener_counters::retried},
+    {MetricType::Counter, "stale_primary_refusals_total",
+     "Read-write logins refused because the backend reported in_hot_standby=on.",
+     &listener_counters::stale_refused},
+};
+
+void add_listeners(document& out, const metrics_view& view) {
+  for (const listener_metric& metric : listener_metrics) {
+    family& of = out.add(metric.type, metric.name, metric.help);
+    for (const listener_counters* each : view.listeners) {
+      of.add({label("listener", each->name)}, each->*metric.value);
+    }
+  }
+  family& bytes = out.counter("session_bytes_total", "Bytes moved by sessions that have ended.");
+  for (const listener_counters* each : view.listeners) {
+    const auto listener = label("listener", each->name);
+    bytes.add({listener, label("direction", "client_to_backend")}, each->bytes_to_backend);
+    bytes.add({listener, label("direction", "backend_to_client")}, each->bytes_to_client);
+  }
+  family& login = out.add(MetricType::Histogram, "login_seconds",
+                          "Time from accept to the first ReadyForQuery, of unencrypted sessions.");
+  for (const listener_counters* each : view.listeners)
+    login.add({label("listener", each->name)}, each->login);
+
+  family& closed = out.counter("sessions_closed_total", "Sessions ended, by the one reason for it.");
+  for (const listener_counters* each : view.listeners) {
+    for (std::size_t i = 0; i < each->closed.size() && i < view.close_reasons.size(); ++i) {
+      closed.add({label("listener", each->name), label("reason", view.close_reasons[i])}, each->closed[i]);
+    }
+  }
+}
+
+// The backends, each address once: a backend that left and came back may be listed twice for a while, and
+// Prometheus rejects a scrape with two samples of one series. The one listed last is the one in use.
+std::vector<const backend_view*> distinct_backends(const metrics_view& view) {
+  std::set<std::string_view> seen;
+  std::vector<const backend_view*> distinct;
+  for (auto each = view.backends.rbegin(); each != view.backends.rend(); ++each) {
+    if (seen.insert(each->address).second) distinct.push_back(&*each);
+  }
+  return {distinct.rbegin(), distinct.rend()};
+}
+
+// value(backend) is a number, a bool or a counter.
+template <class Value>
+void add_each(family& out, const std::vector<const backend_view*>& backends, Value value) {
+  for (const backend_view* each : backends) out.add({label("backend", each->address)}, value(*each));
+}
+
+void add_backends(document& out, const metrics_view& view) {
+  const auto backends = distinct_backends(view);
+  family& role = out.gauge("backend_role", "Always 1; the label carries what the last trusted probe found.");
+  for (const backend_view* each : backends) {
+    role.add({label("backend", each->address), label("role", each->role)}, true);
+  }
+  add_each(out.gauge("backend_rw_eligible", "1 if the backend takes new read-write sessions."), backends,
+           [](const backend_view& of) { return of.is_rw_eligible; });
+  add_each(out.gauge("backend_ro_eligible", "1 if the backend takes new sessions as a standby."), backends,
+           [](const backend_view& of) { return of.is_ro_eligible; });
+  add_each(out.gauge("backend_timeline", "Timeline the backend is on; 0 if not known."), backends,
+           [](const backend_view& of) { return static_cast<std::uint64_t>(of.timeline); });
+  add_each(
+      out.gauge("backend_replay_lag_bytes", "How far replay is behind the primary's last known position."),
+      backends, [](const backend_view& of) { return of.replay_lag_bytes; });
+  add_each(out.gauge("backend_replay_delay_seconds",
+                     "Age of the last transaction a standby replayed; 0 if it has caught up."),
+           backends, [](const backend_view& of) { return of.replay_delay_seconds; });
+
+  family& age =
+      out.gauge("backend_probe_age_seconds", "Time since the last good probe answer was asked for.");
+  for (const backend_view* each : backends) {
+    if (each->probe_age_seconds >= 0) age.add({label("backend", each->address)}, each->probe_age_seconds);
+  }
+}
+
+void add_backend_counters(document& out, const metrics_view& view) {
+  auto backends = distinct_backends(view);
+  std::erase_if(backends, [](const backend_view* each) { return each->counters == nullptr; });
+  add_each(out.gauge("backend_sessions", "Live sessions on the backend."), backends,
+           [](const backend_view& of) { return of.counters->sessions.value(); });
+  add_each(out.counter("backend_sessions_total", "Sessions that were ever routed to the backend."), backends,
+           [](const backend_view& of) { return of.counters->sessions_total.value(); });
+  add_each(out.counter("backend_dial_failures_total", "Dials of the backend that failed."), backends,
+           [](const backend_view& of) { return of.counters->dial_failures.value(); });
+}
+
+void add_cancels_and_probes(document& out, const metrics_view& view) {
+  if (view.cancels != nullptr) {
+    out.counter("cancels_total", "Cancel requests, by what became of them.")
+        .add({label("result", "forwarded")}, view.cancels->forwarded)
+        .add({label("result", "broadcast")}, view.cancels->broadcast)
+        .add({label("result", "dropped")}, view.cancels->dropped);
+  }
+  if (view.probes != nullptr) {
+    family& results = out.counter("probes_total", "Probes that ended, by outcome.");
+    for (const auto& [outcome, count] : view.probes->results) results.add({label("outcome", outcome)}, count);
+    out.add(MetricType::Histogram, "probe_seconds", "Duration of the probes that were answered.")
+        .add({}, view.probes->duration);
+  }
+}
+
+void add_workers(document& out, const metrics_view& view) {
+  const auto worker = [](std::size_t index) { return label("worker", std::to_string(index)); };
+
+  family& sessions = out.gauge("worker_sessions", "Live sessions of each worker.");
+  for (std::size_t i = 0; i < view.worker_sessions.size(); ++i) {
+    sessions.add({worker(i)}, view.worker_sessions[i]);
+  }
+  family& bytes =
+      out.counter("relay_bytes_total", "Bytes each worker has moved between clients and backends.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i) {
+    bytes.add({worker(i), label("direction", "client_to_backend")}, view.workers[i]->bytes[0]);
+    bytes.add({worker(i), label("direction", "backend_to_client")}, view.workers[i]->bytes[1]);
+  }
+  family& turns = out.counter("relay_turns_total", "Wake-ups of each worker's relay engine.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i) turns.add({worker(i)}, view.workers[i]->turns);
+  family& stalls = out.counter("relay_stalls_total", "Times a direction had to wait for a slow reader.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i) stalls.add({worker(i)}, view.workers[i]->stalls);
+}
+
+}  // namespace
+
+std::string exposition(const metrics_view& view) {
+  document out;
+  add_process(out, view);
+  add_topology(out, view);
+  add_listeners(out, view);
+  add_backends(out, view);
+  add_backend_counters(out, view);
+  add_cancels_and_probes(out, view);
+  add_workers(out, view);
+  return out.text();
+}
+
+}  // namespace pgsteer::metrics

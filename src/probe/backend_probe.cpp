@@ -1,0 +1,225 @@
+#include "probe/backend_probe.hpp"
+
+#include <utility>
+
+#include "pgsteer/net/spawn.hpp"
+#include "probe/login_parameters.hpp"
+
+namespace pgsteer::probe {
+
+namespace asio = boost::asio;
+using topology::probe_outcome;
+using topology::probe_result;
+using ending = probe_schedule::ending;
+
+namespace {
+
+ending ending_of(probe_outcome outcome) noexcept {
+  const bool is_answer = outcome == probe_outcome::answered || outcome == probe_outcome::login_hung;
+  return is_answer ? ending::answered : ending::failed;
+}
+
+}  // namespace
+
+backend_probe::backend_probe(asio::io_context& context, const probe_options& options, probe_target target,
+                             on_result handler)
+    : context_(context),
+      options_(options),
+      target_(std::move(target)),
+      handler_(std::move(handler)),
+      log_("probe outcome changed", to_string(target_.address)),
+      login_log_("outcome of fresh probe logins changed", to_string(target_.address),
+                 probe_outcome::answered),
+      wait_point_(context),
+      schedule_(options, clock::now()),
+      // Two pgsteers that were started in one moment shall not stay in step.
+      random_(std::random_device{}()) {}
+
+void backend_probe::start() {
+  net::spawn(context_, run(shared_from_this()), "probe");
+}
+
+void backend_probe::hint() {
+  schedule_.hint(clock::now());
+  wait_point_.wake();
+}
+
+void backend_probe::settle() {
+  schedule_.settle();
+}
+
+void backend_probe::stop() {
+  is_stopped_ = true;
+  handler_ = nullptr;
+  for (const auto& connection : {open_, opening_, fresh_, spare_}) {
+    if (connection) connection->close();
+  }
+  wait_point_.wake();
+}
+
+double backend_probe::random() {
+  return std::uniform_real_distribution<double>{}(random_);
+}
+
+asio::awaitable<void> backend_probe::run(std::shared_ptr<backend_probe> self) {
+  while (!self->is_stopped_) {
+    co_await self->wait_until_due();
+    if (self->is_stopped_) break;
+    if (self->open_ && !self->open_->is_usable()) {
+      const probe_result loss = self->open_->loss();
+      self->open_.reset();
+      self->schedule_.lose(clock::now());
+      self->deliver(loss);
+      continue;
+    }
+    const bool was_open = self->open_ != nullptr;
+    self->schedule_.start(clock::now());
+    const probe_result result = co_await self->probe();
+    if (self->is_stopped_) break;
+    self->schedule_.end(ending_of(result.outcome), clock::now(), self->random());
+    if (was_open && !self->open_) self->schedule_.lose(clock::now());
+    self->deliver(result);
+  }
+}
+
+// Also ends when the open connection does.
+asio::awaitable<void> backend_probe::wait_until_due() {
+  if (open_) {
+    open_->watch([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->wait_point_.wake();
+    });
+  }
+  bool is_woken = true;
+  while (is_woken && !is_stopped_ && (!open_ || open_->is_usable()) && clock::now() < schedule_.due()) {
+    is_woken = co_await wait_point_.wait_until(schedule_.due());
+  }
+  if (open_) open_->unwatch();
+}
+
+asio::awaitable<probe_result> backend_probe::probe() {
+  if (login_trouble_ && login_trouble_->outcome == probe_outcome::not_accepting) {
+    // A smart shutdown waits for every session to end, this one too.
+    open_.reset();
+    login_trouble_.reset();
+  }
+  if (!open_) open_ = std::exchange(spare_, nullptr);
+  if (!open_) {
+    probe_result first = co_await log_in_and_ask();
+    co_return first;
+  }
+  if (schedule_.is_login_due(clock::now())) start_fresh_login();
+  if (spare_) {
+    auto answer = co_await ask_spare();
+    if (answer) co_return *std::move(answer);
+  }
+  const auto connection = open_;
+  probe_result result = co_await connection->ask(options_.timeout);
+  if (!connection->is_usable()) open_.reset();
+  overlay_login_trouble(result);
+  co_return result;
+}
+
+asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connection> connection) {
+  auto parameters = login_parameters(options_, target_);
+  if (const auto* const problem = std::get_if<unreadable_password>(&parameters)) {
+    const time_point now = clock::now();
+    co_return probe_result{problem->outcome, std::nullopt, problem->message, now, now};
+  }
+  const auto& values = std::get<std::vector<parameter>>(parameters);
+  probe_result result = co_await connection->login(values, options_.timeout);
+  co_return result;
+}
+
+asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
+  const auto connection = std::make_shared<role_connection>(context_);
+  opening_ = connection;
+  schedule_.start_login(clock::now());
+  probe_result result = co_await log_in(connection);
+  if (connection->is_usable()) {
+    probe_result answer = co_await connection->ask(options_.timeout);
+    result = std::move(answer);
+  }
+  opening_.reset();
+  schedule_.end_login(ending_of(result.outcome), random());
+  if (connection->is_usable()) {
+    open_ = connection;
+    login_trouble_.reset();
+  }
+  co_return result;
+}
+
+void backend_probe::start_fresh_login() {
+  schedule_.start_login(clock::now());
+  fresh_ = std::make_shared<role_connection>(context_);
+  net::spawn(context_, run_fresh_login(shared_from_this()), "fresh probe login");
+}
+
+asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_probe> self) {
+  const auto connection = self->fresh_;
+  const probe_result result = co_await self->log_in(connection);
+  self->fresh_.reset();
+  if (self->is_stopped_) co_return;
+  self->schedule_.end_login(ending_of(result.outcome), self->random());
+  if (result.outcome == probe_outcome::answered) {
+    // The next probe asks on it, so that one backend never has two questions at once.
+    self->spare_ = connection;
+  } else {
+    const bool is_news = !self->login_trouble_ || self->login_trouble_->outcome != result.outcome;
+    self->note_fresh_login(result);
+    if (!is_news) co_return;
+  }
+  self->schedule_.expedite(clock::now());
+  self->wait_point_.wake();
+}
+
+// Empty if the spare did not answer; the open connection is asked then.
+asio::awaitable<std::optional<probe_result>> backend_probe::ask_spare() {
+  const auto connection = std::exchange(spare_, nullptr);
+  opening_ = connection;
+  probe_result result = co_await connection->ask(options_.timeout);
+  opening_.reset();
+  note_fresh_login(result);
+  if (result.outcome != probe_outcome::answered) co_return std::nullopt;
+  open_ = connection;
+  co_return result;
+}
+
+void backend_probe::note_fresh_login(const probe_result& result) {
+  login_log_.note(result.outcome, result.message);
+  login_trouble_.reset();
+  if (result.outcome != probe_outcome::answered) login_trouble_ = result;
+}
+
+// The open connection answers; what a new login would meet is as much a part of the truth.
+void backend_probe::overlay_login_trouble(probe_result& result) const {
+  if (!login_trouble_ || result.outcome != probe_outcome::answered) return;
+  switch (login_trouble_->outcome) {
+    case probe_outcome::timed_out:
+    case probe_outcome::refused:
+    case probe_outcome::unreachable:
+    case probe_outcome::connection_lost:
+    case probe_outcome::not_postgresql:
+    case probe_outcome::login_hung:
+      result.outcome = probe_outcome::login_hung;
+      result.message = "fresh login: " + login_trouble_->message;
+      return;
+    case probe_outcome::answered:
+    case probe_outcome::not_accepting:  // the open connection is given up before it is asked again
+    // These say something about the probe's role or about us; clients may well be let in.
+    case probe_outcome::wrong_credentials:
+    case probe_outcome::missing_database:
+    case probe_outcome::too_many_clients:
+    case probe_outcome::query_failed:
+    case probe_outcome::tls_failed:
+    case probe_outcome::local_trouble:
+      return;
+  }
+}
+
+void backend_probe::deliver(const probe_result& result) {
+  log_.note(result.outcome, result.message);
+  const on_result handler = handler_;  // it may stop() us
+  if (handler) handler(result);
+}
+
+}  // namespace pgsteer::probe

@@ -1,0 +1,68 @@
+#pragma once
+// The probe of one backend: its open connection, the fresh logins beside it, and when each is due.
+//
+// Not a judge of roles. Owned by prober through shared_ptr, and by its own coroutines until stop(). Control
+// thread.
+//
+// Flow: start() -> handler for every probe that ends -> stop(); it is not called after that.
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "pgsteer/net/wait_point.hpp"
+#include "pgsteer/probe/options.hpp"
+#include "pgsteer/probe/prober.hpp"
+#include "probe/outcome_log.hpp"
+#include "probe/probe_schedule.hpp"
+#include "probe/role_connection.hpp"
+
+namespace pgsteer::probe {
+
+class backend_probe : public std::enable_shared_from_this<backend_probe> {
+ public:
+  using on_result = std::function<void(const topology::probe_result&)>;
+
+  backend_probe(boost::asio::io_context& context, const probe_options& options, probe_target target,
+                on_result handler);
+
+  void start();
+  void hint();
+  void settle();
+  void stop();
+  [[nodiscard]] const probe_target& target() const noexcept { return target_; }
+
+ private:
+  static boost::asio::awaitable<void> run(std::shared_ptr<backend_probe> self);
+  static boost::asio::awaitable<void> run_fresh_login(std::shared_ptr<backend_probe> self);
+  boost::asio::awaitable<void> wait_until_due();
+  boost::asio::awaitable<topology::probe_result> probe();
+  boost::asio::awaitable<topology::probe_result> log_in_and_ask();
+  boost::asio::awaitable<std::optional<topology::probe_result>> ask_spare();
+  boost::asio::awaitable<topology::probe_result> log_in(std::shared_ptr<role_connection> connection);
+  void start_fresh_login();
+  void note_fresh_login(const topology::probe_result& result);
+  void overlay_login_trouble(topology::probe_result& result) const;
+  void deliver(const topology::probe_result& result);
+  [[nodiscard]] double random();
+
+  boost::asio::io_context& context_;
+  const probe_options options_;
+  const probe_target target_;
+  on_result handler_;
+  outcome_log log_;
+  outcome_log login_log_;
+  net::wait_point wait_point_;
+  probe_schedule schedule_;
+  std::minstd_rand random_;
+  std::shared_ptr<role_connection> open_;     // asked every interval
+  std::shared_ptr<role_connection> opening_;  // the login that will be open_, while there is none
+  std::shared_ptr<role_connection> fresh_;    // a login under way beside open_
+  std::shared_ptr<role_connection> spare_;    // logged in beside open_; replaces it once it has answered
+  std::optional<topology::probe_result> login_trouble_;  // why new logins do not work while open_ does
+  bool is_stopped_ = false;
+};
+
+}  // namespace pgsteer::probe

@@ -1,0 +1,92 @@
+#include "probe/login_parameters.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace pgsteer::probe {
+namespace {
+
+unreadable_password unreadable(const std::string& path, const std::error_code& ec) {
+  const bool is_ours = ec == std::errc::too_many_files_open ||
+                       ec == std::errc::too_many_files_open_in_system || ec == std::errc::not_enough_memory;
+  return {is_ours ? topology::probe_outcome::local_trouble : topology::probe_outcome::wrong_credentials,
+          "cannot read password_file " + path + ": " + ec.message()};
+}
+
+std::variant<std::string, unreadable_password> read_password(const std::string& path) {
+  std::error_code ec;
+  // A FIFO would block the control thread.
+  const bool is_regular = std::filesystem::is_regular_file(path, ec);
+  if (ec) return unreadable(path, ec);
+  if (!is_regular) return unreadable(path, std::make_error_code(std::errc::invalid_argument));
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return unreadable(path, {errno, std::generic_category()});
+  std::string password(password_bytes_max + 1, '\0');
+  file.read(password.data(), static_cast<std::streamsize>(password.size()));
+  if (file.bad()) return unreadable(path, std::make_error_code(std::errc::io_error));
+  password.resize(static_cast<std::size_t>(file.gcount()));
+  if (password.size() > password_bytes_max) {
+    return unreadable(path, std::make_error_code(std::errc::file_too_large));
+  }
+  if (password.ends_with('\n')) password.pop_back();
+  if (password.ends_with('\r')) password.pop_back();
+  return password;
+}
+
+std::string milliseconds_of(duration value) {
+  return std::to_string(std::chrono::duration_cast<milliseconds>(value).count());
+}
+
+void add_unless_empty(std::vector<parameter>& parameters, const char* keyword, const std::string& value) {
+  if (!value.empty()) parameters.push_back({keyword, value});
+}
+
+}  // namespace
+
+std::string host_of(const probe_target& target) {
+  const auto named = parse_endpoint(target.name, target.address.port);
+  if (named.has_value() && !named->host.empty()) return named->host;
+  return target.name.empty() ? target.address.host : target.name;
+}
+
+std::variant<std::vector<parameter>, unreadable_password> login_parameters(const probe_options& options,
+                                                                           const probe_target& target) {
+  const std::string timeout = milliseconds_of(options.timeout);
+  std::vector<parameter> parameters{
+      {"hostaddr", target.address.host},  // numeric, so that nothing is ever resolved here
+      {"host", host_of(target)},
+      {"port", std::to_string(target.address.port)},
+      {"user", options.user},
+      {"dbname", options.database},
+      {"application_name", "pgsteer"},
+      {"gssencmode", "disable"},
+      {"target_session_attrs", "any"},  // the environment's would run queries of its own
+      // Whatever ALTER ROLE or the environment set, the probe reads pg_catalog and ends in time.
+      {"options",
+       "-csearch_path=pg_catalog -cdefault_transaction_read_only=on -cstatement_timeout=" + timeout},
+      // The deadline of the probe ends a silent connection; these end it in the kernel if probes stop.
+      {"keepalives", "1"},
+      {"keepalives_idle", "5"},
+      {"keepalives_interval", "2"},
+      {"keepalives_count", "3"},
+      {"tcp_user_timeout", "10000"},
+  };
+  add_unless_empty(parameters, "passfile", options.passfile);
+  add_unless_empty(parameters, "sslmode", options.sslmode);
+  add_unless_empty(parameters, "sslrootcert", options.sslrootcert);
+  add_unless_empty(parameters, "sslcert", options.sslcert);
+  add_unless_empty(parameters, "sslkey", options.sslkey);
+  if (options.password_file.empty()) return parameters;
+
+  auto password = read_password(options.password_file);
+  if (auto* const problem = std::get_if<unreadable_password>(&password)) return std::move(*problem);
+  parameters.push_back({"password", std::get<std::string>(std::move(password))});
+  return parameters;
+}
+
+}  // namespace pgsteer::probe

@@ -1,0 +1,61 @@
+#pragma once
+// When one backend is asked next, and when a fresh login is tried beside its open connection.
+//
+// Pure: time and randomness are handed in. Not thread-safe; one per backend_probe.
+//
+// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), settle(), lose() and expedite() at
+// any time. Two starts are never closer than burst_interval, whatever is hinted.
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/probe/options.hpp"
+
+namespace pgsteer::probe {
+
+// Pause before the second login to a backend that does not let us in; doubles up to the interval.
+inline constexpr duration backoff_min = milliseconds{100};
+
+class probe_schedule {
+ public:
+  enum class ending { answered, failed };
+
+  probe_schedule(const probe_options& options, time_point now);
+
+  [[nodiscard]] time_point due() const noexcept { return due_; }
+  [[nodiscard]] bool is_burst(time_point now) const noexcept { return now < burst_until_; }
+
+  // random: uniform in [0, 1); spreads the backends so that they are not all asked in one moment.
+  void start(time_point now);
+  void end(ending how, time_point now, double random);
+  // The open connection ended by itself: log in again at once.
+  void lose(time_point now);
+  // Something smells of a change: ask now, then every burst_interval for burst_time.
+  void hint(time_point now);
+  // Nothing is left to find out: no burst any more.
+  void settle() noexcept { burst_until_ = time_point::min(); }
+  // Ask at once, once.
+  void expedite(time_point now);
+
+  [[nodiscard]] bool is_login_due(time_point now) const noexcept {
+    return !is_login_running_ && now >= login_due_;
+  }
+  void start_login(time_point now);
+  void end_login(ending how, double random);
+
+ private:
+  [[nodiscard]] duration gap(ending how, time_point now, double random);
+  [[nodiscard]] duration share_of_interval(double share) const;
+
+  duration interval_;
+  duration burst_interval_;
+  duration burst_time_;
+  duration login_interval_;
+  duration backoff_ = backoff_min;
+  time_point due_;
+  time_point started_;
+  time_point burst_until_ = time_point::min();
+  time_point login_due_;
+  time_point login_started_;
+  bool is_login_running_ = false;
+  bool is_phase_open_ = true;  // all backends were started or hinted together: spread them over an interval
+};
+
+}  // namespace pgsteer::probe

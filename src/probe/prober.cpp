@@ -1,0 +1,68 @@
+#include "pgsteer/probe/prober.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "probe/backend_probe.hpp"
+
+namespace pgsteer::probe {
+
+struct prober::shared_state : std::enable_shared_from_this<prober::shared_state> {
+  shared_state(boost::asio::io_context& context_in, probe_options options_in, on_result handler_in)
+      : context(context_in), options(std::move(options_in)), handler(std::move(handler_in)) {}
+
+  void add(const probe_target& target) {
+    auto report = [weak = weak_from_this(), id = target.id](const topology::probe_result& result) {
+      const auto self = weak.lock();
+      if (self && self->handler) self->handler(id, result);
+    };
+    auto probe = std::make_shared<backend_probe>(context, options, target, std::move(report));
+    probe->start();
+    probes.emplace(target.id, std::move(probe));
+  }
+
+  boost::asio::io_context& context;
+  const probe_options options;
+  on_result handler;
+  std::map<topology::backend_id, std::shared_ptr<backend_probe>> probes;
+};
+
+prober::prober(boost::asio::io_context& context, probe_options options, on_result handler)
+    : state_(std::make_shared<shared_state>(context, std::move(options), std::move(handler))) {}
+
+prober::~prober() {
+  stop();
+}
+
+void prober::set_targets(std::span<const probe_target> targets) {
+  std::erase_if(state_->probes, [&](const auto& entry) {
+    const bool is_named = std::any_of(targets.begin(), targets.end(), [&](const probe_target& target) {
+      return target == entry.second->target();
+    });
+    if (!is_named) entry.second->stop();
+    return !is_named;
+  });
+  for (const probe_target& target : targets) {
+    if (!state_->probes.contains(target.id)) state_->add(target);
+  }
+}
+
+void prober::hint(topology::backend_id id) {
+  if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->hint();
+}
+
+void prober::hint_all() {
+  for (const auto& [id, probe] : state_->probes) probe->hint();
+}
+
+void prober::settle() {
+  for (const auto& [id, probe] : state_->probes) probe->settle();
+}
+
+void prober::stop() {
+  set_targets({});
+}
+
+}  // namespace pgsteer::probe

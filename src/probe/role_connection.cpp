@@ -1,0 +1,237 @@
+#include "probe/role_connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "probe/role_query.hpp"
+
+namespace pgsteer::probe {
+
+namespace asio = boost::asio;
+using topology::probe_outcome;
+using topology::probe_result;
+
+role_connection::role_connection(asio::io_context& context) : descriptor_(context), watchdog_(context) {}
+
+role_connection::~role_connection() {
+  hand_back_socket();  // before PQfinish closes it
+}
+
+void role_connection::close() {
+  is_closed_ = true;
+  is_usable_ = false;
+  unwatch();
+  error_code ignored;  // cancel fails only on a descriptor that is not open
+  descriptor_.cancel(ignored);
+}
+
+void role_connection::hand_back_socket() {
+  if (descriptor_.is_open()) descriptor_.release();
+}
+
+// libpq closes its socket when the connection fails. The next socket of this thread may get the same number,
+// and must not be taken out of the reactor in its place later: so it is handed back before anything else
+// runs.
+void role_connection::hand_back_closed_socket() {
+  if (descriptor_.is_open() && connection_->socket() != descriptor_.native_handle()) descriptor_.release();
+}
+
+void role_connection::start_deadline(duration timeout) {
+  timeout_ = timeout;
+  is_expired_ = false;
+  watchdog_.arm(clock::now() + timeout, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->is_expired_ = true;
+    error_code ignored;
+    self->descriptor_.cancel(ignored);
+  });
+}
+
+void role_connection::stop_deadline() {
+  watchdog_.disarm();
+}
+
+asio::awaitable<role_connection::wait_end> role_connection::wait(readiness what) {
+  if (is_closed_) co_return wait_end::failed;
+  if (is_expired_) co_return wait_end::expired;
+  error_code ec;
+  if (!descriptor_.is_open()) descriptor_.assign(connection_->socket(), ec);
+  if (ec) co_return wait_end::failed;
+  const auto kind = what == readiness::read ? asio::posix::descriptor_base::wait_read
+                                            : asio::posix::descriptor_base::wait_write;
+  const auto [wait_error] = co_await descriptor_.async_wait(kind, asio::as_tuple(asio::use_awaitable));
+  if (is_expired_) co_return wait_end::expired;
+  if (is_closed_ || wait_error) co_return wait_end::failed;
+  co_return wait_end::ready;
+}
+
+asio::awaitable<probe_result> role_connection::login(std::span<const parameter> parameters,
+                                                     duration timeout) {
+  probe_result result;
+  result.sent_at = clock::now();
+  start_deadline(timeout);
+  connection_.emplace(parameters);
+  // "as if PQconnectPoll had last returned PGRES_POLLING_WRITING",
+  // libpq-connect.html#LIBPQ-PQCONNECTSTARTPARAMS
+  login_progress progress = connection_->socket() < 0 ? login_progress::failed : login_progress::wants_write;
+  wait_end end = wait_end::ready;
+  while (end == wait_end::ready &&
+         (progress == login_progress::wants_read || progress == login_progress::wants_write)) {
+    const auto what = progress == login_progress::wants_read ? readiness::read : readiness::write;
+    const wait_end waited = co_await wait(what);
+    end = waited;
+    if (end != wait_end::ready) break;
+    hand_back_socket();  // PQconnectPoll may close it and open another one
+    progress = connection_->poll();
+  }
+  stop_deadline();
+  if (end == wait_end::ready && progress == login_progress::done) {
+    is_usable_ = true;
+    result.outcome = probe_outcome::answered;
+  } else if (end == wait_end::ready) {
+    result.outcome = classify_login(connection_->facts());
+    result.message = one_line(connection_->facts().message);
+  } else {
+    result.outcome = fail(end, result);
+  }
+  result.received_at = clock::now();
+  co_return result;
+}
+
+asio::awaitable<probe_result> role_connection::ask(duration timeout) {
+  probe_result result;
+  start_deadline(timeout);
+  const probe_outcome first = co_await ask_once(result);
+  result.outcome = first;
+  // A promotion in the middle of the query spoils the row; the second one is on the other side of it.
+  if (first == probe_outcome::answered && !result.answer) {
+    const probe_outcome second = co_await ask_once(result);
+    result.outcome = second;
+  }
+  if (result.outcome == probe_outcome::answered && !result.answer) {
+    result.outcome = probe_outcome::query_failed;
+    result.message = "the role changed during the query, twice";
+  }
+  stop_deadline();
+  result.received_at = clock::now();
+  co_return result;
+}
+
+// Answered without an answer: the role changed midway, ask again.
+asio::awaitable<probe_outcome> role_connection::ask_once(probe_result& result) {
+  result.sent_at = clock::now();
+  const bool is_sent = connection_->send(role_query);
+  hand_back_closed_socket();
+  if (!is_sent) {
+    is_usable_ = false;
+    result.message = connection_->trouble();
+    co_return probe_outcome::connection_lost;
+  }
+  const wait_end sending = co_await finish_sending();
+  if (sending != wait_end::ready) co_return fail(sending, result);
+  query_answer answer;
+  const wait_end receiving = co_await receive(answer);
+  if (receiving != wait_end::ready) co_return fail(receiving, result);
+  co_return read_answer(answer, result);
+}
+
+asio::awaitable<role_connection::wait_end> role_connection::finish_sending() {
+  while (true) {
+    bool is_done = false;
+    const bool is_open = connection_->flush(is_done);
+    hand_back_closed_socket();
+    if (!is_open) co_return wait_end::failed;
+    if (is_done) co_return wait_end::ready;
+    const wait_end end = co_await wait(readiness::write);
+    if (end != wait_end::ready) co_return end;
+  }
+}
+
+asio::awaitable<role_connection::wait_end> role_connection::receive(query_answer& answer) {
+  while (true) {
+    const wait_end end = co_await wait(readiness::read);
+    if (end != wait_end::ready) co_return end;
+    const bool is_open = connection_->consume();
+    auto whole = connection_->take_answer();
+    hand_back_closed_socket();
+    if (whole) {
+      answer = *std::move(whole);
+      co_return wait_end::ready;
+    }
+    if (!is_open) co_return wait_end::failed;
+  }
+}
+
+probe_outcome role_connection::read_answer(const query_answer& answer, probe_result& result) {
+  if (answer.row.empty()) {
+    if (answer.sqlstate == sqlstate_of_other_role) return probe_outcome::answered;
+    result.message = answer.message;
+    // libpq itself reports the end of the connection without a SQLSTATE.
+    const auto outcome =
+        answer.sqlstate.empty() ? probe_outcome::connection_lost : classify_query(answer.sqlstate);
+    if (outcome == probe_outcome::connection_lost) is_usable_ = false;
+    return outcome;
+  }
+  role_row row;
+  if (answer.row.size() == row.size()) std::copy(answer.row.begin(), answer.row.end(), row.begin());
+  auto read = read_role_row(row);
+  if (auto* const role = std::get_if<topology::role_answer>(&read)) {
+    role->server_version = connection_->server_version();
+    result.answer = std::move(*role);
+    return probe_outcome::answered;
+  }
+  if (std::get<row_problem>(read) == row_problem::role_changed) return probe_outcome::answered;
+  result.message = "the role query returned a row that cannot be read";
+  return probe_outcome::query_failed;
+}
+
+probe_outcome role_connection::fail(wait_end end, probe_result& result) {
+  is_usable_ = false;
+  if (end == wait_end::expired) {
+    const auto ms = std::chrono::duration_cast<milliseconds>(timeout_).count();
+    result.message = "no answer within " + std::to_string(ms) + " ms";
+    return probe_outcome::timed_out;
+  }
+  result.message = connection_->trouble();
+  return probe_outcome::connection_lost;
+}
+
+void role_connection::watch(std::function<void()> on_loss) {
+  on_loss_ = std::move(on_loss);
+  watch_once(++watch_number_);
+}
+
+void role_connection::unwatch() {
+  ++watch_number_;
+  on_loss_ = nullptr;
+  error_code ignored;
+  descriptor_.cancel(ignored);
+}
+
+void role_connection::watch_once(unsigned watch_number) {
+  descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
+                         [weak = weak_from_this(), watch_number](const error_code& ec) {
+                           const auto self = weak.lock();
+                           if (!self || ec || self->watch_number_ != watch_number) return;
+                           const bool is_open = self->connection_->consume();
+                           const bool is_quiet = self->connection_->take_notices();
+                           self->hand_back_closed_socket();
+                           if (is_open && is_quiet) return self->watch_once(watch_number);
+                           self->is_usable_ = false;
+                           const auto on_loss = std::exchange(self->on_loss_, nullptr);
+                           if (on_loss) on_loss();
+                         });
+}
+
+probe_result role_connection::loss() const {
+  probe_result result;
+  result.outcome = probe_outcome::connection_lost;
+  result.message = connection_->trouble();
+  result.sent_at = result.received_at = clock::now();
+  return result;
+}
+
+}  // namespace pgsteer::probe

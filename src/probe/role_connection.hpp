@@ -1,0 +1,74 @@
+#pragma once
+// One login of the probe role and the role queries on it, asynchronous and each with a deadline.
+//
+// Not a schedule and not a judge: backend_probe decides when to ask and what an outcome means. Owned by
+// backend_probe through shared_ptr; whoever awaits one of its coroutines holds it. Control thread.
+//
+// Flow: login() -> ask() any number of times, never two at once -> between them watch() / unwatch() ->
+// close() at any time ends what is under way.
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/net/watchdog.hpp"
+#include "pgsteer/topology/probe_result.hpp"
+#include "probe/pg_connection.hpp"
+
+namespace pgsteer::probe {
+
+class role_connection : public std::enable_shared_from_this<role_connection> {
+ public:
+  explicit role_connection(boost::asio::io_context& context);
+  ~role_connection();
+  role_connection(const role_connection&) = delete;
+  role_connection& operator=(const role_connection&) = delete;
+
+  // Outcome answered means logged in; it has no role_answer yet.
+  [[nodiscard]] boost::asio::awaitable<topology::probe_result> login(std::span<const parameter> parameters,
+                                                                     duration timeout);
+  [[nodiscard]] boost::asio::awaitable<topology::probe_result> ask(duration timeout);
+  // True until the connection ended or an answer stayed out: what comes late would be taken for the next one.
+  [[nodiscard]] bool is_usable() const noexcept { return is_usable_; }
+
+  // Calls on_loss, once, if the connection ends while nobody asks.
+  void watch(std::function<void()> on_loss);
+  void unwatch();
+  // After on_loss: what happened.
+  [[nodiscard]] topology::probe_result loss() const;
+
+  void close();
+
+ private:
+  enum class readiness { read, write };
+  enum class wait_end { ready, expired, failed };
+
+  boost::asio::awaitable<wait_end> wait(readiness what);
+  boost::asio::awaitable<wait_end> finish_sending();
+  boost::asio::awaitable<wait_end> receive(query_answer& answer);
+  boost::asio::awaitable<topology::probe_outcome> ask_once(topology::probe_result& result);
+  topology::probe_outcome read_answer(const query_answer& answer, topology::probe_result& result);
+  topology::probe_outcome fail(wait_end end, topology::probe_result& result);
+  void start_deadline(duration timeout);
+  void stop_deadline();
+  void hand_back_socket();
+  void hand_back_closed_socket();
+  void watch_once(unsigned watch_number);
+
+  boost::asio::posix::stream_descriptor descriptor_;  // libpq's socket, on loan
+  net::watchdog watchdog_;
+  std::optional<pg_connection> connection_;
+  std::function<void()> on_loss_;
+  duration timeout_{};
+  unsigned watch_number_ = 0;
+  bool is_expired_ = false;
+  bool is_closed_ = false;
+  bool is_usable_ = false;
+};
+
+}  // namespace pgsteer::probe

@@ -1,0 +1,48 @@
+#include "pgsteer/routing/options.hpp"
+
+namespace pgsteer::routing {
+
+std::string_view to_string(target_session_attrs value) noexcept {
+  switch (value) {
+    case target_session_attrs::any:
+      return "any";
+    case target_session_attrs::read_write:
+      return "read-write";
+    case target_session_attrs::read_only:
+      return "read-only";
+    case target_session_attrs::primary:
+      return "primary";
+    case target_session_attrs::standby:
+      return "standby";
+    case target_session_attrs::prefer_standby:
+      return "prefer-standby";
+  }
+  return "any";
+}
+
+std::optional<target_session_attrs> parse_target_session_attrs(std::string_view word) noexcept {
+  using enum target_session_attrs;
+  for (const auto value : {any, read_write, read_only, primary, standby, prefer_standby}) {
+    if (to_string(value) == word) return value;
+  }
+  return {};
+}
+
+std::string_view to_string(balance value) noexcept {
+  switch (value) {
+    case balance::round_robin:
+      return "round-robin";
+    case balance::least_sessions:
+      return "least-sessions";
+  }
+  return "round-robin";
+}
+
+std::optional<balance> parse_balance(std::string_view word) noexcept {
+  for (const auto value : {balance::round_robin, balance::least_sessions}) {
+    if (to_string(value) == word) return value;
+  }
+  return {};
+}
+
+}  // namespace pgsteer::routing

@@ -1,0 +1,19 @@
+#include "topology/fence.hpp"
+
+namespace pgsteer::topology {
+
+void fence::raise(const role_answer& primary) noexcept {
+  if (primary.timeline <= timeline) return;
+  timeline = primary.timeline;
+  raised_at = primary.write_lsn;
+}
+
+following follows(const role_answer& standby, const fence& limit) noexcept {
+  if (standby.timeline >= limit.timeline) return following::proven;
+  // Timeline 0 is "not known", hence a lower bound whatever the flag says.
+  if (!standby.is_timeline_lower_bound && standby.timeline.value != 0) return following::below;
+  if (!standby.has_wal_receiver) return following::without_receiver;
+  return standby.replay_lsn >= limit.raised_at ? following::proven : following::before_the_switch;
+}
+
+}  // namespace pgsteer::topology

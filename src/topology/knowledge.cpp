@@ -1,0 +1,127 @@
+#include "topology/knowledge.hpp"
+
+#include <algorithm>
+
+namespace pgsteer::topology {
+
+standing standing_of(probe_outcome outcome) noexcept {
+  switch (outcome) {
+    case probe_outcome::answered:
+      return standing::open;
+    case probe_outcome::wrong_credentials:
+    case probe_outcome::missing_database:
+    case probe_outcome::too_many_clients:
+    case probe_outcome::query_failed:
+      return standing::mute;
+    case probe_outcome::login_hung:
+    case probe_outcome::not_accepting:  // a smart shutdown keeps its sessions for as long as they like
+    case probe_outcome::tls_failed:     // an expired certificate must not end the sessions that live
+      return standing::shut;
+    case probe_outcome::refused:
+    case probe_outcome::unreachable:
+    case probe_outcome::timed_out:
+    case probe_outcome::connection_lost:
+    case probe_outcome::not_postgresql:
+      return standing::silent;
+    case probe_outcome::local_trouble:
+      return standing::ours;
+  }
+  return standing::ours;
+}
+
+std::string_view explain(probe_outcome outcome) noexcept {
+  switch (outcome) {
+    case probe_outcome::answered:
+      return "it answers";
+    case probe_outcome::login_hung:
+      return "a fresh login hangs";
+    case probe_outcome::wrong_credentials:
+      return "the probe's credentials are refused";
+    case probe_outcome::missing_database:
+      return "the probe's database does not exist";
+    case probe_outcome::too_many_clients:
+      return "all its connection slots are taken";
+    case probe_outcome::not_accepting:
+      return "it is starting up or shutting down";
+    case probe_outcome::query_failed:
+      return "the role query failed";
+    case probe_outcome::refused:
+      return "connection refused";
+    case probe_outcome::unreachable:
+      return "no route to it";
+    case probe_outcome::timed_out:
+      return "no answer in time";
+    case probe_outcome::connection_lost:
+      return "the probe's connection was lost";
+    case probe_outcome::tls_failed:
+      return "TLS could not be agreed";
+    case probe_outcome::not_postgresql:
+      return "what answers is not PostgreSQL";
+    case probe_outcome::local_trouble:
+      return "local trouble kept the probe from asking";
+  }
+  return "unknown outcome";
+}
+
+std::optional<role_answer> proof_in(const probe_result& result) {
+  if (result.outcome != probe_outcome::answered && result.outcome != probe_outcome::login_hung) return {};
+  if (!result.answer || result.answer->system.value == 0) return {};
+  if (!result.answer->is_in_recovery && result.answer->timeline.value == 0) return {};
+  return result.answer;
+}
+
+void restart_silence(knowledge& backend, time_point watched_from) noexcept {
+  backend.watched_from = std::max(backend.watched_from, watched_from);
+  if (!backend.is_dead) backend.silent_since.reset();
+}
+
+namespace {
+
+void note_answer(knowledge& backend, const probe_result& result) {
+  if (backend.answer && result.sent_at < backend.answered_at) return;
+  backend.answer = result.answer;
+  backend.answered_at = result.sent_at;
+}
+
+// How the newest probe ended decides what the backend may take, and runs or stops the count of silence.
+void note_outcome(knowledge& backend, probe_outcome outcome, time_point sent_at) {
+  backend.outcome = outcome;
+  backend.heard_at = sent_at;
+  if (standing_of(outcome) != standing::silent) {
+    backend.silent_since.reset();
+    backend.is_dead = false;
+  } else if (!backend.silent_since) {
+    backend.silent_since = std::max(sent_at, backend.watched_from);
+  }
+}
+
+// A late sign of life shortens the silence, and no more.
+void note_late_outcome(knowledge& backend, probe_outcome outcome, time_point sent_at) {
+  const bool was_alive = standing_of(outcome) != standing::silent && standing_of(outcome) != standing::ours;
+  if (was_alive && backend.silent_since && !backend.is_dead) {
+    backend.silent_since = std::max(*backend.silent_since, sent_at);
+  }
+}
+
+}  // namespace
+
+void absorb(knowledge& backend, const probe_result& result) {
+  const bool proves = proof_in(result).has_value();
+  const probe_outcome outcome =
+      result.outcome == probe_outcome::answered && !proves ? probe_outcome::query_failed : result.outcome;
+  if (!backend.last_outcome || result.sent_at >= backend.probed_at) {
+    backend.last_outcome = outcome;
+    backend.probed_at = result.sent_at;
+  }
+  if (proves) note_answer(backend, result);
+  if (backend.outcome && result.sent_at < backend.heard_at) {
+    note_late_outcome(backend, outcome, result.sent_at);
+  } else if (standing_of(outcome) == standing::ours) {
+    restart_silence(backend, result.sent_at);
+  } else {
+    note_outcome(backend, outcome, result.sent_at);
+    if (proves) backend.has_lapsed = false;
+  }
+}
+
+}  // namespace pgsteer::topology

@@ -1,0 +1,61 @@
+#pragma once
+// What is known about one backend, and how a probe result changes it. Facts only: no role is decided here.
+//
+// Private to topology; owned by the table in class topology, so the control thread's.
+//
+// Three clocks: probed_at of the last probe of any kind, heard_at of the newest one that says something
+// about the backend, answered_at of the newest good answer. All are sent_at of the probe: what it says was
+// true at that instant or later, so a late result never overwrites what a later question found.
+#include <map>
+#include <optional>
+
+#include "pgsteer/topology/topology.hpp"
+
+namespace pgsteer::topology {
+
+// What an outcome tells about the backend's readiness for new sessions.
+enum class standing {
+  open,    // answered: the role is known anew
+  mute,    // alive, but could not say its role; the last answer counts until role_ttl
+  shut,    // alive, but takes no new session (hung or not accepting, or TLS not agreed)
+  silent,  // no PostgreSQL there: the count towards dead_after runs
+  ours,    // local trouble: says nothing about the backend
+};
+[[nodiscard]] standing standing_of(probe_outcome outcome) noexcept;
+
+// What the outcome means, as a clause for a reason: "no answer in time".
+[[nodiscard]] std::string_view explain(probe_outcome outcome) noexcept;
+
+struct knowledge {
+  backend_spec spec;
+  bool is_leaving = false;
+
+  std::optional<probe_outcome> last_outcome;  // of the last probe, local trouble included
+  time_point probed_at;
+  std::optional<probe_outcome> outcome;  // of the newest probe that says something about the backend
+  time_point heard_at;
+  std::optional<role_answer> answer;  // the newest good one
+  time_point answered_at;
+
+  std::optional<time_point> silent_since;  // the first miss in a row, but not before watched_from
+  time_point watched_from = time_point::min();
+  bool is_dead = false;     // silent for dead_after, and not a sign of life since
+  bool has_lapsed = false;  // was dead, and has shown no role since
+
+  [[nodiscard]] bool is(standing value) const noexcept { return outcome && standing_of(*outcome) == value; }
+};
+
+using backend_table = std::map<backend_id, knowledge>;
+
+// The row of the result if it proves a role. A row without an identifier, or of a primary without its
+// timeline, proves nothing: nobody could say which cluster or which side of a failover it speaks for.
+[[nodiscard]] std::optional<role_answer> proof_in(const probe_result& result);
+
+// Takes the result in. A miss, an error or local trouble never erases an answer.
+void absorb(knowledge& backend, const probe_result& result);
+
+// The count towards dead_after starts anew, not before this instant: what nobody watched is no silence, also
+// of a probe that slept through it and misses only now.
+void restart_silence(knowledge& backend, time_point watched_from) noexcept;
+
+}  // namespace pgsteer::topology

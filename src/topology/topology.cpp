@@ -1,0 +1,162 @@
+#include "pgsteer/topology/topology.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "topology/invariants.hpp"
+#include "topology/verdict.hpp"
+
+namespace pgsteer::topology {
+namespace {
+
+// Equal for whoever acts on verdicts; figures that move with every probe do not count.
+bool is_same_verdict(const backend_status& left, const backend_status& right) {
+  return left.id == right.id && left.name == right.name && left.role == right.role &&
+         left.is_rw_eligible == right.is_rw_eligible && left.is_ro_eligible == right.is_ro_eligible &&
+         left.is_answering == right.is_answering && left.is_leaving == right.is_leaving &&
+         left.sessions == right.sessions && left.reason == right.reason;
+}
+
+bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
+  return left.system == right.system && left.fence == right.fence && left.primary == right.primary &&
+         left.is_ambiguous == right.is_ambiguous &&
+         std::ranges::equal(left.backends, right.backends, is_same_verdict);
+}
+
+}  // namespace
+
+struct topology::memory {
+  topology_options options;
+  backend_table backends;
+  std::uint32_t last_id = 0;
+
+  // Learned by proof, never unlearned.
+  identity cluster;
+  fence limit;
+
+  std::optional<backend_id> incumbent;
+  lsn primary_write_lsn;
+  time_point fresh_from = time_point::min();
+  topology_snapshot published;  // the last decision
+
+  // Rules 2 and 3 on arrival: a decision may come later, and by then a newer answer may hide this one.
+  void learn(const role_answer& answer) {
+    if (!cluster.is_pinned) {
+      cluster = identify(backends);
+      if (!cluster.is_pinned) return;
+      for (const auto& [id, backend] : backends) raise_fence(backend.answer);
+    }
+    raise_fence(answer);
+  }
+  void raise_fence(const std::optional<role_answer>& answer) {
+    if (answer && answer->system == cluster.system && !answer->is_in_recovery) limit.raise(*answer);
+  }
+
+  void lapse_silent(time_point now) {
+    for (auto& [id, backend] : backends) {
+      if (!backend.silent_since || now - *backend.silent_since < options.dead_after) continue;
+      backend.is_dead = true;
+      backend.has_lapsed = true;
+    }
+  }
+
+  topology_snapshot judge_all(const findings& found) const;
+};
+
+topology_snapshot topology::memory::judge_all(const findings& found) const {
+  topology_snapshot snapshot;
+  snapshot.generation = published.generation;
+  snapshot.system = found.cluster.system;
+  snapshot.fence = found.limit.timeline;
+  snapshot.primary = found.elected.primary;
+  snapshot.is_ambiguous = found.elected.is_ambiguous;
+  snapshot.backends.reserve(backends.size());
+  for (const auto& [id, backend] : backends) {
+    const backend_status& status = snapshot.backends.emplace_back(judge(id, backend, found));
+    if (status.is_rw_eligible) snapshot.rw_valid_until = backend.answered_at + options.role_ttl;
+  }
+  return snapshot;
+}
+
+topology::topology(topology_options options) : memory_(std::make_unique<memory>()) {
+  memory_->options = options;
+  memory_->cluster = {options.system, options.system.value != 0};
+}
+topology::~topology() = default;
+topology::topology(topology&&) noexcept = default;
+topology& topology::operator=(topology&&) noexcept = default;
+
+void topology::set_backends(std::span<const backend_spec> specs, time_point) {
+  backend_table& backends = memory_->backends;
+  std::map<endpoint, backend_id> known;
+  for (auto& [id, backend] : backends) {
+    known.emplace(backend.spec.address, id);
+    backend.is_leaving = true;
+  }
+  std::set<endpoint> named;
+  for (const backend_spec& spec : specs) {
+    if (named.size() == backends_max) break;
+    if (!named.insert(spec.address).second) continue;
+    const auto found = known.find(spec.address);
+    const backend_id id = found != known.end() ? found->second : backend_id{++memory_->last_id};
+    knowledge& backend = backends[id];
+    backend.spec = spec;
+    backend.is_leaving = false;
+  }
+}
+
+void topology::forget(backend_id id) {
+  const auto found = memory_->backends.find(id);
+  if (found != memory_->backends.end() && found->second.is_leaving) memory_->backends.erase(found);
+}
+
+void topology::record(backend_id id, const probe_result& result, time_point) {
+  const auto found = memory_->backends.find(id);
+  if (found == memory_->backends.end()) return;
+  absorb(found->second, result);
+  if (const auto proof = proof_in(result)) memory_->learn(*proof);
+}
+
+void topology::note_pause(time_point now) {
+  memory_->fresh_from = now;
+  for (auto& [id, backend] : memory_->backends) restart_silence(backend, now);
+}
+
+topology_snapshot topology::decide(time_point now) {
+  memory& mind = *memory_;
+  mind.lapse_silent(now);
+  const election elected = elect(mind.backends, mind.cluster, mind.limit, mind.incumbent);
+  mind.incumbent = elected.primary;
+  if (elected.primary) mind.primary_write_lsn = mind.backends.at(*elected.primary).answer->write_lsn;
+
+  topology_snapshot snapshot = mind.judge_all({.cluster = mind.cluster,
+                                               .limit = mind.limit,
+                                               .elected = elected,
+                                               .primary_write_lsn = mind.primary_write_lsn,
+                                               .now = now,
+                                               .fresh_from = mind.fresh_from,
+                                               .role_ttl = mind.options.role_ttl});
+  const bool is_first = snapshot.generation == 0;
+  if (is_first || !is_same_decision(snapshot, mind.published)) ++snapshot.generation;
+  check_invariants(snapshot);
+  mind.published = snapshot;
+  return snapshot;
+}
+
+std::optional<time_point> topology::next_deadline() const {
+  std::optional<time_point> first;
+  const auto consider = [&first](time_point instant) { first = first ? std::min(*first, instant) : instant; };
+  for (const auto& [id, backend] : memory_->backends) {
+    const backend_status* status = memory_->published.find(id);
+    const bool ages = status != nullptr &&
+                      (status->is_rw_eligible || (status->is_ro_eligible && backend.is(standing::mute)));
+    // Knowledge is good up to and including role_ttl, so it is too old one tick later.
+    if (ages) consider(backend.answered_at + memory_->options.role_ttl + duration{1});
+    if (backend.silent_since && !backend.is_dead) {
+      consider(*backend.silent_since + memory_->options.dead_after);
+    }
+  }
+  return first;
+}
+
+}  // namespace pgsteer::topology

@@ -1,0 +1,217 @@
+"""The main job: a primary dies or is replaced, and rw moves to its successor, and only there."""
+import re
+import socket
+import threading
+import time
+
+import psycopg2
+import pytest
+
+from harness.queries import ask, backend_port
+from harness.wait import wait_until
+from harness.wire import PgError, WireClient, startup_packet
+
+
+class Writer(threading.Thread):
+    """An application that never stops writing: each row goes through rw on a login of its own."""
+
+    def __init__(self, cluster, port: int):
+        super().__init__(daemon=True)
+        self.conninfo = {**cluster.conninfo(port), "connect_timeout": 30}
+        self.answered = []  # (time of the answer, port of the backend that gave it, value)
+        self.errors = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        value = 0
+        while not self.done.is_set():
+            value += 1
+            try:
+                connection = psycopg2.connect(**self.conninfo)
+                connection.autocommit = True
+                try:
+                    port = ask(connection, f"insert into writes values ({value}) returning inet_server_port()")
+                    self.answered.append((time.monotonic(), port, value))
+                finally:
+                    connection.close()
+            except psycopg2.Error as error:
+                self.errors.append((time.monotonic(), str(error)))
+
+    def stop(self) -> None:
+        self.done.set()
+        self.join(60)
+        assert not self.is_alive()
+
+
+@pytest.fixture
+def writer(cluster, proxy):
+    cluster.primary.sql("drop table if exists writes; create table writes (value int); grant all on writes to app",
+                        database="appdb")
+    cluster.wait_replicated()
+    thread = Writer(cluster, proxy.rw_port)
+    thread.start()
+    wait_until(lambda: len(thread.answered) > 20, what="the first writes")
+    yield thread
+    thread.stop()
+
+
+def wait_new_writes(writer, port: int) -> None:
+    wait_until(lambda: writer.answered and writer.answered[-1][1] == port, 20, "writes on the new primary")
+    count = len(writer.answered)
+    wait_until(lambda: len(writer.answered) > count + 50, 20, "more writes")
+
+
+def ports_after(writer, port: int) -> set:
+    """Who answered writes after `port` answered its first."""
+    first = next(i for i, (_, answered_by, _) in enumerate(writer.answered) if answered_by == port)
+    return {answered_by for _, answered_by, _ in writer.answered[first:]}
+
+
+# kill -9 of the primary; a second later a standby is promoted. HAProxy in this story refused 1,547 logins: a
+# restart loop in every application.
+def test_logins_during_a_failover_are_held_not_refused(cluster, proxy, writer):
+    cluster.primary.kill9()
+    results = []
+
+    def login() -> None:
+        started = time.monotonic()
+        try:
+            connection = psycopg2.connect(**{**cluster.conninfo(proxy.rw_port), "connect_timeout": 30})
+            results.append((backend_port(connection), time.monotonic() - started))
+            connection.close()
+        except psycopg2.Error as error:
+            results.append((str(error), time.monotonic() - started))
+
+    threads = [threading.Thread(target=login) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    assert results == [], "a login was answered though there was no primary"
+    held = proxy.metrics()['pgsteer_logins_held{listener="rw"}']
+    cluster.promote(1)
+    promoted = time.monotonic()
+    for thread in threads:
+        thread.join(20)
+    waited = time.monotonic() - promoted
+    assert [result for result, _ in results] == [cluster.backends[1].port] * 20
+    assert held >= 20
+    assert waited < 2, f"released {waited:.1f} s after the promotion"
+    wait_new_writes(writer, cluster.primary.port)
+    assert ports_after(writer, cluster.primary.port) == {cluster.primary.port}
+    # A write in flight at the kill is lost with its session; nothing else may fail.
+    assert len(writer.errors) <= 1, writer.errors
+
+
+# The old primary stays alive while another is promoted (a partition between them): two answer
+# pg_is_in_recovery() with false. A role check alone balances over both: 324 writes went to the old one.
+def test_no_write_is_answered_by_the_old_primary_that_lives(cluster, proxy, writer):
+    old = cluster.primary
+    successor = next(i for i, b in enumerate(cluster.backends) if b is not old)
+    cluster.promote(successor)
+    wait_new_writes(writer, cluster.primary.port)
+    assert ports_after(writer, cluster.primary.port) == {cluster.primary.port}
+    view = proxy.backend_view(old)
+    assert not view["rw_eligible"] and not view["ro_eligible"] and view["reason"]
+
+
+# Users' most common complaint: a pool full of sessions on the demoted primary answers 25006, or nothing, for
+# hours. 57P01 makes every pool evict them.
+def test_idle_session_on_a_demoted_primary_receives_57p01(cluster, proxy):
+    idle = [WireClient(proxy.rw_port, timeout=5).login("app", cluster.app_password, "appdb") for _ in range(5)]
+    for client in idle[1:]:
+        assert client.query("select inet_server_port()") == [[str(cluster.primary.port)]]
+    in_transaction = WireClient(proxy.rw_port, timeout=5).login("app", cluster.app_password, "appdb")
+    in_transaction.query("begin")
+    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
+    for client in idle:
+        kind, body = client.read_message()
+        assert (kind, PgError(body).code) == (b"E", "57P01")
+        assert client.read_to_end() == b""
+    # In a transaction the client waits for no word of its backend's: the connection ends, and that within the same time.
+    in_transaction.read_to_end()
+    for client in idle + [in_transaction]:
+        client.close()
+
+
+# A switchover by restart: the old primary comes back as a standby of its successor.
+def test_old_primary_that_rejoins_serves_ro(cluster, proxy, connect):
+    old, old_index = cluster.primary, cluster.primary_index
+    cluster.primary.stop()
+    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not old))
+    proxy.wait_primary(cluster.primary)
+    cluster.rejoin(old_index)
+    proxy.wait_standbys(2)
+    seen = {backend_port(connect(proxy.ro_port)) for _ in range(4)}
+    assert seen == {standby.port for standby in cluster.standbys()} and old.port in seen
+
+
+# pgpool, repmgr and others have let it back in: the dead primary is simply started again.
+def test_old_primary_that_returns_as_primary_is_never_used(cluster, proxy, connect):
+    old = cluster.primary
+    cluster.primary.kill9()
+    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not old))
+    proxy.wait_primary(cluster.primary)
+    old.start()
+    assert old.sql("select pg_is_in_recovery()") == "f"
+    wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], what="a probe of the returned backend")
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        assert backend_port(connect(proxy.rw_port)) == cluster.primary.port
+        assert backend_port(connect(proxy.ro_port)) != old.port
+    assert not proxy.backend_view(old)["rw_eligible"] and not proxy.backend_view(old)["ro_eligible"]
+
+
+# A report that runs for an hour on a standby need not die because the standby was promoted.
+def test_session_on_a_promoted_standby_keeps_working(cluster, proxy, connect):
+    sessions = [connect(proxy.ro_port) for _ in range(4)]
+    ports = [backend_port(connection) for connection in sessions]
+    cluster.primary.kill9()
+    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
+    proxy.wait_primary(cluster.primary)
+    time.sleep(1)
+    for connection, port in zip(sessions, ports):
+        assert backend_port(connection) == port
+        assert ask(connection, "select pg_is_in_recovery()") == (port != cluster.primary.port)
+
+
+# Nobody is promoted. The client must learn why it waited, in time to act, and by a code that pools retry.
+def test_held_login_ends_with_57p03_when_nothing_is_promoted(cluster, run_pgsteer):
+    proxy = run_pgsteer(cluster, rw={"hold_timeout": "2s"})
+    cluster.primary.kill9()
+    for _ in range(2):  # The second login finds the primary's death known.
+        started = time.monotonic()
+        with WireClient(proxy.rw_port) as client, pytest.raises(PgError) as refusal:
+            client.login("app", cluster.app_password, "appdb")
+        waited = time.monotonic() - started
+        assert refusal.value.fields["S"] == "FATAL" and refusal.value.code == "57P03"
+        assert re.search(r"\b(2(\.0+)? ?s|2000 ?ms|2 seconds)\b", refusal.value.message + refusal.value.fields.get(
+            "D", "")), refusal.value.fields
+        assert 2 <= waited <= 3, f"{waited:.2f} s"
+    cluster.primary.start()
+    with WireClient(proxy.rw_port) as client:
+        assert client.login("app", cluster.app_password, "appdb").query("select pg_is_in_recovery()") == [["f"]]
+
+
+# A client that gives up while it is held must not be logged in later, nor counted for ever.
+def test_client_that_leaves_while_held_is_forgotten(cluster, proxy):
+    cluster.primary.kill9()
+    leaving = []
+    for _ in range(5):
+        leaving.append(socket.create_connection(("127.0.0.1", proxy.rw_port)))
+        leaving[-1].sendall(startup_packet(user="app", database="appdb"))
+    held = 'pgsteer_logins_held{listener="rw"}'
+    wait_until(lambda: proxy.metrics()[held] == 5, what="five held logins")
+    for client in leaving:
+        client.close()
+    wait_until(lambda: proxy.metrics()[held] == 0, what="the held logins to be forgotten")
+
+
+# Only the postmaster hangs: sessions and persistent connections look fine, and every new login hangs with it.
+def test_hung_postmaster_of_a_standby_is_noticed(cluster, proxy, connect):
+    hung, other = cluster.standbys()
+    hung.freeze(postmaster_only=True)
+    for _ in range(6):
+        started = time.monotonic()
+        assert backend_port(connect(proxy.ro_port)) == other.port
+        assert time.monotonic() - started < 5
+    hung.thaw()

@@ -1,0 +1,73 @@
+"""The end of a pgsteer: rolling updates send SIGTERM and mean it."""
+import signal
+import time
+
+import psycopg2
+import pytest
+
+from harness.queries import ask
+from harness.wait import wait_until
+
+
+# A transaction in flight gets its time; whoever is idle is told to go elsewhere.
+def test_sigterm_drains(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, extra="drain_timeout: 20s\n")
+    idle = connect(proxy.rw_port)
+    busy = connect(proxy.rw_port)
+    ask(idle, "select 1")
+    ask(busy, "begin")
+    proxy.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: _refuses(cluster, proxy.rw_port), 5, "new logins to be refused")
+    assert ask(busy, "select 42") == 42, "a transaction was cut during the drain"
+    ask(busy, "commit")
+    busy.close()
+    with pytest.raises(psycopg2.OperationalError):
+        deadline = time.monotonic() + 25
+        while time.monotonic() < deadline:
+            ask(idle, "select 1")
+            time.sleep(0.1)
+    idle.close()
+    assert proxy.process.wait(25) == 0
+
+
+def _refuses(cluster, port: int) -> bool:
+    try:
+        psycopg2.connect(**{**cluster.conninfo(port), "connect_timeout": 2}).close()
+        return False
+    except psycopg2.OperationalError:
+        return True
+
+
+# A session that never ends cannot keep the process.
+def test_drain_timeout_ends_the_rest(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, extra="drain_timeout: 2s\n")
+    stuck = connect(proxy.rw_port)
+    ask(stuck, "begin")
+    started = time.monotonic()
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    assert 1.5 <= time.monotonic() - started <= 4
+    with pytest.raises(psycopg2.OperationalError):
+        ask(stuck, "select 1")
+
+
+def test_no_sessions_no_wait(cluster, run_pgsteer):
+    proxy = run_pgsteer(cluster)
+    started = time.monotonic()
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    assert time.monotonic() - started < 2
+
+
+def test_second_signal_exits_at_once(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, extra="drain_timeout: 60s\n")
+    proxy.good_exit_codes = {0, 1}
+    stuck = connect(proxy.rw_port)
+    ask(stuck, "begin")
+    proxy.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert proxy.process.poll() is None
+    proxy.process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    proxy.process.wait(5)
+    assert time.monotonic() - started < 1

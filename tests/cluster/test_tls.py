@@ -1,0 +1,64 @@
+"""TLS is the client's and the backend's own affair: pgsteer passes it through and is blind from then on."""
+import pytest
+
+from harness.cluster import PgCluster
+from harness.queries import psql
+
+TLS_USED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+
+
+@pytest.fixture(scope="module")
+def whole_cluster():
+    with PgCluster(tls=True) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("port", ["rw_port", "ro_port"])
+@pytest.mark.parametrize("mode, uses_tls", [
+    ("disable", "f"), ("allow", "f"), ("prefer", "t"), ("require", "t"), ("verify-ca", "t"), ("verify-full", "t")])
+def test_sslmode(cluster, proxy, mode, uses_tls, port):
+    options = f"sslmode={mode} sslrootcert={cluster.certificates.authority}"
+    done = psql(cluster, getattr(proxy, port), TLS_USED, options=options)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, uses_tls, "")
+
+
+# A proxy that terminates TLS with a certificate of its own breaks this; passthrough does not.
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_scram_with_channel_binding(cluster, proxy, mode):
+    options = f"sslmode={mode} sslrootcert={cluster.certificates.authority} channel_binding=require"
+    done = psql(cluster, proxy.rw_port, TLS_USED, options=options)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "t", "")
+
+
+# The certificate is checked against the name the client used: a wrong one must fail, or nothing was verified.
+def test_verify_full_refuses_a_foreign_authority(cluster, proxy):
+    options = "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"
+    done = psql(cluster, proxy.rw_port, TLS_USED, options=options)
+    assert done.returncode == 2
+    assert "certificate verify failed" in done.stderr or "does not exist" in done.stderr
+
+
+# On a backend without TLS the client reads 'N' and goes on in the clear on the same connection.
+def test_prefer_and_require_on_a_backend_without_tls(run_pgsteer):
+    with PgCluster(backends=1) as plain:
+        proxy = run_pgsteer(plain)
+        done = psql(plain, proxy.rw_port, TLS_USED, options="sslmode=prefer")
+        assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
+        done = psql(plain, proxy.rw_port, TLS_USED, options="sslmode=require")
+        assert done.returncode == 2 and "server does not support SSL, but SSL was required" in done.stderr
+        # gssencmode: GSSENCRequest comes first, is answered 'N', and the login goes on.
+        done = psql(plain, proxy.rw_port, "select 1", options="sslmode=disable gssencmode=prefer")
+        assert (done.returncode, done.stdout.strip()) == (0, "1"), done.stderr
+
+
+def test_wrong_password_over_tls_reads_as_postgresql_wrote_it(cluster, proxy):
+    done = psql(cluster, proxy.rw_port, "select 1", password="wrong", options="sslmode=require")
+    assert done.returncode == 2 and 'password authentication failed for user "app"' in done.stderr
+
+
+# A TLS login finds its way through a failover like any other: it is held before the first byte is answered.
+def test_tls_login_after_a_failover(cluster, proxy):
+    cluster.primary.kill9()
+    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
+    done = psql(cluster, proxy.rw_port, "select pg_is_in_recovery()", options="sslmode=require")
+    assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr

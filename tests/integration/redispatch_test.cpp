@@ -1,0 +1,171 @@
+// A login that fails at one backend before authentication goes to another, or to the same one later, and the
+// client never knows.
+#include <gtest/gtest.h>
+
+#include "support/fake_client.hpp"
+#include "support/test_proxy.hpp"
+
+namespace pgsteer::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+const test_proxy::labels ro_label{{"listener", "ro"}};
+const test_proxy::labels rw_label{{"listener", "rw"}};
+
+// A standby that restarts says 57P03, a full one 53300; the other standby is fine.
+TEST(Redispatch, RetriesOnAnotherStandby) {
+  for (const std::string sqlstate : {"57P03", "53300"}) {
+    SCOPED_TRACE(sqlstate);
+    fake_cluster cluster(2);
+    test_proxy proxy(cluster.endpoints());
+    ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+    cluster.standby(1).set_session_logins({login_behaviour::error, sqlstate, "not now"});
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+    EXPECT_GE(cluster.standby(1).counters().session_startups, 1U);
+    EXPECT_EQ(cluster.standby(2).counters().session_logins, 10U);
+    EXPECT_EQ(proxy.metric("pgsteer_login_retries_total", ro_label),
+              static_cast<double>(cluster.standby(1).counters().session_startups));
+    EXPECT_TRUE(proxy.accounts_balance());
+  }
+}
+
+// There is one primary only: the login waits and tries it again.
+TEST(Redispatch, RetriesTheSamePrimaryLater) {
+  for (const std::string sqlstate : {"57P03", "53300"}) {
+    SCOPED_TRACE(sqlstate);
+    fake_cluster cluster(1);
+    test_proxy proxy(cluster.endpoints(),
+                     [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{10}; });
+    ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+    cluster.primary().fail_logins(2, sqlstate);
+    EXPECT_EQ(who_answers(proxy.rw()), "primary");
+    EXPECT_EQ(cluster.primary().counters().session_startups, 3U);
+    EXPECT_EQ(cluster.standby(1).counters().session_connections, 0U);
+    EXPECT_GE(proxy.metric("pgsteer_login_retries_total", rw_label), 2);
+  }
+}
+
+// Full for good: the client learns it when hold_timeout is over, and the backend was not hammered meanwhile.
+TEST(Redispatch, GivesUpAtHoldTimeoutWithoutHammering) {
+  fake_cluster cluster(0);
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{1}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+  cluster.primary().set_session_logins({login_behaviour::error, "53300", "sorry, too many clients already"});
+  const auto started = steady_clock::now();
+  const auto login = fake_client(proxy.rw()).startup();
+  EXPECT_LE(steady_clock::now() - started, seconds{2});
+  EXPECT_FALSE(login.has_seen_ready);
+  EXPECT_EQ(login.severity, "FATAL");
+  EXPECT_TRUE(login.sqlstate == "53300" || login.sqlstate == "57P03") << login.sqlstate;
+  EXPECT_LE(cluster.primary().counters().session_startups, 50U);
+  EXPECT_TRUE(proxy.accounts_balance());
+}
+
+// A wrong password is the client's affair: it sees PostgreSQL's own words, and nobody else is asked.
+TEST(Redispatch, PassesOtherErrorsOnVerbatim) {
+  for (const std::string sqlstate : {"28P01", "28000", "3D000", "42501"}) {
+    SCOPED_TRACE(sqlstate);
+    fake_cluster cluster(2);
+    test_proxy proxy(cluster.endpoints());
+    ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+    cluster.standby(1).set_session_logins({login_behaviour::error, sqlstate, "its own words"});
+    cluster.standby(2).set_session_logins({login_behaviour::error, sqlstate, "its own words"});
+    fake_client client(proxy.ro());
+    client.send(app_startup_message());
+    EXPECT_EQ(client.read_until_end().bytes, wire::error_response({"FATAL", sqlstate, "its own words"}));
+    client.close();
+    EXPECT_EQ(cluster.session_connections(), 1U);
+    EXPECT_EQ(proxy.metric("pgsteer_login_retries_total", ro_label), 0);
+    EXPECT_TRUE(eventually(patience, [&] { return proxy.closed("ro", "login_failed") == 1; }));
+  }
+}
+
+// The postmaster is gone but an old backend process still answers the probe: dials are refused.
+TEST(Redispatch, TriesTheNextAfterARefusedDial) {
+  fake_cluster cluster(2);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+  cluster.standby(1).stop_listening();
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+  EXPECT_GE(proxy.metric("pgsteer_backend_dial_failures_total",
+                         {{"backend", to_string(cluster.standby(1).address())}}),
+            1);
+  EXPECT_EQ(proxy.metric("pgsteer_backend_dial_failures_total",
+                         {{"backend", to_string(cluster.standby(2).address())}}),
+            0);
+}
+
+// Accepts and then leaves without a word.
+TEST(Redispatch, TriesTheNextAfterABackendThatLeaves) {
+  for (const auto behaviour : {login_behaviour::close, login_behaviour::reset}) {
+    SCOPED_TRACE(static_cast<int>(behaviour));
+    fake_cluster cluster(2);
+    test_proxy proxy(cluster.endpoints());
+    ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+    cluster.standby(1).set_session_logins({behaviour, "", ""});
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+    EXPECT_GE(cluster.standby(1).counters().session_startups, 1U);
+    EXPECT_GE(proxy.metric("pgsteer_login_retries_total", ro_label), 1);
+    EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+    EXPECT_TRUE(proxy.accounts_balance());
+  }
+}
+
+// patroni#1371: the postmaster hangs, so that logins hang, while the processes it forked before answer as
+// ever, the probe's too. The login must move on as soon as that is proven, not after a minute.
+TEST(Redispatch, TriesTheNextAfterAHungPostmaster) {
+  fake_cluster cluster(2);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+  cluster.standby(1).change([](fake_settings& settings) {
+    settings.session_logins.otherwise = settings.probe_logins.otherwise = {login_behaviour::silent, "", ""};
+  });
+  for (int i = 0; i < 2; ++i) {
+    const auto started = steady_clock::now();
+    EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+    EXPECT_LE(steady_clock::now() - started, seconds{2});
+  }
+  EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+  EXPECT_TRUE(proxy.accounts_balance());
+}
+
+// The whole host stands still: its kernel still completes the handshake.
+TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
+  fake_cluster cluster(2);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+  cluster.standby(1).freeze();
+  for (int i = 0; i < 4; ++i) {
+    const auto started = steady_clock::now();
+    EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+    EXPECT_LE(steady_clock::now() - started, seconds{2});
+  }
+  cluster.standby(1).thaw();
+}
+
+// A login, or a request for encryption, hangs at a backend that looks healthy to everybody else. Invariant
+// I5: every client gets bytes or a close in bounded time, here login_timeout.
+TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
+  fake_cluster cluster(0);
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.session.login_timeout = seconds{1}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+  cluster.primary().change([](fake_settings& settings) {
+    settings.session_logins.otherwise = {login_behaviour::silent, "", ""};
+    settings.tls = encryption_answer::silence;
+  });
+  fake_client plain(proxy.rw());
+  fake_client encrypted(proxy.rw());
+  plain.send(app_startup_message());
+  encrypted.send(wire::ssl_request());
+  for (fake_client* client : {&plain, &encrypted}) {
+    EXPECT_NE(client->read_until_end(seconds{4}).end, stream_end::timed_out);
+  }
+  EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+  EXPECT_TRUE(proxy.wait_for_metric("pgsteer_sessions", {}, 0));
+}
+
+}  // namespace
+}  // namespace pgsteer::test

@@ -1,0 +1,111 @@
+// SIGTERM, without the signal: a rolling update must lose nobody who could be told.
+#include <gtest/gtest.h>
+
+#include "support/fake_client.hpp"
+#include "support/test_proxy.hpp"
+
+namespace pgsteer::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Nothing to wait for: it ends at once.
+TEST(Stop, EndsAtOnceWithoutSessions) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.drain_timeout = seconds{20}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  proxy.request_stop();
+  EXPECT_EQ(proxy.wait_for_exit(seconds{2}), 0);
+}
+
+// An idle session is told with 57P01, at the drain deadline at the latest; nobody new comes in meanwhile.
+TEST(Stop, TellsIdleSessionsAndTakesNoNewOnes) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  const endpoint rw = proxy.rw();
+  fake_client idle(rw);
+  ASSERT_TRUE(idle.startup().is_logged_in);
+  EXPECT_EQ(idle.query("whoami").value(), "primary");
+  const auto asked = steady_clock::now();
+  proxy.request_stop();
+  EXPECT_TRUE(eventually(milliseconds{500}, [&] { return !fake_client(rw).is_open(); }));
+  const auto told = idle.read_query_result();
+  EXPECT_EQ(told.severity, "FATAL");
+  EXPECT_EQ(told.sqlstate, "57P01");
+  EXPECT_EQ(told.end, stream_end::closed);
+  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+  EXPECT_LE(steady_clock::now() - asked, seconds{3});
+  EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+}
+
+// A transaction under way may finish within drain_timeout; when its session ends, pgsteer does not wait on.
+TEST(Stop, LetsATransactionFinish) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.drain_timeout = seconds{20}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  fake_client client(proxy.rw());
+  ASSERT_TRUE(client.startup().is_logged_in);
+  EXPECT_EQ(client.query("begin").status, 'T');
+  proxy.request_stop();
+  EXPECT_TRUE(stays_true(milliseconds{200}, [&] { return client.query("echo x").value() == "x"; }));
+  EXPECT_FALSE(proxy.has_ended());
+  EXPECT_EQ(proxy.admin_get("/readyz").status, 503);
+  EXPECT_EQ(proxy.admin_get("/livez").status, 200);
+  EXPECT_EQ(client.query("commit").status, 'I');
+  client.send(wire::terminate());
+  client.close();
+  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+}
+
+// At the deadline a transaction is cut off; what pgsteer promises is an end, in time.
+TEST(Stop, EndsAtTheDrainDeadlineWhateverIsOpen) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.drain_timeout = milliseconds{500}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  fake_client in_transaction(proxy.rw());
+  ASSERT_TRUE(in_transaction.startup().is_logged_in);
+  EXPECT_EQ(in_transaction.query("begin").status, 'T');
+  fake_client wordless(proxy.rw());
+  proxy.request_stop();
+  EXPECT_EQ(in_transaction.read_until_end().end, stream_end::reset);
+  EXPECT_NE(wordless.read_until_end().end, stream_end::timed_out);
+  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+}
+
+// A login held for a primary is told before pgsteer goes.
+TEST(Stop, TellsHeldLogins) {
+  fake_postgres backend("standby", standby_role());
+  test_proxy proxy({backend.address()}, [](config::config& options) {
+    options.drain_timeout = milliseconds{300};
+    options.listeners.at(0).hold_timeout = seconds{20};
+  });
+  ASSERT_TRUE(proxy.wait_for_backends(0, 1));
+  fake_client held(proxy.rw());
+  held.send(app_startup_message());
+  ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", {{"listener", "rw"}}, 1));
+  proxy.request_stop();
+  const auto login = held.read_login();
+  EXPECT_EQ(login.sqlstate, "57P01");
+  EXPECT_EQ(login.end, stream_end::closed);
+  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+}
+
+// Whoever asks twice does not want to wait.
+TEST(Stop, EndsAtOnceWhenAskedTwice) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.drain_timeout = seconds{60}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  fake_client client(proxy.rw());
+  ASSERT_TRUE(client.startup().is_logged_in);
+  EXPECT_EQ(client.query("begin").status, 'T');
+  proxy.request_stop();
+  EXPECT_TRUE(stays_true(milliseconds{100}, [&] { return !proxy.has_ended(); }));
+  proxy.request_stop();
+  EXPECT_NE(client.read_until_end().end, stream_end::timed_out);
+  EXPECT_EQ(proxy.wait_for_exit(seconds{2}), 0);
+}
+
+}  // namespace
+}  // namespace pgsteer::test

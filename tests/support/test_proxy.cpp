@@ -1,0 +1,188 @@
+#include "support/test_proxy.hpp"
+
+#include <boost/json/parse.hpp>
+#include <sstream>
+#include <stdexcept>
+
+#include "support/eventually.hpp"
+#include "support/fake_client.hpp"
+
+namespace pgsteer::test {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+session::listener_options listener(std::string name, routing::target_session_attrs route) {
+  session::listener_options options;
+  options.name = std::move(name);
+  options.bind = {"127.0.0.1", 0};
+  options.policy.route = route;
+  options.hold_timeout = seconds{2};
+  return options;
+}
+
+config::config make_config(std::vector<endpoint> backends) {
+  config::config options;
+  discovery::static_options discovery;
+  discovery.backends = std::move(backends);
+  options.discovery = discovery;
+  options.probe.interval = milliseconds{50};
+  options.probe.burst_interval = milliseconds{10};
+  options.probe.timeout = milliseconds{200};
+  options.probe.sslmode = "disable";  // a fake's answer to SSLRequest is for sessions
+  options.listeners = {listener("rw", routing::target_session_attrs::primary),
+                       listener("ro", routing::target_session_attrs::prefer_standby)};
+  options.session.startup_timeout = seconds{2};
+  options.session.connect_timeout = milliseconds{300};
+  options.admin.bind = {"127.0.0.1", 0};
+  options.log.level = log_level::warning;
+  options.workers = 2;
+  options.drain_timeout = seconds{1};
+  return options;
+}
+
+// name{a="b",c="d"} value; the values in these tests hold no escaped quotes.
+bool has_labels(const std::string& series, const test_proxy::labels& wanted) {
+  for (const auto& [label, value] : wanted) {
+    if (series.find(label + "=\"" + value + "\"") == std::string::npos) return false;
+  }
+  return true;
+}
+
+std::size_t eligible(const boost::json::array& backends, const char* key) {
+  std::size_t n = 0;
+  for (const auto& backend : backends) n += backend.at(key).as_bool() ? 1 : 0;
+  return n;
+}
+
+}  // namespace
+
+test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust) {
+  config::config options = make_config(std::move(backends));
+  if (adjust) adjust(options);
+  server_ = std::make_unique<server::server>(std::move(options));
+  if (!server_->start()) throw std::runtime_error("server did not start: " + server_->failure());
+  thread_ = std::thread([this] {
+    exit_code_ = server_->run(false);
+    has_ended_ = true;
+  });
+}
+
+test_proxy::~test_proxy() {
+  stop();
+}
+
+int test_proxy::wait_for_exit(milliseconds deadline) {
+  if (!eventually(deadline, [this] { return has_ended(); })) return -1;
+  return exit_code_;
+}
+
+int test_proxy::stop() {
+  if (!thread_.joinable()) return exit_code_;
+  request_stop();
+  request_stop();
+  thread_.join();
+  return exit_code_;
+}
+
+http_answer test_proxy::admin_get(const std::string& path) const {
+  fake_client client(server_->bound_endpoint("admin"));
+  client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.read_until_end().bytes;
+  const std::size_t head_end = answer.find("\r\n\r\n");
+  if (!answer.starts_with("HTTP/1.") || head_end == std::string::npos) return {};
+  return {std::stoi(answer.substr(answer.find(' ') + 1, 3)), answer.substr(head_end + 4)};
+}
+
+boost::json::value test_proxy::topology() const {
+  return boost::json::parse(admin_get("/api/v1/topology").body);
+}
+
+bool test_proxy::wait_for_backends(std::size_t rw_eligible, std::size_t ro_eligible) const {
+  return eventually(patience, [&] {
+    const boost::json::value seen = topology();
+    const auto& backends = seen.at("backends").as_array();
+    return eligible(backends, "rw_eligible") == rw_eligible &&
+           eligible(backends, "ro_eligible") == ro_eligible;
+  });
+}
+
+bool test_proxy::wait_for_primary(const endpoint& address) const {
+  return eventually(patience, [&] {
+    const boost::json::value seen = topology();
+    const auto* primary = seen.at("primary").if_string();
+    return (primary != nullptr ? std::string(*primary) : std::string()) == to_string(address);
+  });
+}
+
+double test_proxy::metric(const std::string& name, const labels& wanted) const {
+  return metric_in(admin_get("/metrics").body, name, wanted);
+}
+
+double test_proxy::closed(const std::string& listener_name, const std::string& reason) const {
+  return metric("pgsteer_sessions_closed_total", {{"listener", listener_name}, {"reason", reason}});
+}
+
+bool test_proxy::wait_for_metric(const std::string& name, const labels& wanted, double value) const {
+  return eventually(patience, [&] { return metric(name, wanted) == value; });
+}
+
+bool test_proxy::accounts_balance() const {
+  return eventually(patience, [this] {
+    const std::string text = admin_get("/metrics").body;
+    const double accepted = metric_in(text, "pgsteer_sessions_accepted_total", {});
+    const double active = metric_in(text, "pgsteer_sessions", {});
+    return accepted == active + metric_in(text, "pgsteer_sessions_closed_total", {});
+  });
+}
+
+std::string who_answers(const endpoint& target) {
+  fake_client client(target);
+  const login_outcome login = client.startup();
+  if (!login.is_logged_in) return login.sqlstate.empty() ? "no login" : login.sqlstate;
+  const std::string name = client.query("whoami").value();
+  client.send(wire::terminate());
+  return name;
+}
+
+double metric_in(const std::string& text, const std::string& name, const test_proxy::labels& wanted) {
+  std::istringstream lines(text);
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name) || line.size() <= name.size()) continue;
+    const char after = line[name.size()];
+    if (after != '{' && after != ' ') continue;
+    const std::size_t value = line.rfind(' ');
+    if (has_labels(line.substr(0, value), wanted)) sum += std::stod(line.substr(value + 1));
+  }
+  return sum;
+}
+
+fake_cluster::fake_cluster(std::size_t standbys) {
+  members_.push_back(std::make_unique<fake_postgres>("primary", primary_role()));
+  for (std::size_t i = 1; i <= standbys; ++i) {
+    members_.push_back(std::make_unique<fake_postgres>("standby-" + std::to_string(i), standby_role()));
+  }
+}
+
+std::vector<endpoint> fake_cluster::endpoints() const {
+  std::vector<endpoint> all;
+  for (const auto& member : members_) all.push_back(member->address());
+  return all;
+}
+
+std::uint64_t fake_cluster::session_connections() const {
+  std::uint64_t sum = 0;
+  for (const auto& member : members_) sum += member->counters().session_connections;
+  return sum;
+}
+
+std::uint64_t fake_cluster::open_sessions() const {
+  std::uint64_t sum = 0;
+  for (const auto& member : members_) sum += member->counters().open_sessions;
+  return sum;
+}
+
+}  // namespace pgsteer::test

@@ -1,0 +1,80 @@
+#pragma once
+// A cluster as the admin pages would show it, with every field its own figure; and a provider of it.
+#include <memory>
+#include <string>
+
+#include "pgsteer/admin/admin_server.hpp"
+
+namespace pgsteer::admin {
+
+// A backend name that breaks out of everything that does not escape, and a message in Latin-1.
+inline const std::string hostile_name = "\"><script>alert('1')</script>&\x1b[2J";
+inline const std::string latin1_reason = "Datenbank l\xe4uft hoch";
+
+inline topology_view sample_view() {
+  const time_point now{std::chrono::hours{5}};
+  topology::topology_snapshot snapshot;
+  snapshot.generation = 7;
+  snapshot.system.value = 7711374223114453103;
+  snapshot.fence.value = 2;
+  snapshot.primary = topology::backend_id{2};
+  snapshot.backends.resize(3);
+
+  auto& fenced = snapshot.backends[0];
+  fenced.id.value = 1;
+  fenced.name = hostile_name;
+  fenced.address = {"10.0.0.1", 5432};
+  fenced.reason = latin1_reason;
+  fenced.is_leaving = true;
+
+  auto& primary = snapshot.backends[1];
+  primary.id.value = 2;
+  primary.name = "10.0.0.2:5432";
+  primary.address = {"10.0.0.2", 5432};
+  primary.role = topology::role::primary;
+  primary.timeline.value = 2;
+  primary.lsn.value = 0xBAF6F78;
+  primary.is_rw_eligible = true;
+  primary.reason = "primary on the highest timeline";
+  primary.outcome = topology::probe_outcome::answered;
+  primary.was_probed = true;
+  primary.answered_at = now - milliseconds{41};
+
+  auto& standby = snapshot.backends[2];
+  standby.id.value = 3;
+  standby.name = "pg-3.example:5432";
+  standby.address = {"fd00::3", 5432};
+  standby.role = topology::role::standby;
+  standby.timeline.value = 2;
+  standby.lsn.value = 0x16B374D848;
+  standby.replay_lag_bytes = 1536;
+  standby.replay_delay = milliseconds{250};
+  standby.is_ro_eligible = true;
+  standby.reason = "standby, 1536 bytes behind";
+  standby.outcome = topology::probe_outcome::wrong_credentials;
+  standby.was_probed = true;
+  standby.answered_at = now - milliseconds{3200};
+  return {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), {0, 12, 345}, now};
+}
+
+// What a provider shows; tests change it between requests.
+struct sample_state {
+  topology_view view = sample_view();
+  std::vector<listener_readiness> listeners{
+      {"rw", "0.0.0.0:5432", "primary", true, ""},
+      {"ro", "0.0.0.0:5433", "prefer-standby", false, "no <standby> within max_replay_lag"}};
+  bool is_draining = false;
+  int calls = 0;  // of metrics_text
+};
+
+// state outlives the provider's last call.
+inline admin_provider provider_of(sample_state& state) {
+  return {[&state] {
+            ++state.calls;
+            return std::string("# TYPE pgsteer_sessions gauge\npgsteer_sessions 3\n");
+          },
+          [&state] { return state.listeners; }, [&state] { return state.view; },
+          [&state] { return state.is_draining; }};
+}
+
+}  // namespace pgsteer::admin

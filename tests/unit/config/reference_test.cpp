@@ -1,0 +1,165 @@
+// config/reference.yaml says what the code does: every key, every default, nothing else.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/pfr.hpp>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/load_document.hpp"
+
+namespace pgsteer::config {
+namespace {
+
+std::string text_of(const std::string& file) {
+  std::ifstream stream(std::string(PGSTEER_SOURCE_DIR) + "/config/" + file);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+// The reference with its alternative source in place of the static list: the block behind "    #" counts, the
+// block under "static:" does not.
+std::string dns_text() {
+  std::istringstream lines(text_of("reference.yaml"));
+  std::string out;
+  bool is_static = false;
+  bool is_alternative = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "    static:") is_static = true;
+    if (line == "    #dns:") is_alternative = true;
+    if (is_static && line.starts_with("    ")) {
+      if (!is_alternative) continue;
+      is_static = false;
+    }
+    is_alternative = is_alternative && line.starts_with("    #");
+    if (is_alternative) line.erase(4, 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+void add_keys(const YAML::Node& node, const std::string& path, std::set<std::string>& out) {
+  if (node.IsSequence()) {
+    for (const auto& each : node) add_keys(each, path, out);
+  } else if (node.IsMap()) {
+    for (const auto& pair : node) {
+      const std::string inner = (path.empty() ? "" : path + ".") + pair.first.Scalar();
+      out.insert(inner);
+      add_keys(pair.second, inner, out);
+    }
+  }
+}
+
+struct loaded {
+  config options;
+  std::set<std::string> known;  // keys the code asked for
+  std::set<std::string> named;  // keys that stand in the file
+};
+
+loaded load_whole(const std::string& text) {
+  document file("reference.yaml");
+  loaded out{load_document(file, text), file.known_keys(), {}};
+  for (const std::string& line : file.problem_lines()) ADD_FAILURE() << line;
+  add_keys(YAML::Load(text), "", out.named);
+  return out;
+}
+
+TEST(Reference, ValuesShownAreTheDefaults) {
+  const config reference = load_whole(text_of("reference.yaml")).options;
+  const config defaults;
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.probe, defaults.probe));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.topology, defaults.topology));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.relay, defaults.relay));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.admin, defaults.admin));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.log, defaults.log));
+  EXPECT_EQ(reference.workers, defaults.workers);
+  EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.session.tcp, defaults.session.tcp));
+  EXPECT_EQ(std::get<discovery::static_options>(reference.discovery).refresh,
+            discovery::static_options{}.refresh);
+}
+
+TEST(Reference, LimitsShownAreTheDefaults) {
+  const session::session_options shown = load_whole(text_of("reference.yaml")).options.session;
+  const session::session_options defaults;
+  EXPECT_EQ(shown.sessions_max, defaults.sessions_max);
+  EXPECT_EQ(shown.pending_logins_max, defaults.pending_logins_max);
+  EXPECT_EQ(shown.held_logins_max, defaults.held_logins_max);
+  EXPECT_EQ(shown.concurrent_dials_max, defaults.concurrent_dials_max);
+  EXPECT_EQ(shown.concurrent_cancels_max, defaults.concurrent_cancels_max);
+  EXPECT_EQ(shown.startup_timeout, defaults.startup_timeout);
+  EXPECT_EQ(shown.connect_timeout, defaults.connect_timeout);
+  EXPECT_EQ(shown.login_timeout, defaults.login_timeout);
+  EXPECT_EQ(shown.cancel_timeout, defaults.cancel_timeout);
+}
+
+TEST(Reference, FirstListenerShowsTheDefaults) {
+  const config reference = load_whole(text_of("reference.yaml")).options;
+  ASSERT_FALSE(reference.listeners.empty());
+  const session::listener_options& shown = reference.listeners.front();
+  const session::listener_options defaults;
+  EXPECT_TRUE(boost::pfr::eq_fields(shown.policy, defaults.policy));
+  EXPECT_EQ(shown.hold_timeout, defaults.hold_timeout);
+}
+
+TEST(Reference, AlternativeSourceShowsTheDefaults) {
+  const config reference = load_whole(dns_text()).options;
+  const auto& source = std::get<discovery::dns_options>(reference.discovery);
+  EXPECT_EQ(source.port, discovery::dns_options{}.port);
+  EXPECT_EQ(source.refresh, discovery::dns_options{}.refresh);
+}
+
+TEST(Reference, NamesEveryKeyTheCodeKnows) {
+  const loaded with_static = load_whole(text_of("reference.yaml"));
+  const loaded with_dns = load_whole(dns_text());
+  std::set<std::string> named = with_static.named;
+  named.insert(with_dns.named.begin(), with_dns.named.end());
+  EXPECT_EQ(with_static.known, named);
+  EXPECT_EQ(with_dns.known, named);
+}
+
+// One key per option: an option added to a struct without a key shows here.
+TEST(Reference, HasAKeyForEveryOption) {
+  const std::set<std::string> known = load_whole(text_of("reference.yaml")).known;
+  const auto keys_in = [&](const std::string& path) {
+    return static_cast<std::size_t>(std::count_if(known.begin(), known.end(), [&](const std::string& key) {
+      return key.starts_with(path + ".") && key.find('.', path.size() + 1) == std::string::npos;
+    }));
+  };
+  using boost::pfr::tuple_size_v;
+  EXPECT_EQ(keys_in("probe"), tuple_size_v<probe::probe_options>);
+  EXPECT_EQ(keys_in("relay"), tuple_size_v<relay::relay_options>);
+  EXPECT_EQ(keys_in("admin"), tuple_size_v<admin::admin_options>);
+  EXPECT_EQ(keys_in("tcp"), tuple_size_v<net::tcp_options>);
+  EXPECT_EQ(keys_in("log"), tuple_size_v<log_options>);
+  EXPECT_EQ(keys_in("cluster"), tuple_size_v<topology::topology_options> + 1) << "and backends";
+  EXPECT_EQ(keys_in("limits"), tuple_size_v<session::session_options> - 1) << "all but tcp";
+  EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options>);
+  EXPECT_EQ(keys_in("cluster.backends.dns"), tuple_size_v<discovery::dns_options>);
+  // policy is two keys and max_replay_lag, which sets two fields.
+  EXPECT_EQ(keys_in("listeners"),
+            tuple_size_v<session::listener_options> - 1 + tuple_size_v<routing::route_policy> - 1);
+}
+
+TEST(Minimal, Loads) {
+  const config minimal = load_whole(text_of("minimal.yaml")).options;
+  EXPECT_EQ(minimal.listeners.size(), 2U);
+}
+
+// Cutting a file anywhere gives options or problems, never anything else.
+TEST(Load, SurvivesAFileCutAtEveryByte) {
+  const std::string text = text_of("minimal.yaml") + text_of("reference.yaml").substr(0, 1'000);
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    SCOPED_TRACE(size);
+    try {
+      static_cast<void>(load_text(text.substr(0, size), "cut.yaml"));
+    } catch (const config_error& error) {
+      ASSERT_FALSE(error.problems().empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pgsteer::config

@@ -1,0 +1,115 @@
+#include "pgsteer/pgwire/first_answer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "unit/pgwire/wire_bytes.hpp"
+
+namespace pgsteer::pgwire {
+namespace {
+
+using namespace test;
+using kind = first_answer_kind;
+
+const std::string starting_up = error_response("FATAL", "57P03", "the database system is starting up");
+const std::string older_version = message('v', int32(protocol_3_0) + int32(1) + zero_terminated("_pq_.x"));
+
+first_answer read(std::string_view bytes) {
+  return read_first_answer(as_bytes(bytes));
+}
+
+TEST(FirstAnswer, SeesARefusalOnlyWhenItIsWhole) {
+  for (std::size_t cut = 0; cut < starting_up.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    EXPECT_EQ(read(std::string_view(starting_up).substr(0, cut)).kind, kind::needs_more);
+  }
+  const auto answer = read(starting_up);
+  ASSERT_EQ(answer.kind, kind::error_response);
+  EXPECT_EQ(answer.fields.sqlstate, "57P03");
+  EXPECT_EQ(answer.fields.message, "the database system is starting up");
+}
+
+// PostgreSQL sends NegotiateProtocolVersion while it reads the packet, and 57P03 after that.
+TEST(FirstAnswer, SeesARefusalBehindNegotiateProtocolVersion) {
+  const auto bytes = older_version + starting_up;
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    EXPECT_EQ(read(std::string_view(bytes).substr(0, cut)).kind, kind::needs_more);
+  }
+  const auto answer = read(bytes);
+  ASSERT_EQ(answer.kind, kind::error_response);
+  EXPECT_EQ(answer.fields.sqlstate, "57P03");
+}
+
+TEST(FirstAnswer, LeavesTheLoginAloneFromItsFirstByte) {
+  EXPECT_EQ(read("R").kind, kind::other);
+  EXPECT_EQ(read("N").kind, kind::other);
+  EXPECT_EQ(read(message('R', int32(0))).kind, kind::other);
+  EXPECT_EQ(read(older_version + "R").kind, kind::other);
+}
+
+TEST(FirstAnswer, ReadsNoFurtherThanTheRefusal) {
+  EXPECT_EQ(read(starting_up + "trailing").kind, kind::error_response);
+}
+
+TEST(FirstAnswer, TakesARefusalWithoutSqlstate) {
+  const auto bytes = message('E', zero_terminated(strings({"SFATAL", "Mno code"})));
+  const auto answer = read(bytes);
+  ASSERT_EQ(answer.kind, kind::error_response);
+  EXPECT_EQ(answer.fields.sqlstate, "");
+}
+
+TEST(FirstAnswer, LeavesWhatIsNoProperRefusalToTheClient) {
+  EXPECT_EQ(read(message('E', "not terminated")).kind, kind::other);
+  EXPECT_EQ(read(std::string("Ecould not fork new process for connection\n", 43)).kind, kind::other);
+  EXPECT_EQ(read(message('E', zero_terminated("M" + zero_terminated(std::string(9000, 'm'))))).kind,
+            kind::other);
+}
+
+TEST(FirstAnswer, KnowsWhatIsNotPostgresql) {
+  for (const auto* const bytes :
+       {"HTTP/1.1 400 Bad Request\r\n", "220 mail", "SSH-2.0", "S", "Z", "\x15\x03\x01"}) {
+    SCOPED_TRACE(bytes);
+    EXPECT_EQ(read(bytes).kind, kind::not_postgresql);
+  }
+  EXPECT_EQ(read(std::string(1, '\0')).kind, kind::not_postgresql);
+}
+
+TEST(FirstAnswer, WaitsForNoMoreThanItsBound) {
+  for (const auto type : {'E', 'v'}) {
+    for (const auto length : hostile_lengths) {
+      SCOPED_TRACE(std::string(1, type) + std::to_string(length));
+      const auto bytes = std::string(1, type) + int32(length);
+      const bool is_waited_for = length > 4 && length < first_answer_bytes_max;
+      if (is_waited_for) {
+        EXPECT_EQ(read(bytes).kind, kind::needs_more);
+      } else if (type == 'E' || length != 4) {
+        EXPECT_EQ(read(bytes).kind, kind::other);
+      }
+    }
+  }
+  const auto largest = std::string(1, 'E') + int32(first_answer_bytes_max - 1);
+  EXPECT_EQ(read(largest).kind, kind::needs_more);
+  EXPECT_NE(read(largest + std::string(first_answer_bytes_max - largest.size(), 'x')).kind, kind::needs_more);
+}
+
+TEST(FirstAnswer, NegotiationsDoNotStretchTheBound) {
+  std::string bytes;
+  while (bytes.size() + older_version.size() <= first_answer_bytes_max) bytes += older_version;
+  EXPECT_EQ(read(bytes + older_version).kind, kind::other);
+  EXPECT_EQ(read(bytes + starting_up).kind, kind::other);
+}
+
+TEST(FirstAnswer, RetriesOnlyWhatPostgresqlSendsBeforeAuthentication) {
+  EXPECT_TRUE(is_retryable_before_authentication("57P03"));
+  EXPECT_TRUE(is_retryable_before_authentication("53300"));
+  for (const auto* const sqlstate :
+       {"", "28P01", "28000", "3D000", "57P01", "0A000", "57p03", "57P03 ", "5330"}) {
+    SCOPED_TRACE(sqlstate);
+    EXPECT_FALSE(is_retryable_before_authentication(sqlstate));
+  }
+}
+
+}  // namespace
+}  // namespace pgsteer::pgwire

@@ -1,0 +1,138 @@
+#include "probe/probe_schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace pgsteer::probe {
+namespace {
+
+using ending = probe_schedule::ending;
+
+// Virtual time: starts at an arbitrary instant and moves only when told.
+class ProbeSchedule : public testing::Test {
+ protected:
+  // One probe that takes no time; returns the pause until the next.
+  duration probe_once(ending how, double random = 0.5) {
+    now_ = std::max(now_, schedule_.due());
+    schedule_.start(now_);
+    schedule_.end(how, now_, random);
+    return schedule_.due() - now_;
+  }
+
+  probe_options options_;  // interval 500 ms, burst 20 ms for 2 s, logins every 5 s
+  time_point now_{seconds{1000}};
+  probe_schedule schedule_{options_, now_};
+};
+
+TEST_F(ProbeSchedule, StartsAtOnce) {
+  EXPECT_EQ(schedule_.due(), now_);
+}
+
+TEST_F(ProbeSchedule, SpreadsTheSecondProbesOverAnInterval) {
+  EXPECT_EQ(probe_once(ending::answered, 0.25), milliseconds{125});
+  probe_schedule other(options_, now_);
+  other.start(now_);
+  other.end(ending::answered, now_, 0.75);
+  EXPECT_EQ(other.due() - now_, milliseconds{375});
+}
+
+TEST_F(ProbeSchedule, IsNeverSlowerThanTheInterval) {
+  probe_once(ending::answered);
+  EXPECT_EQ(probe_once(ending::answered, 0.0), milliseconds{450});
+  EXPECT_LE(probe_once(ending::answered, 0.999), milliseconds{500});
+}
+
+TEST_F(ProbeSchedule, BacksOffUpToTheInterval) {
+  const std::vector<milliseconds> expected{milliseconds{100}, milliseconds{200}, milliseconds{400},
+                                           milliseconds{500}, milliseconds{500}};
+  for (const auto pause : expected) EXPECT_EQ(probe_once(ending::failed), pause);
+  probe_once(ending::answered);
+  EXPECT_EQ(probe_once(ending::failed), milliseconds{100});
+}
+
+TEST_F(ProbeSchedule, CountsTheIntervalFromTheStartOfTheProbe) {
+  probe_once(ending::answered);
+  now_ = schedule_.due();
+  schedule_.start(now_);
+  schedule_.end(ending::failed, now_ + milliseconds{300}, 0.5);
+  EXPECT_EQ(schedule_.due(), now_ + milliseconds{100});  // passed: at once
+}
+
+TEST_F(ProbeSchedule, ProbesAtOnceOnAHintAndThenInABurst) {
+  probe_once(ending::answered);
+  now_ += milliseconds{50};
+  schedule_.hint(now_);
+  EXPECT_EQ(schedule_.due(), now_);
+  EXPECT_EQ(probe_once(ending::answered), milliseconds{20});
+  EXPECT_EQ(probe_once(ending::failed), milliseconds{20});
+  now_ += seconds{2};
+  EXPECT_FALSE(schedule_.is_burst(now_));
+  EXPECT_EQ(probe_once(ending::answered, 0.5), milliseconds{250});  // spread anew
+}
+
+TEST_F(ProbeSchedule, EndsABurstWhenSettled) {
+  schedule_.hint(now_);
+  probe_once(ending::answered);
+  schedule_.settle();
+  probe_once(ending::answered);
+  EXPECT_EQ(probe_once(ending::answered, 0.0), milliseconds{450});
+}
+
+TEST_F(ProbeSchedule, KeepsTheBurstIntervalUnderAStormOfHints) {
+  probe_once(ending::answered);
+  const time_point started = now_;
+  for (int i = 0; i < 1000; ++i) schedule_.hint(now_ += std::chrono::microseconds{10});
+  EXPECT_EQ(schedule_.due(), started + milliseconds{20});
+}
+
+TEST_F(ProbeSchedule, ProbesAgainAfterAHintDuringAProbe) {
+  probe_once(ending::answered);
+  now_ = schedule_.due();
+  schedule_.start(now_);
+  schedule_.hint(now_ + milliseconds{1});
+  schedule_.end(ending::answered, now_ + milliseconds{2}, 0.5);
+  EXPECT_EQ(schedule_.due(), now_ + milliseconds{20});
+}
+
+TEST_F(ProbeSchedule, LogsInAtOnceAfterALoss) {
+  probe_once(ending::answered, 0.9);
+  now_ += milliseconds{30};
+  schedule_.lose(now_);
+  EXPECT_EQ(schedule_.due(), now_);
+  EXPECT_EQ(probe_once(ending::failed), milliseconds{100});
+}
+
+TEST_F(ProbeSchedule, DoesNotSpinOnABackendThatEndsEveryConnection) {
+  probe_once(ending::answered);
+  schedule_.lose(now_ + milliseconds{1});
+  EXPECT_EQ(schedule_.due(), now_ + milliseconds{20});
+}
+
+TEST_F(ProbeSchedule, TriesAFreshLoginEveryLoginInterval) {
+  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{4999}));
+  EXPECT_TRUE(schedule_.is_login_due(now_ + seconds{5}));
+  schedule_.start_login(now_);
+  EXPECT_FALSE(schedule_.is_login_due(now_ + seconds{60}));  // one at a time
+  schedule_.end_login(ending::answered, 0.0);
+  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{3999}));
+  EXPECT_TRUE(schedule_.is_login_due(now_ + seconds{4}));
+}
+
+TEST_F(ProbeSchedule, RetriesAFailedLoginAtEachInterval) {
+  schedule_.start_login(now_);
+  schedule_.end_login(ending::failed, 0.5);
+  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{499}));
+  EXPECT_TRUE(schedule_.is_login_due(now_ + milliseconds{500}));
+}
+
+TEST_F(ProbeSchedule, TriesAFreshLoginOnAHintButNotOftenerThanTheInterval) {
+  schedule_.start_login(now_);
+  schedule_.end_login(ending::answered, 0.5);
+  schedule_.hint(now_ + milliseconds{10});
+  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{10}));
+  EXPECT_TRUE(schedule_.is_login_due(now_ + milliseconds{500}));
+}
+
+}  // namespace
+}  // namespace pgsteer::probe

@@ -1,0 +1,292 @@
+// Real sockets on loopback, since libpq needs them; every wait ends with an event, not with time.
+#include "pgsteer/probe/prober.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "unit/probe/fake_backend.hpp"
+
+namespace pgsteer::probe {
+namespace {
+
+using topology::backend_id;
+using topology::probe_outcome;
+using topology::probe_result;
+
+constexpr backend_id some_id{7};
+
+class Prober : public testing::Test {
+ protected:
+  Prober() {
+    options_.sslmode = "disable";
+    options_.interval = milliseconds{40};
+    options_.burst_interval = milliseconds{5};
+    options_.timeout = milliseconds{250};
+    options_.login_interval = seconds{60};
+  }
+
+  void probe(const endpoint& address) {
+    prober_.emplace(context_, options_, [this](backend_id id, const probe_result& result) {
+      EXPECT_EQ(id, some_id);
+      results_.push_back(result);
+    });
+    const std::vector<probe_target> targets{{some_id, to_string(address), address}};
+    prober_->set_targets(targets);
+  }
+
+  // Turns the io_context until the claim holds; false after 5 s, which no passing test comes near.
+  bool run_until(const std::function<bool()>& claim) {
+    const time_point limit = clock::now() + seconds{5};
+    while (!claim() && clock::now() < limit) context_.run_one_for(milliseconds{100});
+    return claim();
+  }
+  bool run_until_result() {
+    const auto before = results_.size();
+    return run_until([&] { return results_.size() > before; });
+  }
+  bool run_until_outcome(probe_outcome outcome) {
+    const auto before = static_cast<std::ptrdiff_t>(results_.size());
+    return run_until([&] {
+      return std::any_of(results_.begin() + before, results_.end(),
+                         [&](const probe_result& result) { return result.outcome == outcome; });
+    });
+  }
+  probe_outcome first_outcome(const endpoint& address) {
+    probe(address);
+    EXPECT_TRUE(run_until_result());
+    return results_.empty() ? probe_outcome::answered : results_.front().outcome;
+  }
+
+  boost::asio::io_context context_{1};
+  probe_options options_;
+  std::vector<probe_result> results_;
+  std::optional<prober> prober_;
+};
+
+TEST_F(Prober, HandsOverTheRoleOfABackendThatAnswers) {
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  const probe_result& result = results_.front();
+  ASSERT_TRUE(result.answer.has_value());
+  EXPECT_TRUE(result.answer->is_in_recovery);
+  EXPECT_EQ(result.answer->system.value, 42U);
+  EXPECT_EQ(result.answer->timeline.value, 3U);
+  EXPECT_EQ(result.answer->server_version, 150018);
+  EXPECT_LE(result.sent_at, result.received_at);
+}
+
+TEST_F(Prober, KeepsOneConnectionOpen) {
+  fake_backend backend(context_, {.logs_in = true});
+  probe(backend.address());
+  ASSERT_TRUE(run_until([&] { return backend.queries() >= 5; }));
+  EXPECT_EQ(backend.logins(), 1);
+}
+
+struct refusal {
+  std::string name;
+  std::string answer;
+  probe_outcome outcome;
+};
+
+TEST_F(Prober, NamesEveryWayToRefuseALogin) {
+  const std::vector<refusal> cases{
+      {"starting up", error_response("FATAL", "57P03"), probe_outcome::not_accepting},
+      {"full", error_response("FATAL", "53300"), probe_outcome::too_many_clients},
+      {"wrong password", error_response("FATAL", "28P01"), probe_outcome::wrong_credentials},
+      {"no database", error_response("FATAL", "3D000"), probe_outcome::missing_database},
+      {"another error", error_response("FATAL", "42501"), probe_outcome::query_failed},
+      {"error of the oldest protocol", std::string("Ecould not fork\n\0", 17), probe_outcome::not_accepting},
+      {"asks for a password", wire_message('R', std::string("\0\0\0\3", 4)),
+       probe_outcome::wrong_credentials},
+      {"HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", probe_outcome::not_postgresql},
+      {"SSH", "SSH-2.0-OpenSSH_9.2\r\n", probe_outcome::not_postgresql},
+  };
+  for (const auto& entry : cases) {
+    SCOPED_TRACE(entry.name);
+    results_.clear();
+    fake_backend backend(context_, {.first_answer = entry.answer});
+    EXPECT_EQ(first_outcome(backend.address()), entry.outcome);
+    EXPECT_FALSE(results_.front().message.empty());
+    EXPECT_EQ(results_.front().message.find('\n'), std::string::npos);
+  }
+}
+
+TEST_F(Prober, NamesWhatIsNotPostgresqlThoughItAsksForTls) {
+  options_.sslmode = "prefer";
+  for (const std::string answer : {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n"}) {
+    SCOPED_TRACE(answer);
+    results_.clear();
+    fake_backend backend(context_, {.first_answer = answer});
+    EXPECT_EQ(first_outcome(backend.address()), probe_outcome::not_postgresql);
+  }
+}
+
+TEST_F(Prober, TellsMissingTlsFromEverythingElse) {
+  options_.sslmode = "require";
+  fake_backend backend(context_, {.first_answer = "N"});
+  EXPECT_EQ(first_outcome(backend.address()), probe_outcome::tls_failed);
+}
+
+TEST_F(Prober, WaitsForASilentListenerNoLongerThanTheTimeout) {
+  fake_backend backend(context_, {});
+  const time_point before = clock::now();
+  EXPECT_EQ(first_outcome(backend.address()), probe_outcome::timed_out);
+  EXPECT_GE(clock::now() - before, options_.timeout);
+}
+
+TEST_F(Prober, TellsARefusedDial) {
+  boost::asio::ip::tcp::acceptor taken(context_, {boost::asio::ip::address_v4::loopback(), 0});
+  const endpoint address{"127.0.0.1", taken.local_endpoint().port()};
+  taken.close();
+  EXPECT_EQ(first_outcome(address), probe_outcome::refused);
+}
+
+TEST_F(Prober, TellsAnAddressThatAcceptsAndHangsUp) {
+  for (const std::string sslmode : {"disable", "prefer", "require"}) {
+    SCOPED_TRACE(sslmode);
+    options_.sslmode = sslmode;
+    results_.clear();
+    fake_backend backend(context_, {.hangs_up = true});
+    EXPECT_EQ(first_outcome(backend.address()), probe_outcome::connection_lost);
+  }
+}
+
+TEST_F(Prober, TellsWhenItsPasswordFileIsMissing) {
+  options_.password_file = (std::filesystem::temp_directory_path() / "pgsteer-no-such-file").string();
+  fake_backend backend(context_, {.logs_in = true});
+  EXPECT_EQ(first_outcome(backend.address()), probe_outcome::wrong_credentials);
+  EXPECT_EQ(backend.logins(), 0);
+}
+
+TEST_F(Prober, NoticesTheEndOfAnIdleConnectionAtOnceAndLogsInAgain) {
+  options_.interval = seconds{60};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.end_all();
+  ASSERT_TRUE(run_until_outcome(probe_outcome::connection_lost));
+  ASSERT_TRUE(run_until_outcome(probe_outcome::answered));
+  EXPECT_EQ(backend.logins(), 2);
+}
+
+TEST_F(Prober, KeepsTheWordsOfAServerThatSaysGoodbye) {
+  options_.interval = seconds{60};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.say_to_all(error_response("FATAL", "57P01"));
+  ASSERT_TRUE(run_until_outcome(probe_outcome::connection_lost));
+  EXPECT_EQ(results_.back().message, "57P01: as told");
+}
+
+TEST_F(Prober, AsksAgainWhenTheRoleChangedMidway) {
+  fake_backend backend(context_, {.logs_in = true, .has_role_changed_once = true});
+  EXPECT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  EXPECT_TRUE(results_.front().answer.has_value());
+  EXPECT_EQ(backend.queries(), 2);
+}
+
+TEST_F(Prober, KeepsTheConnectionWhenOnlyTheQueryFailed) {
+  fake_backend backend(context_, {.logs_in = true, .query_error = error_response("ERROR", "42501")});
+  EXPECT_EQ(first_outcome(backend.address()), probe_outcome::query_failed);
+  EXPECT_EQ(results_.front().message, "42501: as told");
+  backend.behave({.logs_in = true});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::answered));
+  EXPECT_EQ(backend.logins(), 1);
+}
+
+// A hung postmaster: sessions that live go on, new ones get no answer.
+TEST_F(Prober, SeesBehindAnOpenConnectionThatLoginsHang) {
+  options_.login_interval = milliseconds{50};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave({});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::login_hung));
+  EXPECT_TRUE(results_.back().answer.has_value());
+  const int logins = backend.logins();
+  backend.behave({.logs_in = true});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::answered));
+  EXPECT_GT(backend.logins(), logins);
+}
+
+// A smart shutdown waits until the last session has ended, and a probe must not be the one it waits for.
+TEST_F(Prober, LetsGoOfABackendThatShutsDown) {
+  options_.login_interval = milliseconds{50};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave({.first_answer = error_response("FATAL", "57P03")});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::not_accepting));
+  EXPECT_TRUE(run_until([&] { return backend.logged_in() == 0; }));
+}
+
+TEST_F(Prober, KeepsAskingOnTheOpenConnectionWhileThePasswordIsWrong) {
+  options_.login_interval = milliseconds{50};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave({.first_answer = error_response("FATAL", "28P01")});
+  ASSERT_TRUE(run_until([&] { return backend.queries() > 8; }));
+  EXPECT_TRUE(std::all_of(results_.begin(), results_.end(), [](const probe_result& result) {
+    return result.outcome == probe_outcome::answered;
+  }));
+}
+
+TEST_F(Prober, AsksAtOnceOnAHint) {
+  options_.interval = seconds{60};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  prober_->hint(some_id);
+  ASSERT_TRUE(run_until([&] { return backend.queries() >= 4; }));
+}
+
+TEST_F(Prober, ReportsNothingAfterItWasStopped) {
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  const auto before = results_.size();
+  prober_->stop();
+  backend.end_all();
+  context_.run_for(milliseconds{60});
+  EXPECT_EQ(results_.size(), before);
+}
+
+TEST_F(Prober, MayBeStoppedFromItsOwnCallback) {
+  fake_backend backend(context_, {.logs_in = true});
+  prober_.emplace(context_, options_, [&](backend_id, const probe_result& result) {
+    results_.push_back(result);
+    prober_->stop();
+  });
+  const std::vector<probe_target> targets{{some_id, "", backend.address()}};
+  prober_->set_targets(targets);
+  ASSERT_TRUE(run_until_result());
+  context_.run_for(milliseconds{60});
+  EXPECT_EQ(results_.size(), 1U);
+}
+
+TEST_F(Prober, EndsTheProbesOfTargetsNoLongerNamed) {
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  prober_->set_targets({});
+  const auto before = results_.size();
+  context_.run_for(milliseconds{60});
+  EXPECT_EQ(results_.size(), before);
+}
+
+TEST_F(Prober, LetsASlowBackendDelayNobody) {
+  fake_backend silent(context_, {});
+  fake_backend quick(context_, {.logs_in = true});
+  std::vector<backend_id> order;
+  prober_.emplace(context_, options_, [&](backend_id id, const probe_result&) { order.push_back(id); });
+  const std::vector<probe_target> targets{{backend_id{1}, "", silent.address()},
+                                          {backend_id{2}, "", quick.address()}};
+  prober_->set_targets(targets);
+  ASSERT_TRUE(run_until([&] { return std::count(order.begin(), order.end(), backend_id{1}) == 1; }));
+  EXPECT_EQ(order.front(), backend_id{2});
+  EXPECT_GE(quick.queries(), 2);
+}
+
+}  // namespace
+}  // namespace pgsteer::probe

@@ -1,0 +1,214 @@
+// How flows end: FIN, reset, both at once, and what must still be delivered.
+#include <gtest/gtest.h>
+
+#include "unit/relay/harness.hpp"
+
+namespace pgsteer::relay::testing {
+namespace {
+
+class Ending : public ::testing::TestWithParam<socket_kind> {
+ protected:
+  harness engine_;
+  test_flow flow_{GetParam()};
+
+  // A direction so full that bytes are stuck in the relay. Returns how many were sent.
+  std::size_t fill(const net::unique_fd& from) {
+    const std::string block(128 * 1024, 'x');
+    std::size_t sent = 0;
+    for (std::size_t idle_rounds = 0; idle_rounds < 50;) {
+      const std::size_t n = send_some(from, block);
+      sent += n;
+      idle_rounds = n == 0 ? idle_rounds + 1 : 0;
+      engine_.run_ready();
+    }
+    EXPECT_GT(engine_.engine().stuck_bytes_held(), 0U);
+    return sent;
+  }
+  [[nodiscard]] bool ends() {
+    return engine_.run_until([&] { return flow_.has_ended(); });
+  }
+};
+
+TEST_P(Ending, PassesAClientsHalfCloseOnAndKeepsTheOtherWayOpen) {
+  engine_.start(flow_);
+  send_some(flow_.client.theirs, "last words");
+  shut_down_writing(flow_.client.theirs);
+  EXPECT_EQ(engine_.receive(flow_.backend.theirs, 10), "last words");
+  ASSERT_TRUE(engine_.run_until([&] { return is_at_end(flow_.backend.theirs); }));
+  EXPECT_FALSE(flow_.has_ended());
+
+  send_some(flow_.backend.theirs, "the answer");
+  EXPECT_EQ(engine_.receive(flow_.client.theirs, 10), "the answer");
+  flow_.backend.theirs.reset();
+  ASSERT_TRUE(ends());
+  EXPECT_TRUE(is_at_end(flow_.client.theirs));
+  EXPECT_EQ(flow_.end(), flow_end::client_closed);
+  EXPECT_FALSE(flow_.owner.summary->error);
+  EXPECT_EQ(flow_.owner.summary->bytes, (std::array<std::uint64_t, 2>{10, 10}));
+}
+
+TEST_P(Ending, PassesABackendsHalfCloseOnAndKeepsTheOtherWayOpen) {
+  engine_.start(flow_);
+  send_some(flow_.backend.theirs, "FATAL");
+  shut_down_writing(flow_.backend.theirs);
+  EXPECT_EQ(engine_.receive(flow_.client.theirs, 5), "FATAL");
+  ASSERT_TRUE(engine_.run_until([&] { return is_at_end(flow_.client.theirs); }));
+  EXPECT_FALSE(flow_.has_ended());
+
+  send_some(flow_.client.theirs, "more");
+  EXPECT_EQ(engine_.receive(flow_.backend.theirs, 4), "more");
+  shut_down_writing(flow_.client.theirs);
+  ASSERT_TRUE(ends());
+  EXPECT_EQ(flow_.end(), flow_end::backend_closed);
+}
+
+TEST_P(Ending, DeliversEverythingBeforeTheEndToASlowReader) {
+  engine_.start(flow_);
+  const std::size_t sent = fill(flow_.backend.theirs);
+  shut_down_writing(flow_.backend.theirs);
+  shut_down_writing(flow_.client.theirs);
+  engine_.run_ready();
+  EXPECT_FALSE(flow_.has_ended());
+  std::size_t received = 0;
+  ASSERT_TRUE(engine_.run_until([&] {
+    received += read_available(flow_.client.theirs).size();
+    return flow_.has_ended();
+  }));
+  received += read_available(flow_.client.theirs).size();
+  EXPECT_EQ(received, sent);
+  EXPECT_TRUE(is_at_end(flow_.client.theirs));
+}
+
+TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
+  for (const bool is_backend_first : {true, false}) {
+    test_flow flow(GetParam());
+    engine_.start(flow);
+    engine_.run_ready();
+    (is_backend_first ? flow.backend : flow.client).theirs.reset();
+    (is_backend_first ? flow.client : flow.backend).theirs.reset();
+    ASSERT_TRUE(engine_.run_until([&] { return flow.has_ended(); }));
+    EXPECT_EQ(flow.end(), is_backend_first ? flow_end::backend_closed : flow_end::client_closed);
+  }
+}
+
+// pg_terminate_backend while the client is sending: FATAL, then the close turns into a reset.
+TEST_P(Ending, DeliversWhatABackendSaidBeforeItWasReset) {
+  engine_.start(flow_);
+  engine_.run_ready();
+  send_some(flow_.client.theirs, "query that nobody reads");
+  engine_.run_ready();
+  send_some(flow_.backend.theirs, "FATAL 57P01");
+  flow_.backend.theirs.reset();  // with unread bytes: a reset
+  send_some(flow_.client.theirs, "and another");
+  ASSERT_TRUE(ends());
+  EXPECT_EQ(read_available(flow_.client.theirs), "FATAL 57P01");
+  EXPECT_EQ(flow_.end(), flow_end::backend_failed);
+  EXPECT_TRUE(flow_.owner.summary->error);
+}
+
+TEST_P(Ending, DeliversABulkAnswerBeforeReportingTheReset) {
+  relay_options options;
+  options.buffer_bytes = 1024;
+  options.reads_per_turn_max = 1;
+  harness small(options);
+  small.start(flow_);
+  send_some(flow_.client.theirs, "unread");
+  ASSERT_TRUE(small.run_until([&] { return small.counters.bytes[0].value() == 6; }));
+  const std::string answer = random_bytes(11, 40'000);
+  ASSERT_EQ(send_some(flow_.backend.theirs, answer), answer.size());
+  flow_.backend.theirs.reset();
+  ASSERT_TRUE(small.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_TRUE(read_available(flow_.client.theirs) == answer);
+  EXPECT_EQ(flow_.end(), flow_end::backend_failed);
+}
+
+TEST_P(Ending, AClientThatVanishesReleasesABackendThatIsStillSending) {
+  engine_.start(flow_);
+  const std::string block(128 * 1024, 'x');
+  send_some(flow_.backend.theirs, block);
+  engine_.run_ready();
+  flow_.client.theirs.reset();  // FIN or reset, with an answer unread
+  ASSERT_TRUE(engine_.run_until([&] {
+    if (!flow_.has_ended()) send_some(flow_.backend.theirs, block);
+    return flow_.has_ended();
+  }));
+  EXPECT_EQ(flow_.end(), flow_end::client_failed);
+}
+
+TEST_P(Ending, AClientThatVanishesReleasesABackendThatDoesNotRead) {
+  engine_.start(flow_);
+  fill(flow_.client.theirs);
+  // Makes the close of the client a reset also on a socket pair: an answer that nobody reads.
+  send_some(flow_.backend.theirs, "unread");
+  engine_.run_ready();
+  reset(flow_.client.theirs);
+  ASSERT_TRUE(ends());
+  EXPECT_EQ(flow_.end(), flow_end::client_failed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sockets, Ending, ::testing::Values(socket_kind::unix_stream, socket_kind::tcp),
+                         [](const auto& now) { return now.param == socket_kind::tcp ? "Tcp" : "Unix"; });
+
+TEST(EndingOverTcp, AResetByTheClientEndsAnIdleFlow) {
+  harness engine;
+  test_flow flow(socket_kind::tcp);
+  engine.start(flow);
+  engine.run_ready();
+  reset(flow.client.theirs);
+  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.end(), flow_end::client_failed);
+  EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
+}
+
+TEST(EndingOverTcp, AResetByTheBackendEndsAnIdleFlow) {
+  harness engine;
+  test_flow flow(socket_kind::tcp);
+  engine.start(flow);
+  engine.run_ready();
+  reset(flow.backend.theirs);
+  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.end(), flow_end::backend_failed);
+  EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
+}
+
+TEST(EndingOverTcp, AResetAfterAHalfCloseEndsTheFlow) {
+  harness engine;
+  test_flow flow(socket_kind::tcp);
+  engine.start(flow);
+  shut_down_writing(flow.client.theirs);
+  ASSERT_TRUE(engine.run_until([&] { return is_at_end(flow.backend.theirs); }));
+  reset(flow.client.theirs);
+  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.end(), flow_end::client_failed);
+}
+
+// The reset arrives after the turn has taken its events: the failed send is all that tells of it.
+TEST(EpollFlow, AFailedSendStillDeliversWhatTheBackendHadSaid) {
+  test_flow sockets;
+  epoll_flow flow(sockets.start());
+  send_some(sockets.client.theirs, "query");
+  flow.on_event(flow.socket(side::client), EPOLLIN);
+  send_some(sockets.backend.theirs, "FATAL");
+  sockets.backend.theirs.reset();
+  std::vector<std::uint8_t> buffer(100);
+  turn_resources turn{buffer, 10, {}, 0};
+  EXPECT_EQ(flow.pump(turn), epoll_flow::outcome::ended);
+  EXPECT_EQ(read_available(sockets.client.theirs), "FATAL");
+  EXPECT_EQ(flow.summary().end, flow_end::backend_failed);
+  EXPECT_EQ(flow.summary().error, boost::system::errc::broken_pipe);
+}
+
+TEST(EpollEngine, EndsAFlowWhoseSocketCannotBeWatched) {
+  harness engine;
+  test_flow flow;
+  flow_start start = flow.start();
+  start.backend_fd = -1;
+  (void)engine.engine().start(start);
+  EXPECT_FALSE(flow.has_ended()) << "on_end() inside start()";
+  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.end(), flow_end::backend_failed);
+  EXPECT_EQ(flow.owner.summary->error, boost::system::errc::bad_file_descriptor);
+}
+
+}  // namespace
+}  // namespace pgsteer::relay::testing

@@ -1,0 +1,67 @@
+#include "relay/ready_tail.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pgsteer::relay {
+namespace {
+
+using namespace std::string_literals;
+
+const std::string idle = "Z\0\0\0\5I"s;
+
+struct ready_case {
+  const char* name;
+  std::vector<std::string> events;  // "<" + bytes to the client, ">" + bytes from it
+  bool expected;
+};
+
+TEST(ReadyTail, TellsIdleFromTheLastSixBytes) {
+  const ready_case cases[] = {
+      {"nothing yet", {}, false},
+      {"alone", {"<" + idle}, true},
+      {"behind other messages", {"<C\0\0\0\x0dSELECT 1\0"s + idle}, true},
+      {"in a transaction", {"<Z\0\0\0\5T"s}, false},
+      {"in a failed transaction", {"<Z\0\0\0\5E"s}, false},
+      {"something behind it", {"<" + idle + "A"}, false},
+      {"something behind it in the next chunk", {"<" + idle, "<N"}, false},
+      {"the client spoke", {"<" + idle, ">Q"}, false},
+      {"the client spoke and was answered", {"<" + idle, ">Q", "<" + idle}, true},
+      {"answered but for the last byte", {"<" + idle, ">Q", "<Z\0\0\0\5"s}, false},
+      {"only the last byte since the client spoke", {"<Z\0\0\0\5"s, ">Q", "<I"}, false},
+      {"too short", {"<\0\0\0\5I"s}, false},
+      {"an empty chunk changes nothing", {"<" + idle, "<"}, true},
+  };
+  for (const ready_case& now : cases) {
+    SCOPED_TRACE(now.name);
+    ready_tail tail;
+    for (const std::string& event : now.events) {
+      if (event[0] == '<') {
+        tail.to_client(as_bytes(std::string_view(event).substr(1)));
+      } else {
+        tail.from_client();
+      }
+    }
+    EXPECT_EQ(tail.is_ready(), now.expected);
+  }
+}
+
+TEST(ReadyTail, DoesNotDependOnWhereTheChunksAreCut) {
+  const std::string text = "1234567" + idle;
+  for (std::size_t first = 0; first <= text.size(); ++first) {
+    for (std::size_t second = first; second <= text.size(); ++second) {
+      SCOPED_TRACE(::testing::Message() << "cut at " << first << " and " << second);
+      ready_tail tail;
+      tail.to_client(as_bytes(std::string_view(text).substr(0, first)));
+      tail.to_client(as_bytes(std::string_view(text).substr(first, second - first)));
+      EXPECT_EQ(tail.is_ready(), second == text.size());
+      tail.to_client(as_bytes(std::string_view(text).substr(second)));
+      EXPECT_TRUE(tail.is_ready());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pgsteer::relay

@@ -1,0 +1,131 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "unit/relay/harness.hpp"
+
+namespace pgsteer::relay::testing {
+namespace {
+
+class Transfer : public ::testing::TestWithParam<socket_kind> {};
+
+// One direction as the test plays it: random chunks in, random reads out.
+struct stream {
+  const net::unique_fd& from;
+  const net::unique_fd& to;
+  std::string sent;
+  std::size_t sent_bytes = 0;
+  std::string received = {};
+
+  void move(std::mt19937_64& random) {
+    const std::size_t chunk = random() % (random() % 4 == 0 ? 300'000 : 5'000);
+    if (sent_bytes < sent.size())
+      sent_bytes += send_some(from, std::string_view(sent).substr(sent_bytes, chunk));
+    received += read_available(to, random() % 200'000);
+  }
+  [[nodiscard]] bool is_complete() const { return received.size() == sent.size(); }
+};
+
+TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
+  constexpr std::uint64_t seed = 20'240'501;
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  harness engine;
+  test_flow flow(GetParam());
+  engine.start(flow);
+  stream out{flow.client.theirs, flow.backend.theirs, random_bytes(seed, 24 << 20)};
+  stream in{flow.backend.theirs, flow.client.theirs, random_bytes(seed + 1, 24 << 20)};
+  ASSERT_TRUE(engine.run_until([&] {
+    out.move(random);
+    in.move(random);
+    EXPECT_LE(engine.engine().stuck_bytes_held(), 2U * relay_options{}.buffer_bytes);
+    return out.is_complete() && in.is_complete();
+  }));
+  EXPECT_TRUE(out.received == out.sent);
+  EXPECT_TRUE(in.received == in.sent);
+
+  flow.client.theirs.reset();
+  flow.backend.theirs.reset();
+  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.owner.summary->bytes, (std::array<std::uint64_t, 2>{out.sent.size(), in.sent.size()}));
+  EXPECT_EQ(engine.counters.bytes[0].value(), out.sent.size());
+  EXPECT_EQ(engine.counters.bytes[1].value(), in.sent.size());
+}
+
+// A client that stops reading a large result must cost no more than one read's worth of memory, and find
+// every byte when it goes on.
+TEST_P(Transfer, AStalledReaderBoundsMemoryAndResumesByteExact) {
+  harness engine;
+  test_flow flow(GetParam());
+  engine.start(flow);
+  const std::string result = random_bytes(7, 32 << 20);
+  std::size_t sent = 0;
+  std::size_t idle_rounds = 0;
+  while (idle_rounds < 50) {  // until the kernel's buffers on the way are full
+    const std::size_t n = send_some(flow.backend.theirs, std::string_view(result).substr(sent));
+    sent += n;
+    idle_rounds = n == 0 ? idle_rounds + 1 : 0;
+    engine.run_ready();
+  }
+  ASSERT_LT(sent, result.size()) << "the backend was never held back";
+  EXPECT_GT(engine.engine().stuck_bytes_held(), 0U);
+  EXPECT_LE(engine.engine().stuck_bytes_held(), relay_options{}.buffer_bytes);
+  EXPECT_GT(engine.counters.stalls.value(), 0U);
+
+  // The other direction is not held up.
+  ASSERT_EQ(send_some(flow.client.theirs, "still here"), 10U);
+  EXPECT_EQ(engine.receive(flow.backend.theirs, 10), "still here");
+
+  std::string received;
+  ASSERT_TRUE(engine.run_until([&] {
+    sent += send_some(flow.backend.theirs, std::string_view(result).substr(sent));
+    received += read_available(flow.client.theirs);
+    return received.size() == result.size();
+  }));
+  EXPECT_TRUE(received == result);
+  engine.run_ready();
+  EXPECT_EQ(engine.engine().stuck_bytes_held(), 0U) << "memory is given back with the last byte";
+}
+
+TEST_P(Transfer, WorksWithTheSmallestBufferAndBudget) {
+  relay_options options;
+  options.buffer_bytes = 1;
+  options.reads_per_turn_max = 1;
+  harness engine(options);
+  test_flow flow(GetParam());
+  engine.start(flow);
+  const std::string text = random_bytes(3, 2000);
+  ASSERT_EQ(send_some(flow.client.theirs, text), text.size());
+  ASSERT_EQ(send_some(flow.backend.theirs, text), text.size());
+  EXPECT_EQ(engine.receive(flow.backend.theirs, text.size()), text);
+  EXPECT_EQ(engine.receive(flow.client.theirs, text.size()), text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sockets, Transfer, ::testing::Values(socket_kind::unix_stream, socket_kind::tcp),
+                         [](const auto& now) { return now.param == socket_kind::tcp ? "Tcp" : "Unix"; });
+
+// What was in the sockets before start() brings no edge of its own later.
+TEST(EpollEngine, MovesWhatArrivedBeforeTheStart) {
+  harness engine;
+  test_flow flow;
+  send_some(flow.client.theirs, "query");
+  send_some(flow.backend.theirs, "notice");
+  engine.start(flow);
+  EXPECT_EQ(engine.receive(flow.backend.theirs, 5), "query");
+  EXPECT_EQ(engine.receive(flow.client.theirs, 6), "notice");
+}
+
+TEST(EpollEngine, AnIdleFlowOwnsNoBuffer) {
+  harness engine;
+  test_flow flow;
+  engine.start(flow);
+  for (int i = 0; i < 10; ++i) {
+    send_some(flow.client.theirs, "query");
+    ASSERT_EQ(engine.receive(flow.backend.theirs, 5), "query");
+    EXPECT_EQ(engine.engine().stuck_bytes_held(), 0U);
+  }
+  EXPECT_LE(sizeof(epoll_flow), 512U);
+}
+
+}  // namespace
+}  // namespace pgsteer::relay::testing

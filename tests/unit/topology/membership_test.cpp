@@ -1,0 +1,54 @@
+// Which backends exist: discovery names them, leaving ones keep their sessions, identity is the address.
+#include "unit/topology/story_test.hpp"
+
+namespace pgsteer::topology::testing {
+namespace {
+
+TEST(Membership, LeavingBackendTakesNothingNew) {
+  run_stories({
+      {"LeavingPrimaryStaysPrimary", "a primary 1; name bc", "primary=a", 'a',
+       "primary, leaving: no new sessions"},
+      {"LeavingStandby", "b standby 1; name ac", "close_rw=b", 'b', "standby, leaving: no new sessions"},
+      {"LeavingPrimaryIsStillFenced", "a primary 1; name bc; b primary 2", "primary=b rw=b close_all=a"},
+      {"NamedAgain", "a primary 1; name bc; name abc", "primary=a rw=a"},
+      {"ForgottenPrimary", "a primary 1; name bc; forget a", ""},
+      {"ForgetSparesTheNamed", "a primary 1; forget a", "primary=a rw=a"},
+  });
+}
+
+TEST(Membership, AddressNamedAgainKeepsItsId) {
+  history told;
+  const backend_id before = told.of('a').id;
+  told.play("name bc; name abc");
+  EXPECT_EQ(told.of('a').id, before);
+  told.play("name bc; forget a; name abc");
+  EXPECT_GT(told.of('a').id, before);
+}
+
+TEST(Membership, ResultOfAForgottenBackendIsIgnored) {
+  class topology decider {
+    topology_options {}
+  };
+  decider.set_backends(std::vector{spec_of('a')}, time_point{});
+  const backend_id id = decider.decide(time_point{}).backends.front().id;
+  decider.set_backends({}, time_point{});
+  decider.forget(id);
+  decider.record(
+      id, {.outcome = probe_outcome::refused, .answer = {}, .message = {}, .sent_at = {}, .received_at = {}},
+      time_point{});
+  EXPECT_TRUE(decider.decide(time_point{}).backends.empty());
+}
+
+TEST(Membership, IsBoundedAndFreeOfDoubles) {
+  class topology decider {
+    topology_options {}
+  };
+  std::vector<backend_spec> specs(2, spec_of('a'));
+  for (std::uint16_t port = 1; port <= backends_max + 10; ++port)
+    specs.push_back({"many", {"10.0.1.1", port}});
+  decider.set_backends(specs, time_point{});
+  EXPECT_EQ(decider.decide(time_point{}).backends.size(), backends_max);
+}
+
+}  // namespace
+}  // namespace pgsteer::topology::testing

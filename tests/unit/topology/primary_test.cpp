@@ -1,0 +1,90 @@
+// Rules 3 and 4: the highest timeline is the primary, everything below is fenced, and of two on the same
+// timeline the incumbent stays.
+#include "unit/topology/story_test.hpp"
+
+namespace pgsteer::topology::testing {
+namespace {
+
+TEST(Fence, HighestTimelineIsPrimary) {
+  run_stories({
+      {"SolePrimary", "a primary 1; b standby 1; c standby 1", "primary=a rw=a ro=bc close_rw=bc", 'a',
+       "primary on the highest timeline"},
+      {"PromotionMovesRwAtOnce", "a primary 1; b standby 1; b primary 2", "primary=b rw=b close_all=a", 'a',
+       "primary on timeline 1, below the fence 2"},
+      {"OrderOfAnswersDoesNotMatter", "b primary 2; a primary 1", "primary=b rw=b close_all=a"},
+      {"TimelinesAreNumbersNotWords", "a primary 9; b primary 10", "primary=b rw=b close_all=a"},
+      {"FencedStaysFencedWhenTheNewPrimaryIsSilent", "a primary 1; b primary 2; b refused; a primary 1",
+       "primary=b close_all=a"},
+      {"FencedStaysFencedWhenTheNewPrimaryIsDead",
+       "a primary 1; b primary 2; b refused; wait 30000; b refused; a primary 1", "close_all=ab", 'a',
+       "primary on timeline 1, below the fence 2"},
+      {"FencedStaysFencedWhenTheNewPrimaryIsDemoted", "a primary 1; b primary 2; b standby 2; a primary 1",
+       "ro=b close_rw=b close_all=a"},
+      {"FencedStaysFencedWhenTheNewPrimaryLeft", "a primary 1; b primary 2; name ac; forget b; a primary 1",
+       "close_all=a"},
+      {"FencedRejoinsAsStandbyOfTheFence", "a primary 1; b primary 2; a standby 2",
+       "primary=b rw=b ro=a close_rw=a", 'a', "standby"},
+      {"FencedRejoinsBelowTheFence", "a primary 1; b primary 2; a standby 1", "primary=b rw=b close_rw=a",
+       'a', "standby on timeline 1, below the fence 2"},
+      {"SwitchoverAndBack", "a primary 1; b primary 2; a standby 2; b standby 2; a primary 3",
+       "primary=a rw=a close_rw=b"},
+      {"LateProofRaisesTheFenceToo", "a primary 1; wait 100; b standby 2; late 50 b primary 2; a primary 1",
+       "ro=b close_rw=b close_all=a"},
+      {"NoTimelineProvesNothing", "a primary 0", "", 'a', "role not known, but the role query failed"},
+  });
+}
+
+TEST(Incumbent, StaysAgainstASecondPrimaryOnItsTimeline) {
+  run_stories({
+      {"IntruderIsExcluded", "a primary 1; b primary 1", "primary=a rw=a close_rw=b AMBIGUOUS", 'b',
+       "second primary on the primary's timeline: excluded"},
+      {"MoreWalDoesNotMakeAnIncumbent", "a primary 1 lsn 10; b primary 1 lsn 9999; a primary 1 lsn 11",
+       "primary=a rw=a close_rw=b AMBIGUOUS"},
+      {"SilenceOfTheIncumbentHelpsNoIntruder", "a primary 1; b primary 1; a timed_out; b primary 1",
+       "primary=a close_rw=b AMBIGUOUS"},
+      {"DeadIncumbentIsSucceeded",
+       "a primary 1; b primary 1; a timed_out; wait 30000; a timed_out; b primary 1",
+       "primary=b rw=b close_all=a"},
+      {"DemotedIncumbentIsSucceeded", "a primary 1; b primary 1; a standby 1",
+       "primary=b rw=b ro=a close_rw=a"},
+      {"HigherTimelineEndsTheDispute", "a primary 1; b primary 1; b primary 2", "primary=b rw=b close_all=a"},
+      {"FormerIncumbentComesBackAsTheIntruder",
+       "a primary 1; a refused; wait 30000; b primary 1; a primary 1; b primary 1",
+       "primary=b rw=b close_rw=a AMBIGUOUS"},
+  });
+}
+
+// Without an incumbent nobody can say which of the two is right, so nobody is, and it is an alarm.
+TEST(Incumbent, WithoutOneNobodyIsPrimary) {
+  run_stories({
+      {"TwoAreLeftWhenTheIncumbentDies", "a primary 1; b primary 1; c primary 1; a refused; wait 30000",
+       "close_all=a AMBIGUOUS", 'b', "one of several primaries on the same timeline: none is used"},
+      {"SilenceOfOneHelpsNotTheOther",
+       "a primary 1; b primary 1; c primary 1; a refused; wait 30000; b timed_out; c primary 1",
+       "close_all=a AMBIGUOUS"},
+      {"DemotionOfOneDecides", "a primary 1; b primary 1; c primary 1; a refused; wait 30000; b standby 1",
+       "primary=c ro=b close_rw=b close_all=a"},
+      {"ReturnOfTheOldOneDecidesNothing",
+       "a primary 1; b primary 1; c primary 1; a refused; wait 30000; a primary 1", "AMBIGUOUS"},
+  });
+}
+
+// A pod that restarts under a new address: same data, same timeline, and its old address is gone.
+TEST(Incumbent, MovesToTheAddressThatTookOver) {
+  run_stories({
+      {"OldAddressGoneAndSilent", "a primary 1 lsn 10; name bc; a timed_out; b primary 1 lsn 10",
+       "primary=b rw=b close_rw=a"},
+      {"OldAddressStillNamed", "a primary 1 lsn 10; a timed_out; b primary 1 lsn 10",
+       "primary=a close_rw=b AMBIGUOUS"},
+      {"OldAddressStillAnswers", "a primary 1 lsn 10; name bc; b primary 1 lsn 10",
+       "primary=a close_rw=b AMBIGUOUS"},
+      {"AnOlderCopyIsNotTheSame", "a primary 1 lsn 10; name bc; a timed_out; b primary 1 lsn 9",
+       "primary=a close_rw=b AMBIGUOUS"},
+      {"TheFirstToTakeOverIsTheIncumbent", "a primary 1; name bc; a timed_out; b primary 1; c primary 1",
+       "primary=b rw=b close_rw=ac AMBIGUOUS"},
+      {"OldAddressForgotten", "a primary 1 lsn 10; name bc; forget a; b primary 1 lsn 9", "primary=b rw=b"},
+  });
+}
+
+}  // namespace
+}  // namespace pgsteer::topology::testing
