@@ -37,11 +37,12 @@ thead th{border-top:0;font-size:13px;font-weight:600;color:var(--dim);white-spac
 .number{text-align:right}
 td.number,.code{font-variant-numeric:tabular-nums;white-space:nowrap}
 .code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:13.5px}
-td small{display:block;max-width:220px;color:var(--dim);font-size:12.5px;white-space:normal;overflow-wrap:anywhere}
+td small{display:block;width:max-content;max-width:260px;color:var(--dim);font-size:12.5px;white-space:normal;overflow-wrap:anywhere}
+td.number small{margin-left:auto}
 td.reason{min-width:220px;overflow-wrap:anywhere}
 footer{margin-top:26px;color:var(--dim);font-size:13.5px}
 footer a{color:inherit;margin-right:14px}
-#lost{display:none}.stale #lost{display:block}.stale #shown{opacity:.5}
+#lost{display:none;margin:0 0 18px}.stale #lost{display:block}.stale #shown{opacity:.5}
 )css";
 
 // sync() makes one node like another in place: what did not change keeps its scroll position and selection.

@@ -32,7 +32,7 @@ void role_connection::hand_back_socket() {
 }
 
 // libpq closes its socket when the connection fails. The next socket of this thread may get the same number,
-// and must not be taken out of the reactor in its place later: so it is handed back before anything else
+// and must not be taken out of the io_context in its place later: so it is handed back before anything else
 // runs.
 void role_connection::hand_back_closed_socket() {
   if (descriptor_.is_open() && connection_->socket() != descriptor_.native_handle()) descriptor_.release();
