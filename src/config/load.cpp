@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "config/load_document.hpp"
+#include "config/parse_yaml.hpp"
 #include "config/sections.hpp"
 #include "config/units.hpp"
 #include "pgsteer/config/config.hpp"
@@ -69,16 +70,6 @@ void check_owners(document& file, const config& out) {
   }
 }
 
-// What yaml-cpp makes of a tab is hard to read, and a tab is what one cannot see.
-std::string syntax_complaint(std::string_view text, const YAML::Exception& error) {
-  std::size_t begin = 0;
-  // npos + 1 is 0: a place beyond the end reads the first line, which does no harm.
-  for (int line = 0; line < error.mark.line; ++line) begin = text.find('\n', begin) + 1;
-  const std::size_t end = text.find_first_not_of(" \t", begin);
-  const bool has_tab = text.substr(begin, end - begin).find('\t') != std::string_view::npos;
-  return has_tab ? "a tab; YAML is indented with spaces" : error.msg;
-}
-
 std::string joined(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines) out += (out.empty() ? "" : "\n") + line;
@@ -95,20 +86,10 @@ config_error::config_error(std::vector<std::string> problems)
     : std::runtime_error(joined(problems)), problems_(std::move(problems)) {}
 
 config load_document(document& file, std::string_view text) {
-  config out;
-  try {
-    const std::vector<YAML::Node> roots = YAML::LoadAll(std::string(text));
-    if (roots.empty() || !roots.front().IsDefined() || roots.front().IsNull()) {
-      file.report({{}, "", "a configuration", "an empty file"});
-    } else if (roots.size() > 1) {
-      file.report({place_of(roots[1].Mark()), "", "one YAML document", "a second one"});
-    } else {
-      out = read_root(file, roots.front());
-      if (file.is_good()) check_owners(file, out);
-    }
-  } catch (const YAML::Exception& error) {
-    file.report({place_of(error.mark), "", "valid YAML", syntax_complaint(text, error)});
-  }
+  const auto root = parse_yaml(file, std::string(text));
+  if (!root) return {};
+  config out = read_root(file, *root);
+  if (file.is_good()) check_owners(file, out);
   return out;
 }
 

@@ -26,8 +26,8 @@ struct delivery {
   std::size_t under_way = 0;
 };
 
-// One connection to one backend. The backend closes it when it has signalled the process, and only then is the
-// cancel done (libpq waits for this too).
+// One connection to one backend. The backend closes it when it has signalled the process, and only then is
+// the cancel done (libpq waits for this too).
 asio::awaitable<void> deliver(std::shared_ptr<delivery> shared, asio::io_context& context, endpoint backend) {
   net::tcp::socket socket(context);
   shared->sockets.push_back(&socket);
@@ -58,7 +58,8 @@ std::vector<endpoint> session::cancel_targets(const pgwire::cancel_key& key) con
   const bool needs_primary = routing::needs_primary(listener_.options.policy.route);
   for (const topology::backend_status& status : snapshot->backends) {
     const bool may_have_it = needs_primary ? snapshot->primary == status.id : status.is_answering;
-    if (may_have_it && status.sessions != topology::session_verdict::close_all) targets.push_back(status.address);
+    if (may_have_it && status.sessions != topology::session_verdict::close_all)
+      targets.push_back(status.address);
   }
   (targets.empty() ? counters.dropped : counters.broadcast).add();
   return targets;
@@ -75,8 +76,8 @@ asio::awaitable<session::maybe_end> session::forward_cancel() {
     co_return close_reason::cancel_request;
   }
   const std::vector<endpoint> targets = cancel_targets(*key);
-  auto shared = std::make_shared<delivery>(worker_.context,
-                                           std::vector<std::uint8_t>(o.step.bytes.begin(), o.step.bytes.end()));
+  auto shared = std::make_shared<delivery>(
+      worker_.context, std::vector<std::uint8_t>(o.step.bytes.begin(), o.step.bytes.end()));
   shared->under_way = targets.size();
   for (const endpoint& target : targets)
     net::spawn(worker_.context, deliver(shared, worker_.context, target), "cancel");

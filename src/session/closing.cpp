@@ -23,7 +23,8 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
   opening& o = *opening_;
   const bool was_between_messages = o.watch.is_between_messages();
   switch (o.watch.consume(bytes)) {
-    case pgwire::login_watch::state::watching: return relay::watch_verdict::watching;
+    case pgwire::login_watch::state::watching:
+      return relay::watch_verdict::watching;
     case pgwire::login_watch::state::logged_in:
       o.is_logged_in = true;
       o.login_permit.release();
@@ -59,12 +60,16 @@ void session::on_end(const relay::flow_summary& summary) {
 
 close_reason session::reason_of(const relay::flow_summary& summary) const {
   switch (summary.end) {
-    case relay::flow_end::client_closed: return close_reason::client_closed;
-    case relay::flow_end::backend_closed: return watched_end_.value_or(close_reason::backend_closed);
+    case relay::flow_end::client_closed:
+      return close_reason::client_closed;
+    case relay::flow_end::backend_closed:
+      return watched_end_.value_or(close_reason::backend_closed);
     case relay::flow_end::client_failed:
       return net::is_local_trouble(summary.error) ? close_reason::local_trouble : close_reason::client_lost;
-    case relay::flow_end::backend_failed: return watched_end_.value_or(close_reason::backend_lost);
-    case relay::flow_end::half_closed_too_long: return close_reason::half_closed_too_long;
+    case relay::flow_end::backend_failed:
+      return watched_end_.value_or(close_reason::backend_lost);
+    case relay::flow_end::half_closed_too_long:
+      return close_reason::half_closed_too_long;
     case relay::flow_end::stopped:
       PGSTEER_ASSERT(requested_.has_value());
       return *requested_;
@@ -76,7 +81,8 @@ close_reason session::reason_of(const relay::flow_summary& summary) const {
 }
 
 void session::close(close_reason reason) {
-  const bool is_the_backends_end = reason == close_reason::backend_closed || reason == close_reason::backend_lost;
+  const bool is_the_backends_end =
+      reason == close_reason::backend_closed || reason == close_reason::backend_lost;
   if (is_the_backends_end) worker_.shared.hint(backend_id_);
   farewell(reason);
   if (key_) worker_.shared.cancels.remove(*key_, backend_address_);
@@ -93,8 +99,8 @@ void session::close(close_reason reason) {
   backend_fd_.reset();
 }
 
-// The client's last message, if the reason has one and the client is at a point where it can be read; where it
-// would be in the middle of something, a reset says at least that this was no orderly end.
+// The client's last message, if the reason has one and the client is at a point where it can be read; where
+// it would be in the middle of something, a reset says at least that this was no orderly end.
 void session::farewell(close_reason reason) {
   const close_description words = describe(reason);
   const bool has_relayed = client_fd_.is_open();

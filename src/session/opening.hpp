@@ -40,10 +40,11 @@ struct opening {
   net::watchdog watchdog;
   pgwire::startup_negotiation negotiation;
   pgwire::login_watch watch;
-  pgwire::startup_step step;            // the packet being served; views into received
-  std::vector<std::uint8_t> received;   // from the client, not yet consumed; at most one packet and what is behind it
-  std::vector<std::uint8_t> answer;     // the backend's first bytes, not yet sent on
-  std::vector<std::uint8_t> refusal;    // a backend's own 53300, for the client if nothing better comes
+  pgwire::startup_step step;  // the packet being served; views into received
+  std::vector<std::uint8_t>
+      received;  // from the client, not yet consumed; at most one packet and what is behind it
+  std::vector<std::uint8_t> answer;   // the backend's first bytes, not yet sent on
+  std::vector<std::uint8_t> refusal;  // a backend's own 53300, for the client if nothing better comes
   std::vector<topology::backend_id> tried;
   net::permit login_permit;
   net::permit hold_permit;
@@ -54,9 +55,9 @@ struct opening {
   bool is_held = false;
   bool has_dial_slot = false;
   bool is_client_gone = false;
-  bool is_asking = false;               // a dial or question is under way and may be cut short by review()
-  bool is_blind = false;                // encrypted from here on: bytes only
-  bool is_logged_in = false;            // ReadyForQuery was seen
+  bool is_asking = false;     // a dial or question is under way and may be cut short by review()
+  bool is_blind = false;      // encrypted from here on: bytes only
+  bool is_logged_in = false;  // ReadyForQuery was seen
 };
 
 }  // namespace pgsteer::session

@@ -117,7 +117,8 @@ asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
 
 asio::awaitable<session::maybe_end> session::enter_dial_gate() {
   opening& o = *opening_;
-  const time_point deadline = o.hold_deadline ? *o.hold_deadline : clock::now() + listener_.options.hold_timeout;
+  const time_point deadline =
+      o.hold_deadline ? *o.hold_deadline : clock::now() + listener_.options.hold_timeout;
   o.has_dial_slot = co_await worker_.dials.enter(o.wait, deadline);
   if (const maybe_end end = interruption()) co_return end;
   if (o.has_dial_slot || clock::now() < deadline) co_return std::nullopt;
@@ -152,14 +153,14 @@ asio::awaitable<attempt_end> session::dial() {
   co_return net::is_local_trouble(connect_ec) ? attempt_end::local_trouble : attempt_end::failed;
 }
 
-// Sends the client's packet and reads the first answer. An answer that is slow is suspicious, not wrong: some
-// authentication methods ask other servers first. So the probe is told, and review() cuts the wait short when
-// the probe finds the backend hung.
+// Sends the client's packet and reads the first answer. To a request for encryption PostgreSQL answers at
+// once or not at all. Another answer that is slow is suspicious, not wrong: some authentication methods ask
+// other servers first. So the probe is told, and review() cuts the wait short when it finds the backend hung.
 asio::awaitable<attempt_end> session::ask(question what) {
   opening& o = *opening_;
   o.is_asking = true;
   o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout,
-                 [this] { worker_.shared.hint(backend_id_); });
+                 [this, what] { on_slow_answer(what); });
   const auto [ec, n] =
       co_await asio::async_write(backend_, asio::buffer(o.step.bytes.data(), o.step.bytes.size()), as_result);
   if (ec) co_return attempt_end::failed;
@@ -171,6 +172,17 @@ asio::awaitable<attempt_end> session::ask(question what) {
     outcome = co_await read_first_message();
   }
   co_return outcome;
+}
+
+void session::on_slow_answer(question what) {
+  worker_.shared.hint(backend_id_);
+  if (what == question::encryption) {
+    error_code ignored;
+    backend_.cancel(ignored);
+    return;
+  }
+  opening_->watchdog.arm(clock::now() + worker_.shared.options.login_timeout,
+                         [this] { request_close(close_reason::login_timeout); });
 }
 
 // 'S', 'G' or 'N', and not a byte more: what came with it was not encrypted (CVE-2021-23222). An 'E' is text
@@ -197,11 +209,15 @@ asio::awaitable<attempt_end> session::read_first_message() {
     if (ec) co_return attempt_end::failed;
     const pgwire::first_answer answer = pgwire::read_first_answer({o.answer.data(), o.answer.size()});
     switch (answer.kind) {
-      case pgwire::first_answer_kind::needs_more: continue;
-      case pgwire::first_answer_kind::other: co_return attempt_end::answered;
-      case pgwire::first_answer_kind::not_postgresql: co_return attempt_end::failed;
+      case pgwire::first_answer_kind::needs_more:
+        continue;
+      case pgwire::first_answer_kind::other:
+        co_return attempt_end::answered;
+      case pgwire::first_answer_kind::not_postgresql:
+        co_return attempt_end::failed;
       case pgwire::first_answer_kind::error_response:
-        if (!pgwire::is_retryable_before_authentication(answer.fields.sqlstate)) co_return attempt_end::answered;
+        if (!pgwire::is_retryable_before_authentication(answer.fields.sqlstate))
+          co_return attempt_end::answered;
         if (answer.fields.sqlstate == "53300") o.refusal = o.answer;
         co_return attempt_end::refused;
     }

@@ -26,7 +26,8 @@ net::tcp::socket adopt(boost::asio::io_context& context, net::unique_fd fd, cons
   const bool is_ipv6 = peer.host.find(':') != std::string::npos;
   error_code ec;
   socket.assign(is_ipv6 ? net::tcp::v6() : net::tcp::v4(), fd.value(), ec);
-  if (!ec) [[maybe_unused]] const int owned_by_socket = fd.release();
+  if (!ec) [[maybe_unused]]
+    const int owned_by_socket = fd.release();
   return socket;
 }
 
@@ -44,8 +45,8 @@ session::session(worker_context& worker, listener_state& listener, accepted_clie
       accepted_at_(client.accepted_at),
       session_permit_(std::move(client.session_permit)),
       refusal_permit_(std::move(client.refusal_permit)),
-      opening_(std::make_unique<opening>(worker.context,
-                                         routing::needs_primary(listener.options.policy.route))),
+      opening_(
+          std::make_unique<opening>(worker.context, routing::needs_primary(listener.options.policy.route))),
       client_(adopt(worker.context, std::move(client.fd), client_address_)),
       backend_(worker.context),
       ended_(worker.context) {
@@ -103,7 +104,8 @@ asio::awaitable<session::maybe_end> session::open() {
 
 asio::awaitable<session::maybe_end> session::admit() {
   if (!client_.is_open()) co_return close_reason::local_trouble;
-  if (net::configure(client_.native_handle(), worker_.shared.options.tcp)) co_return close_reason::client_left_early;
+  if (net::configure(client_.native_handle(), worker_.shared.options.tcp))
+    co_return close_reason::client_left_early;
   opening_->watchdog.arm(accepted_at_ + worker_.shared.options.startup_timeout,
                          [this] { request_close(close_reason::startup_timeout); });
   if (!requested_) co_return std::nullopt;
@@ -133,8 +135,8 @@ asio::awaitable<session::maybe_end> session::read_packet() {
   }
 }
 
-// PostgreSQL's verdict on the packet, if the client can read it: one that waits for the one-byte answer to its
-// request for encryption cannot.
+// PostgreSQL's verdict on the packet, if the client can read it: one that waits for the one-byte answer to
+// its request for encryption cannot.
 void session::note_malformed() {
   const pgwire::startup_step& step = opening_->step;
   const auto verdict = pgwire::verdict_of(step.error);

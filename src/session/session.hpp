@@ -57,6 +57,7 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<maybe_end> enter_dial_gate();
   boost::asio::awaitable<attempt_end> dial();
   boost::asio::awaitable<attempt_end> ask(question what);
+  void on_slow_answer(question what);
   boost::asio::awaitable<attempt_end> read_encryption_reply();
   boost::asio::awaitable<attempt_end> read_first_message();
   void lease(const routing::choice& chosen);
@@ -101,12 +102,12 @@ class session final : public relay::flow_owner,
   relay::flow_summary summary_;
   net::latch ended_;
   std::optional<pgwire::cancel_key> key_;
-  maybe_end requested_;        // somebody else wants this session closed
-  maybe_end watched_end_;      // the login watch ended it, or knows why the backend will
-  bool can_speak_ = false;     // the refused login stood between two messages to the client
+  maybe_end requested_;     // somebody else wants this session closed
+  maybe_end watched_end_;   // the login watch ended it, or knows why the backend will
+  bool can_speak_ = false;  // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;
-  std::string detail_;         // the message for the client, where describe() has too little to say
+  std::string detail_;  // the message for the client, where describe() has too little to say
   std::string detail_sqlstate_;
 };
 

@@ -68,7 +68,8 @@ void worker_context::publish(published_topology next) {
 }
 
 routing::choice worker_context::choose(const listener_state& listener,
-                                       std::span<const topology::backend_id> tried, std::uint64_t ticket) const {
+                                       std::span<const topology::backend_id> tried,
+                                       std::uint64_t ticket) const {
   const auto& snapshot = *topology_.snapshot;
   std::vector<std::uint32_t> sessions;
   if (listener.options.policy.balance == routing::balance::least_sessions) {

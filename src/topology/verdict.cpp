@@ -59,11 +59,13 @@ void judge_fenced(backend_status& status, const findings& found) {
                   std::to_string(found.limit.timeline.value);
 }
 
-// A rival on the primary's own timeline. Without a primary nobody has lost the role by proof.
+// A claimant that was not elected. Without a primary nobody has lost the role by proof.
 void judge_rival(backend_status& status, const findings& found) {
   if (found.elected.primary) {
     status.sessions = session_verdict::close_read_write;
     status.reason = "second primary on the primary's timeline: excluded";
+  } else if (!found.elected.is_ambiguous) {
+    status.reason = "primary by its own word, until every backend was probed once";
   } else {
     status.reason = "one of several primaries on the same timeline: none is used";
   }

@@ -11,7 +11,7 @@ from harness.wait import wait_until
 
 # A transaction in flight gets its time; whoever is idle is told to go elsewhere.
 def test_sigterm_drains(cluster, run_pgsteer, connect):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 20s\n")
+    proxy = run_pgsteer(cluster, extra="drain_timeout: 5s\n")
     idle = connect(proxy.rw_port)
     busy = connect(proxy.rw_port)
     ask(idle, "select 1")
@@ -22,12 +22,12 @@ def test_sigterm_drains(cluster, run_pgsteer, connect):
     ask(busy, "commit")
     busy.close()
     with pytest.raises(psycopg2.OperationalError):
-        deadline = time.monotonic() + 25
+        deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             ask(idle, "select 1")
             time.sleep(0.1)
     idle.close()
-    assert proxy.process.wait(25) == 0
+    assert proxy.process.wait(10) == 0
 
 
 def _refuses(cluster, port: int) -> bool:

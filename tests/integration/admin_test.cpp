@@ -122,11 +122,11 @@ TEST(Admin, CountsEverySessionOnce) {
                  metric_in(text, "pgsteer_sessions_closed_total", label);
     }));
   }
-  EXPECT_EQ(proxy.closed("rw", "startup_timeout"), 1);
-  EXPECT_EQ(proxy.closed("rw", "login_failed"), 1);
-  EXPECT_EQ(proxy.closed("rw", "hold_timeout"), 1);
-  EXPECT_EQ(proxy.closed("rw", "cancel_request"), 1);
-  EXPECT_EQ(proxy.closed("ro", "malformed_startup"), 1);
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "startup_timeout", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "login_failed", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "cancel_request", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("ro", "malformed_startup", 1));
 }
 
 // Dashboards and alerts name these; a rename would silence them.

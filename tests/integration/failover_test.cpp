@@ -37,7 +37,8 @@ TEST(Failover, TellsIdleSessionsOfADemotedPrimary) {
   expect_57p01_and_end(idle);
   expect_57p01_and_end(used);
   EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "standby-1"; }));
-  EXPECT_EQ(proxy.closed("rw", "lost_role") + proxy.closed("rw", "fenced"), 2);
+  EXPECT_TRUE(eventually(
+      patience, [&] { return proxy.closed("rw", "lost_role") + proxy.closed("rw", "fenced") == 2; }));
   EXPECT_TRUE(eventually(patience, [&] { return cluster.primary().counters().open_sessions == 0; }));
   EXPECT_TRUE(proxy.accounts_balance());
 }
@@ -156,7 +157,7 @@ TEST(Failover, ClosesSessionsOfABackendThatTurnedForeign) {
   cluster.standby(1).change([](fake_settings& settings) { settings.role.system_identifier = 4'711; });
   expect_57p01_and_end(reader);
   EXPECT_TRUE(proxy.wait_for_backends(1, 0));
-  EXPECT_EQ(proxy.closed("ro", "fenced"), 1);
+  EXPECT_TRUE(proxy.wait_for_closed("ro", "fenced", 1));
 }
 
 // A clone was started without standby.signal: two primaries on one timeline. The incumbent stays.
@@ -226,7 +227,7 @@ TEST(Failover, ClosesSessionsOfADeadPrimary) {
   const auto frozen = steady_clock::now();
   expect_57p01_and_end(session);
   EXPECT_GE(steady_clock::now() - frozen, milliseconds{800});
-  EXPECT_EQ(proxy.closed("rw", "fenced"), 1);
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "fenced", 1));
   cluster.primary().thaw();
   EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "primary"; }));
 }

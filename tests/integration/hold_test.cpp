@@ -75,7 +75,7 @@ TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
   EXPECT_LE(waited, seconds{2});
   EXPECT_EQ(backend.counters().session_connections, 0U);
   EXPECT_TRUE(proxy.wait_for_metric("pgsteer_logins_hold_expired_total", rw_label, 1));
-  EXPECT_EQ(proxy.closed("rw", "hold_timeout"), 1);
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
   EXPECT_TRUE(wait_for_held(proxy, 0));
 }
 
@@ -94,7 +94,7 @@ TEST(Hold, FreesThePlaceOfAClientThatLeft) {
   EXPECT_TRUE(wait_for_held(proxy, 1));
   rude.reset();
   EXPECT_TRUE(wait_for_held(proxy, 0));
-  EXPECT_TRUE(eventually(patience, [&] { return proxy.closed("rw", "client_left_early") == 2; }));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "client_left_early", 2));
   backend.promote(2);
   EXPECT_EQ(who_answers(proxy.rw()), "standby");
   EXPECT_EQ(backend.counters().session_connections, 1U);
@@ -117,7 +117,7 @@ TEST(Hold, RefusesBeyondHeldLoginsMax) {
   const auto refused = fake_client(proxy.rw()).startup();
   EXPECT_EQ(refused.sqlstate, "53300");
   EXPECT_EQ(refused.severity, "FATAL");
-  EXPECT_TRUE(eventually(patience, [&] { return proxy.closed("rw", "too_many_logins") == 1; }));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "too_many_logins", 1));
   first.close();
   ASSERT_TRUE(wait_for_held(proxy, 1));
   fake_client third(proxy.rw());

@@ -75,7 +75,7 @@ TEST(Limits, RefusesBeyondPendingLoginsMax) {
   EXPECT_NE(idle_one.read_until_end().end, stream_end::timed_out);
   EXPECT_NE(idle_two.read_until_end().end, stream_end::timed_out);
   EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "primary"; }));
-  EXPECT_EQ(proxy.closed("rw", "startup_timeout"), 2);
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "startup_timeout", 2));
   EXPECT_TRUE(proxy.accounts_balance());
 }
 

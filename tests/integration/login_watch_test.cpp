@@ -28,7 +28,7 @@ TEST(LoginWatch, RefusesAnRwLoginAtAStandby) {
     EXPECT_EQ(login.sqlstate, is_byte_by_byte ? "" : "57P03");
     EXPECT_EQ(login.end, is_byte_by_byte ? stream_end::reset : stream_end::closed);
     EXPECT_EQ(proxy.metric("pgsteer_stale_primary_refusals_total", rw_label), 1);
-    EXPECT_TRUE(eventually(patience, [&] { return proxy.closed("rw", "stale_primary") == 1; }));
+    EXPECT_TRUE(proxy.wait_for_closed("rw", "stale_primary", 1));
     EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
   }
 }

@@ -78,7 +78,7 @@ TEST(Redispatch, PassesOtherErrorsOnVerbatim) {
     client.close();
     EXPECT_EQ(cluster.session_connections(), 1U);
     EXPECT_EQ(proxy.metric("pgsteer_login_retries_total", ro_label), 0);
-    EXPECT_TRUE(eventually(patience, [&] { return proxy.closed("ro", "login_failed") == 1; }));
+    EXPECT_TRUE(proxy.wait_for_closed("ro", "login_failed", 1));
   }
 }
 

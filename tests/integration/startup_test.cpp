@@ -160,7 +160,7 @@ TEST_F(Startup, ForgetsClientsThatLeaveEarly) {
       if (with_reset) client.reset();
     }
   }
-  EXPECT_TRUE(eventually(patience, [&] { return proxy_->closed("rw", "client_left_early") == 8; }));
+  EXPECT_TRUE(proxy_->wait_for_closed("rw", "client_left_early", 8));
   EXPECT_EQ(dialed(), 0U);
   expect_unharmed();
 }

@@ -57,7 +57,7 @@ TEST_F(TlsPassthrough, GoesBlindAfterYes) {
     EXPECT_EQ(client.read_until_end().end, stream_end::closed);
   }
   EXPECT_EQ(cluster_.primary().counters().session_connections, 2U);
-  EXPECT_TRUE(eventually(patience, [&] { return proxy_->closed("rw", "client_closed") == 2; }));
+  EXPECT_TRUE(proxy_->wait_for_closed("rw", "client_closed", 2));
   expect_unharmed();
 }
 

@@ -125,6 +125,11 @@ double test_proxy::closed(const std::string& listener_name, const std::string& r
   return metric("pgsteer_sessions_closed_total", {{"listener", listener_name}, {"reason", reason}});
 }
 
+bool test_proxy::wait_for_closed(const std::string& listener_name, const std::string& reason,
+                                 double n) const {
+  return eventually(patience, [&] { return closed(listener_name, reason) == n; });
+}
+
 bool test_proxy::wait_for_metric(const std::string& name, const labels& wanted, double value) const {
   return eventually(patience, [&] { return metric(name, wanted) == value; });
 }

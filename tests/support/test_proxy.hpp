@@ -54,6 +54,8 @@ class test_proxy {
   [[nodiscard]] double metric(const std::string& name, const labels& wanted = {}) const;
   // Sessions of this listener that ended for this reason.
   [[nodiscard]] double closed(const std::string& listener, const std::string& reason) const;
+  // A client sees its end before it is counted, so tests wait for the count.
+  [[nodiscard]] bool wait_for_closed(const std::string& listener, const std::string& reason, double n) const;
   [[nodiscard]] bool wait_for_metric(const std::string& name, const labels& wanted, double value) const;
 
   // Until every session is accounted for once: accepted == active + the sum over the close reasons.

@@ -29,7 +29,7 @@ class latch {
   [[nodiscard]] boost::asio::awaitable<void> wait() {
     if (is_set_) co_return;
     co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
-        [this](auto handler) { keep(std::move(handler)); }, boost::asio::use_awaitable);
+        keeper{this}, boost::asio::use_awaitable);
   }
 
  private:
@@ -47,10 +47,14 @@ class latch {
     Handler handler;
   };
 
-  template <class Handler>
-  void keep(Handler&& handler) {
-    waiter_ = std::make_unique<typed_waiter<std::decay_t<Handler>>>(std::move(handler));
-  }
+  // A function object and not a lambda: gcc 12 miscompiles some co_await expressions that build one.
+  struct keeper {
+    latch* owner;
+    template <class Handler>
+    void operator()(Handler&& handler) const {
+      owner->waiter_ = std::make_unique<typed_waiter<std::decay_t<Handler>>>(std::move(handler));
+    }
+  };
 
   boost::asio::io_context* context_;
   std::unique_ptr<waiter> waiter_;

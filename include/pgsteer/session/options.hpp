@@ -28,7 +28,9 @@ struct session_options {
   std::uint32_t concurrent_dials_max = 64;    // per worker; each dial is a fork on a backend
   std::uint32_t concurrent_cancels_max = 64;  // each is a dial to one or more backends
   duration startup_timeout = seconds{10};     // for the whole first packet; PostgreSQL: 60 s
-  duration connect_timeout = seconds{1};      // one dial, up to the backend's first answer byte
+  // One TCP connect, and the answer to a request for encryption. A first answer to a login that takes longer
+  // makes the backend be probed at once.
+  duration connect_timeout = seconds{1};
   duration login_timeout = seconds{60};       // authentication_timeout's default
   duration cancel_timeout = seconds{2};       // a cancel older than this could hit another query
   net::tcp_options tcp;

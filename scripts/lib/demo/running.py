@@ -1,5 +1,6 @@
 """The running demo: cluster, pgsteer, passfile, and the commands from other terminals. Main thread only."""
 import secrets
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,7 +20,10 @@ class CannotStart(RuntimeError):
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except OSError:
+        pass  # The terminal is gone; cleaning up must go on all the same.
 
 
 def choose_port(asked: int, default: int, what: str) -> int:
@@ -32,6 +36,12 @@ def choose_port(asked: int, default: int, what: str) -> int:
     port = free_port()
     say(f"Port {default} is taken (see: ss -ltnp 'sport = :{default}'); using {port} for {what} instead.")
     return port
+
+
+def finish_undisturbed() -> None:
+    """A second, impatient Ctrl-C must not leave half of the cluster behind; cleaning up takes a second."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Demo:
@@ -58,6 +68,7 @@ class Demo:
         return self
 
     def __exit__(self, kind, *unused) -> None:
+        finish_undisturbed()
         say("Cleaning up ...")
         try:
             if kind is None or issubclass(kind, KeyboardInterrupt):
@@ -69,6 +80,7 @@ class Demo:
         say("Done: no process and no file of the demo is left.")
 
     def destroy(self) -> None:
+        finish_undisturbed()
         passfile.remove()
         self.proxy.destroy()
         self.cluster.destroy()

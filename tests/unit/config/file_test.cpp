@@ -81,9 +81,29 @@ TEST_F(LoadFile, RefusesOtherFormats) {
   }
 }
 
+// A reader of all documents (YAML::LoadAll in yaml-cpp 0.7) does not get past such a token: it returned empty
+// documents until memory was gone.
+TEST_F(LoadFile, EndsOnAStrayToken) {
+  for (const std::string& text : std::vector<std::string>{", a\n", "]\n", "}\n", minimal_text + ", a\n",
+                                                          "a: 1\n]\n", "\"a\" b\n", "--- a\n, b\n"}) {
+    SCOPED_TRACE(text);
+    EXPECT_NE(problem_of(write(text)), "no problem");
+  }
+}
+
+// 1 MiB of nesting: the parser's own bound on depth must hold before the stack ends.
+TEST_F(LoadFile, EndsOnDeepNesting) {
+  for (const std::string open : {"[", "{a: ", "- "}) {
+    SCOPED_TRACE(open);
+    std::string text;
+    while (text.size() < 200'000) text += open;
+    EXPECT_NE(problem_of(write(text)), "no problem");
+  }
+}
+
 TEST_F(LoadFile, RefusesASecondDocument) {
   const std::string path = write(minimal_text + "---\nworkers: 2\n");
-  EXPECT_EQ(problem_of(path), path + ":5:1: expected one YAML document, found a second one");
+  EXPECT_EQ(problem_of(path), path + ":4:1: expected one YAML document, found more text after its end");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace pgsteer::topology::testing {
 namespace {
 
 TEST(Generation, GrowsOnlyWithAVerdict) {
-  history told;
+  history told({.system = {our_system}}, time_point{} + seconds{1000}, "name abc");
   const auto grows = [&](const char* events) {
     const std::uint64_t before = told.snapshot().generation;
     told.play(events);

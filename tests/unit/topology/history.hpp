@@ -2,7 +2,8 @@
 // A history of probe results as text, and the decision at its end as text: rows of a table test read as the
 // specification.
 //
-// Events are separated by ';', backends are single letters. Discovery names a, b and c from the start.
+// Events are separated by ';', backends are single letters. Discovery names a, b and c from the start, and
+// each had a first probe that told nothing (local_trouble), since before that nobody is elected.
 //   a primary 1 [lsn N]                     answered: not in recovery, timeline 1
 //   b standby 1 [replay N]                  answered: in recovery, exact timeline
 //   b standby 1 at-least [receiver] ...     only the control file's timeline is known
@@ -29,10 +30,11 @@ inline backend_spec spec_of(char letter) {
 
 class history {
  public:
-  explicit history(topology_options options = {.system = {our_system}},
-                   time_point start = time_point{} + seconds{1000})
+  explicit history(
+      topology_options options = {.system = {our_system}}, time_point start = time_point{} + seconds{1000},
+      const std::string& beginning = "name abc; a local_trouble; b local_trouble; c local_trouble")
       : topology_(options), now_(start) {
-    play("name abc");
+    play(beginning);
   }
 
   history& play(const std::string& events) {

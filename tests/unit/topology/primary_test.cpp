@@ -86,5 +86,29 @@ TEST(Incumbent, MovesToTheAddressThatTookOver) {
   });
 }
 
+// pgsteer starts while a discarded primary still runs, and that one answers first.
+TEST(Election, WaitsForTheFirstProbeOfEveryBackend) {
+  struct row {
+    const char* name;
+    const char* events;
+    const char* expected;
+  };
+  for (const row& r : std::initializer_list<row>{
+           {"NobodyElseWasAsked", "name abc; a primary 1", ""},
+           {"OneWasNotAsked", "name abc; a primary 1; b standby 1", "ro=b close_rw=b"},
+           {"EveryAnswerCounts", "name abc; a primary 1; b standby 1; c refused",
+            "primary=a rw=a ro=b close_rw=b"},
+           {"TheLaterOneWasRight", "name abc; a primary 1; b standby 1; c primary 2",
+            "primary=c rw=c close_rw=b close_all=a"},
+           {"TheIncumbentWaitsForNobody", "name ab; a primary 1; b standby 1; name abc; a primary 1",
+            "primary=a rw=a ro=b close_rw=b"},
+           {"WhoLeftIsNotWaitedFor", "name abc; a primary 1; name a; a primary 1", "primary=a rw=a"},
+       }) {
+    SCOPED_TRACE(r.name);
+    history told({.system = {our_system}}, time_point{} + seconds{1000}, r.events);
+    EXPECT_EQ(told.summary(), r.expected);
+  }
+}
+
 }  // namespace
 }  // namespace pgsteer::topology::testing

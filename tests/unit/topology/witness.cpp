@@ -104,8 +104,18 @@ bool witness::must_be_eligible(std::size_t index) const {
   if (known.outcome != probe_outcome::answered) return false;
   if (cluster_.now() - known.answered_at > options_.role_ttl) return false;
   if (resumed_at_ && known.answered_at < *resumed_at_) return false;
+  const bool is_incumbent = previous_ && previous_->primary == truth.id;
+  if (!is_incumbent && !has_heard_of_all()) return false;
   for (std::size_t other = 0; other < evidence_.size(); ++other) {
     if (other != index && claims(other)) return false;
+  }
+  return true;
+}
+
+// Before that nobody may be elected: to answer first proves nothing.
+bool witness::has_heard_of_all() const {
+  for (std::size_t i = 0; i < evidence_.size(); ++i) {
+    if (cluster_.backends()[i].is_named && !evidence_[i].told_at) return false;
   }
   return true;
 }
@@ -198,6 +208,7 @@ std::string witness::check_change_of_primary(const simulated_event& event,
   }
   if (snapshot.primary && previous_ && snapshot.primary != previous_->primary) {
     if (was_chosen_among_several(*snapshot.primary)) return "rule 4: one of several claimants was elected";
+    if (!previous_->primary && !has_heard_of_all()) return "elected before every backend was probed once";
   }
   if (!previous_ || !previous_->primary || snapshot.primary == previous_->primary) return {};
   if (event.what == kind::forget || event.result.answer) return {};

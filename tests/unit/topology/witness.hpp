@@ -54,6 +54,7 @@ class witness {
   [[nodiscard]] std::string check_change_of_primary(const simulated_event& event,
                                                     const topology_snapshot& snapshot);
   [[nodiscard]] bool was_chosen_among_several(backend_id primary) const;
+  [[nodiscard]] bool has_heard_of_all() const;
   [[nodiscard]] bool must_be_eligible(std::size_t index) const;
   [[nodiscard]] bool claims(std::size_t index) const;
   [[nodiscard]] bool may_be_dead(std::size_t index) const;

@@ -1,0 +1,15 @@
+#pragma once
+// parse_yaml(): text to the one YAML document in it; complaints of yaml-cpp go to the document.
+//
+// Knows no keys. Boot and reload only.
+#include <optional>
+#include <string>
+
+#include "config/document.hpp"
+
+namespace pgsteer::config {
+
+// Nothing if the text is no YAML, is empty or holds more than one document; the reason is then reported.
+[[nodiscard]] std::optional<YAML::Node> parse_yaml(document& file, const std::string& text);
+
+}  // namespace pgsteer::config
