@@ -9,7 +9,8 @@ void log_escape::operator()(std::exception_ptr escaped) const noexcept {
   try {
     std::rethrow_exception(escaped);
   } catch (const std::exception& e) {
-    log(log_level::error, "coroutine ended by an exception", {{"coroutine", name}, {"error", std::string_view(e.what())}});
+    log(log_level::error, "coroutine ended by an exception",
+        {{"coroutine", name}, {"error", std::string_view(e.what())}});
   } catch (...) {
     log(log_level::error, "coroutine ended by an exception", {{"coroutine", name}});
   }

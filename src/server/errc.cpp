@@ -10,8 +10,10 @@ class category final : public boost::system::error_category {
   const char* name() const noexcept override { return "pgsteer.server"; }
   std::string message(int value) const override {
     switch (static_cast<errc>(value)) {
-      case errc::cannot_listen: return "cannot listen";
-      case errc::cannot_start: return "cannot start";
+      case errc::cannot_listen:
+        return "cannot listen";
+      case errc::cannot_start:
+        return "cannot start";
     }
     return "unknown error";
   }

@@ -218,12 +218,23 @@ class server::implementation {
   bool is_draining_ = false;
 };
 
-server::server(config::config options) : implementation_(std::make_unique<implementation>(std::move(options))) {}
+server::server(config::config options)
+    : implementation_(std::make_unique<implementation>(std::move(options))) {}
 server::~server() = default;
-result<void> server::start() { return implementation_->start(); }
-const std::string& server::failure() const noexcept { return implementation_->failure_; }
-int server::run(bool handle_signals) { return implementation_->run(handle_signals); }
-void server::request_stop() { implementation_->request_stop(); }
-endpoint server::bound_endpoint(std::string_view name) const { return implementation_->bound_endpoint(name); }
+result<void> server::start() {
+  return implementation_->start();
+}
+const std::string& server::failure() const noexcept {
+  return implementation_->failure_;
+}
+int server::run(bool handle_signals) {
+  return implementation_->run(handle_signals);
+}
+void server::request_stop() {
+  implementation_->request_stop();
+}
+endpoint server::bound_endpoint(std::string_view name) const {
+  return implementation_->bound_endpoint(name);
+}
 
 }  // namespace pgsteer::server

@@ -31,7 +31,8 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
 }
 
 void topology_keeper::start() {
-  source_->start([this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); });
+  source_->start(
+      [this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); });
   ticked_at_ = clock::now();
   schedule_tick();
 }
@@ -101,7 +102,8 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   if (!is_changed) return;
   tell_topology_change(*before, *next);
   prober_->set_targets(targets);
-  // Where a backend lost or won a role others may be about to; where all is settled there is nothing to watch.
+  // Where a backend lost or won a role others may be about to; where all is settled there is nothing to
+  // watch.
   const bool had_primary = before->rw_valid_until.has_value();
   const bool has_primary = next->rw_valid_until.has_value();
   if (had_primary && !has_primary) prober_->hint_all();

@@ -8,7 +8,9 @@ namespace {
 using topology::backend_status;
 using topology::topology_snapshot;
 
-std::int64_t whole(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::int64_t whole(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
 
 void tell_backend(const backend_status* before, const backend_status& after) {
   const bool is_same = before != nullptr && before->role == after.role && before->reason == after.reason &&

@@ -7,6 +7,7 @@
 
 namespace pgsteer::server {
 
-void tell_topology_change(const topology::topology_snapshot& before, const topology::topology_snapshot& after);
+void tell_topology_change(const topology::topology_snapshot& before,
+                          const topology::topology_snapshot& after);
 
 }  // namespace pgsteer::server

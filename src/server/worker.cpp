@@ -23,7 +23,9 @@ result<std::unique_ptr<worker>> worker::make(const session::worker_shared& share
   return made;
 }
 
-worker::~worker() { join(); }
+worker::~worker() {
+  join();
+}
 
 void worker::start() {
   schedule_tick();

@@ -39,7 +39,7 @@ close_description describe(close_reason reason) noexcept {
       return {warning, "lost_role", "57P01",
               "terminating connection because the backend is no longer the primary"};
     case close_reason::fenced:
-      return {warning, "fenced", "57P01", "terminating connection because the backend left the cluster"};
+      return {warning, "fenced", "57P01", "terminating connection because the backend is no longer used"};
     case close_reason::half_closed_too_long:
       return {info, "half_closed_too_long", "", ""};
     case close_reason::draining:

@@ -252,6 +252,7 @@ void session::review(const topology::topology_snapshot& snapshot) {
     return;
   }
   if (status == nullptr || status->sessions == topology::session_verdict::close_all) {
+    if (status != nullptr) detail_ = "terminating connection due to failover: " + status->reason;
     request_close(close_reason::fenced);
   } else if (needs_primary && status->sessions == topology::session_verdict::close_read_write) {
     request_close(close_reason::lost_role);

@@ -150,7 +150,7 @@ TEST_F(Startup, CountsStartupTimeoutFromTheFirstByte) {
   expect_unharmed();
 }
 
-// Load balancers' health checks connect and leave; some send a little first.
+// Load balancers connect to see whether anybody listens, and leave; some send a little first.
 TEST_F(Startup, ForgetsClientsThatLeaveEarly) {
   const std::string startup = app_startup_message();
   for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{5}, startup.size() - 1}) {

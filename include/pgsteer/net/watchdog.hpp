@@ -15,7 +15,8 @@ namespace pgsteer::net {
 
 class watchdog {
  public:
-  explicit watchdog(boost::asio::io_context& context) : timer_(context), armed_(std::make_shared<unsigned>(0)) {}
+  explicit watchdog(boost::asio::io_context& context)
+      : timer_(context), armed_(std::make_shared<unsigned>(0)) {}
   ~watchdog() { disarm(); }
   watchdog(const watchdog&) = delete;
   watchdog& operator=(const watchdog&) = delete;
@@ -24,7 +25,8 @@ class watchdog {
   void arm(time_point deadline, std::function<void()> action) {
     disarm();
     timer_.expires_at(deadline);
-    // A timer that has expired cannot be cancelled any more; the count tells such a late handler that it is stale.
+    // A timer that has expired cannot be cancelled any more; the count tells such a late handler that it is
+    // stale.
     timer_.async_wait([armed = armed_, count = *armed_, action = std::move(action)](const error_code& ec) {
       if (!ec && *armed == count) action();
     });

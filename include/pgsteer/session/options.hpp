@@ -31,8 +31,8 @@ struct session_options {
   // One TCP connect, and the answer to a request for encryption. A first answer to a login that takes longer
   // makes the backend be probed at once.
   duration connect_timeout = seconds{1};
-  duration login_timeout = seconds{60};       // authentication_timeout's default
-  duration cancel_timeout = seconds{2};       // a cancel older than this could hit another query
+  duration login_timeout = seconds{60};  // authentication_timeout's default
+  duration cancel_timeout = seconds{2};  // a cancel older than this could hit another query
   net::tcp_options tcp;
 };
 

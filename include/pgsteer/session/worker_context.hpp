@@ -108,7 +108,8 @@ struct worker_shared {  // what all workers refer to; outlives them
 
 class worker_context {
  public:
-  worker_context(boost::asio::io_context& context_in, relay::engine& engine_in, const worker_shared& shared_in);
+  worker_context(boost::asio::io_context& context_in, relay::engine& engine_in,
+                 const worker_shared& shared_in);
   ~worker_context();
   worker_context(const worker_context&) = delete;
   worker_context& operator=(const worker_context&) = delete;
@@ -123,12 +124,15 @@ class worker_context {
   [[nodiscard]] const published_topology& topology() const noexcept { return topology_; }
   // One routing decision on the present snapshot for a login of this listener.
   [[nodiscard]] routing::choice choose(const listener_state& listener,
-                                       std::span<const topology::backend_id> tried, std::uint64_t ticket) const;
+                                       std::span<const topology::backend_id> tried,
+                                       std::uint64_t ticket) const;
 
   void enlist(session& member);
   // Ends every session; those idle outside a transaction are told why.
   void close_all(close_reason reason);
-  [[nodiscard]] std::size_t session_count() const noexcept { return session_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t session_count() const noexcept {
+    return session_count_.load(std::memory_order_relaxed);
+  }
 
  private:
   friend class session;

@@ -50,7 +50,7 @@ class Demo:
         self.admin_port = 9464 if is_free(9464) else free_port()
         self.binary = binary.resolve()
         if not self.binary.is_file():
-            raise CannotStart(f"{binary} does not exist; build it with: cmake --workflow --preset release")
+            raise CannotStart(f"{binary} does not exist; build it with: cmake --preset release && cmake --build --preset release")
         self.cluster = PgCluster(app_password=secrets.token_urlsafe(12))
         self.proxy = Pgsteer(self.cluster, self.binary, ports=(*self.ports, self.admin_port))
 

@@ -49,7 +49,9 @@ TEST(Configure, SetsEveryOption) {
   EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 61'000);
 }
 
-TEST(Configure, ReportsABadDescriptor) { EXPECT_EQ(configure(-1, {}).value(), EBADF); }
+TEST(Configure, ReportsABadDescriptor) {
+  EXPECT_EQ(configure(-1, {}).value(), EBADF);
+}
 
 TEST(ToAddress, TakesLiteralsOnly) {
   EXPECT_EQ(to_address({"127.0.0.1", 5432})->port(), 5432);
@@ -68,8 +70,10 @@ TEST(Listen, GivesAFreePortAndRefusesATakenOne) {
 
 TEST(IsLocalTrouble, BlamesThisHostAlone) {
   const auto of = [](int value) { return error_code(value, boost::system::system_category()); };
-  for (const int value : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL}) EXPECT_TRUE(is_local_trouble(of(value)));
-  for (const int value : {ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH}) EXPECT_FALSE(is_local_trouble(of(value)));
+  for (const int value : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL})
+    EXPECT_TRUE(is_local_trouble(of(value)));
+  for (const int value : {ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH})
+    EXPECT_FALSE(is_local_trouble(of(value)));
   EXPECT_FALSE(is_local_trouble(make_error_code(errc::not_numeric)));
 }
 

@@ -19,7 +19,8 @@ TEST(CancelRegistry, FindsOnlyTheWholeKey) {
   EXPECT_FALSE(registry.find(key));
 }
 
-// Two backends may give out the same pid and secret; the end of the older session must not lose the newer one.
+// Two backends may give out the same pid and secret; the end of the older session must not lose the newer
+// one.
 TEST(CancelRegistry, AnOlderSessionsEndKeepsANewersKey) {
   cancel_registry registry;
   registry.add(key, first);

@@ -14,7 +14,8 @@ TEST(CloseReason, EveryReasonHasALabelOfItsOwn) {
     const auto words = describe(static_cast<close_reason>(i));
     EXPECT_NE(words.label, "unknown") << i;
     EXPECT_TRUE(labels.insert(words.label).second) << words.label;
-    EXPECT_EQ(words.label.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos) << words.label;
+    EXPECT_EQ(words.label.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), std::string_view::npos)
+        << words.label;
   }
 }
 

@@ -27,7 +27,8 @@ TEST(DialGate, LetsThroughUpToItsLimitAndThenInOrder) {
   dial_gate gate(2);
   std::string entered;
   caller a(context, 'a'), b(context, 'b'), c(context, 'c'), d(context, 'd');
-  for (caller* who : {&a, &b, &c, &d}) net::spawn(context, enter(gate, *who, time_point::max(), entered), "test");
+  for (caller* who : {&a, &b, &c, &d})
+    net::spawn(context, enter(gate, *who, time_point::max(), entered), "test");
   context.poll();
   EXPECT_EQ(entered, "ab");
   gate.leave();
@@ -69,7 +70,8 @@ TEST(DialGate, GivesUpAtTheDeadline) {
   EXPECT_EQ(entered, "a-c");
 }
 
-boost::asio::awaitable<void> hold(hold_line& line, const listener_state& listener, caller& who, std::string& out) {
+boost::asio::awaitable<void> hold(hold_line& line, const listener_state& listener, caller& who,
+                                  std::string& out) {
   const auto place = line.join(listener, who.wait);
   const bool is_woken = co_await who.wait.wait_until(time_point::max());
   line.leave(place);
