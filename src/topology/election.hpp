@@ -18,11 +18,11 @@ struct election {
 [[nodiscard]] bool claims_primary(const knowledge& backend, const identity& cluster,
                                   const fence& limit) noexcept;
 
-// The incumbent stays as long as its claim stands, silent or not. Without one, a sole claimant is elected once
-// every backend had its first probe (to answer first proves nothing: a discarded primary may be the quicker
-// one), and of several claimants nobody. One exception: an incumbent that discovery no longer names and that is silent has moved
-// if exactly one other claims its timeline with at least its last write position (a pod that came back under
-// another address).
+// The incumbent stays as long as its claim stands, silent or not. Without one, a sole claimant is elected
+// once every backend had its first probe (to answer first proves nothing: a discarded primary may be the
+// quicker one), and of several claimants nobody. One exception: an incumbent that discovery no longer names
+// and that is silent has moved if exactly one other claims its timeline with at least its last write position
+// (a pod that came back under another address).
 [[nodiscard]] election elect(const backend_table& backends, const identity& cluster, const fence& limit,
                              std::optional<backend_id> incumbent);
 

@@ -2,11 +2,9 @@
 // wait_point: a coroutine sleeps here until somebody wakes it or a deadline passes.
 //
 // Not thread-safe; one worker's thread. One waiter at a time; a wake that comes first is not lost.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "pgsteer/base/clock.hpp"
 
@@ -22,15 +20,7 @@ class wait_point {
   }
 
   // True if woken, false if the deadline passed first.
-  [[nodiscard]] boost::asio::awaitable<bool> wait_until(time_point deadline) {
-    while (!is_woken_) {
-      if (clock::now() >= deadline) co_return false;
-      timer_.expires_at(deadline);
-      co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    }
-    is_woken_ = false;
-    co_return true;
-  }
+  [[nodiscard]] boost::asio::awaitable<bool> wait_until(time_point deadline);
 
  private:
   boost::asio::steady_timer timer_;
