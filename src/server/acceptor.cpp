@@ -96,7 +96,9 @@ void acceptor::hand_over(net::unique_fd client, const endpoint& address) {
     listener_.counters.rejected.add();
     auto refusal = limits_.refusals.take();
     if (!refusal) {  // even refusing has a bound; the connection is just closed
-      listener_.counters.closed[static_cast<std::size_t>(session::close_reason::too_many_sessions)].add();
+      const auto reason = accepted.session_permit ? session::close_reason::too_many_logins
+                                                  : session::close_reason::too_many_sessions;
+      listener_.counters.closed[static_cast<std::size_t>(reason)].add();
       return;
     }
     accepted.refusal_permit = std::move(*refusal);

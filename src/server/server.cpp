@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "pgsteer/admin/admin_server.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 // How often a drain looks whether the last session has ended.
 constexpr auto drain_poll_interval = milliseconds{20};
+constexpr auto log_grace = milliseconds{20};
 
 double unix_now_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -46,7 +48,10 @@ class server::implementation {
         signals_(context_),
         drain_timer_(context_) {}
 
-  ~implementation() { end_workers(); }
+  ~implementation() {
+    end_drain();  // nothing to end unless run() was left by an exception
+    end_workers();
+  }
 
   result<void> start() {
     raise_open_files_limit(options_.session.sessions_max);
@@ -69,7 +74,11 @@ class server::implementation {
   }
 
   int run(bool handle_signals) {
-    if (handle_signals) wait_for_signal();
+    if (handle_signals) {
+      signals_.add(SIGTERM);
+      signals_.add(SIGINT);
+      wait_for_signal();
+    }
     context_.run();
     end_workers();
     log(log_level::info, "pgsteer stopped");
@@ -138,14 +147,14 @@ class server::implementation {
   }
 
   void wait_for_signal() {
-    signals_.add(SIGTERM);
-    signals_.add(SIGINT);
     signals_.async_wait([this](const error_code& ec, int) {
       if (ec) return;
       if (is_draining_) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
-        stop_logging();
+        // The workers still log, so the log cannot be taken down; its thread gets a moment to write this
+        // line.
+        std::this_thread::sleep_for(log_grace);
         std::_Exit(EXIT_FAILURE);
       }
       begin_drain();

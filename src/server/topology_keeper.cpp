@@ -13,6 +13,11 @@ constexpr auto tick_interval = milliseconds{100};
 // A tick this late means that the process did not run (SIGSTOP, a frozen cgroup, a starved host): what was
 // known before may be long untrue. Ten ticks: ordinary scheduling delay stays far below.
 constexpr auto pause_min = seconds{1};
+// How long a lost primary's successor is looked for at the burst interval: Patroni needs its ttl of 30 s and
+// some seconds more. After that a cluster that is down is asked at the ordinary interval.
+constexpr auto close_watch_max = seconds{120};
+// A burst lasts burst_time from the last hint, so it is renewed well before.
+constexpr auto hint_interval = milliseconds{500};
 
 }  // namespace
 
@@ -102,11 +107,21 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   if (!is_changed) return;
   tell_topology_change(*before, *next);
   prober_->set_targets(targets);
-  // Where a backend lost or won a role others may be about to; where all is settled there is nothing to
-  // watch.
-  const bool had_primary = before->rw_valid_until.has_value();
   const bool has_primary = next->rw_valid_until.has_value();
-  if (had_primary && !has_primary) prober_->hint_all();
+  if (has_primary && lost_at_) {
+    lost_at_.reset();
+    prober_->settle();
+  } else if (!has_primary && last_primary_ && !lost_at_) {
+    lost_at_ = clock::now();
+    watch_closely(*lost_at_);
+  }
+}
+
+// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
+void topology_keeper::watch_closely(time_point now) {
+  if (!lost_at_ || now - *lost_at_ > close_watch_max || now - hinted_at_ < hint_interval) return;
+  hinted_at_ = now;
+  prober_->hint_all();
 }
 
 void topology_keeper::schedule_deadline() {
@@ -134,6 +149,7 @@ void topology_keeper::schedule_tick() {
       decide();
     }
     ticked_at_ = now;
+    watch_closely(now);
     forget_left_backends();
     schedule_tick();
   });

@@ -40,6 +40,7 @@ class topology_keeper {
   void publish(topology::topology_snapshot snapshot);
   void schedule_deadline();
   void schedule_tick();
+  void watch_closely(time_point now);
   void forget_left_backends();
 
   boost::asio::io_context& context_;
@@ -55,6 +56,8 @@ class topology_keeper {
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;
   std::optional<topology::backend_id> last_primary_;
+  std::optional<time_point> lost_at_;  // since when there is no usable primary, once there was one
+  time_point hinted_at_;
 };
 
 }  // namespace pgsteer::server

@@ -40,7 +40,7 @@ void worker::take(session::listener_state& listener, session::accepted_client cl
   handed_over_.fetch_add(1, std::memory_order_relaxed);
   asio::post(context_, [this, &listener, taken = std::move(client)]() mutable {
     session::start_session(*sessions_, listener, std::move(taken));
-    handed_over_.fetch_sub(1, std::memory_order_relaxed);
+    handed_over_.fetch_sub(1, std::memory_order_release);
   });
 }
 
@@ -61,7 +61,9 @@ void worker::join() {
 }
 
 std::size_t worker::session_count() const noexcept {
-  return sessions_->session_count() + handed_over_.load(std::memory_order_relaxed);
+  // In this order: a session that starts in between is counted twice and not overlooked.
+  const std::size_t on_their_way = handed_over_.load(std::memory_order_acquire);
+  return on_their_way + sessions_->session_count();
 }
 
 void worker::schedule_tick() {

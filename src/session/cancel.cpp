@@ -85,6 +85,7 @@ asio::awaitable<session::maybe_end> session::forward_cancel() {
   const time_point deadline = clock::now() + worker_.shared.options.cancel_timeout;
   while (shared->under_way > 0 && clock::now() < deadline && !requested_)
     co_await shared->wait.wait_until(deadline);
+  if (shared->under_way > 0) worker_.shared.cancel_counters.dropped.add(shared->under_way);
   for (net::tcp::socket* socket : shared->sockets) {
     error_code ignored;
     socket->close(ignored);

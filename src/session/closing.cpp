@@ -118,7 +118,8 @@ void session::farewell(close_reason reason) {
       return;
     }
   }
-  if (sqlstate.empty()) return;
+  const bool is_deaf = opening_ && !has_relayed && (opening_->is_blind || opening_->awaits_one_byte);
+  if (sqlstate.empty() || is_deaf) return;
   const std::string_view message = detail_.empty() ? words.message : std::string_view(detail_);
   const std::string bytes = pgwire::error_response("FATAL", sqlstate, message);
   const bool has_refusal = opening_ && !opening_->refusal.empty() && reason == close_reason::hold_timeout;

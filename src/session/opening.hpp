@@ -28,6 +28,7 @@ enum class question {
 enum class attempt_end {
   answered,
   failed,         // no connection, or no sensible answer: the backend is at fault
+  cut,            // the client left, the session must end, or the backend lost its role meanwhile
   refused,        // 57P03 or 53300 before authentication: another backend, or later
   local_trouble,  // this host is at fault
 };
@@ -55,7 +56,9 @@ struct opening {
   bool is_held = false;
   bool has_dial_slot = false;
   bool is_client_gone = false;
-  bool is_asking = false;     // a dial or question is under way and may be cut short by review()
+  bool is_cut = false;  // the topology changed: the backend being asked may no longer have this session
+  bool awaits_one_byte =
+      false;                  // the client asked for encryption: it can read 'S', 'G' or 'N', but no message
   bool is_blind = false;      // encrypted from here on: bytes only
   bool is_logged_in = false;  // ReadyForQuery was seen
 };

@@ -35,29 +35,40 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
   maybe_end end;
   for (;;) {
     attempt_end outcome = attempt_end::answered;
+    o.is_cut = false;
+    if (backend_.is_open() && !is_backend_usable()) drop_backend(attempt_end::cut);
     if (!backend_.is_open()) {
       end = co_await route();
       if (end) break;
       outcome = co_await dial();
     }
     if (outcome == attempt_end::answered) outcome = co_await ask(what);
-    o.is_asking = false;
     o.watchdog.disarm();
     leave_dial_gate();
     end = interruption();
     if (end || outcome == attempt_end::answered) break;
     drop_backend(outcome);
-    if (outcome == attempt_end::local_trouble) {
-      co_await o.wait.wait_until(clock::now() + local_trouble_pause);
-      end = interruption();
-      if (end) break;
-    }
+    if (outcome != attempt_end::local_trouble) continue;
+    end = co_await sit_out_local_trouble();
+    if (end) break;
   }
   leave_dial_gate();
   end_hold();
   error_code ignored;
   client_.cancel(ignored);  // ends watch_client()
   co_return end;
+}
+
+// Trouble of this host is no backend's fault, so the same one is tried again, for as long as a login may
+// wait.
+asio::awaitable<session::maybe_end> session::sit_out_local_trouble() {
+  opening& o = *opening_;
+  if (!o.hold_deadline) o.hold_deadline = clock::now() + listener_.options.hold_timeout;
+  const time_point until = std::min<time_point>(clock::now() + local_trouble_pause, *o.hold_deadline);
+  co_await o.wait.wait_until(until);
+  if (const maybe_end end = interruption()) co_return end;
+  if (clock::now() < *o.hold_deadline) co_return std::nullopt;
+  co_return close_reason::local_trouble;
 }
 
 // A backend for this login, and a place among the concurrent dials.
@@ -94,22 +105,23 @@ asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   }
   if (!o.hold_deadline) o.hold_deadline = clock::now() + listener_.options.hold_timeout;
   if (why != routing::no_backend::all_tried || o.why_held.empty()) o.why_held = routing::to_string(why);
-  bool is_over = false;
+  time_point until = *o.hold_deadline;
+  hold_line::wish wish = hold_line::wish::a_backend;
   if (why == routing::no_backend::all_tried) {
-    // Eligible by the snapshot, yet it refused: ask again, ever more rarely, since each dial is a fork there.
-    const time_point next = clock::now() + o.retry_pause;
+    // Eligible by the snapshot, yet it refused: ask again at the next change, or ever more rarely, since each
+    // dial is a fork there.
+    until = std::min(until, clock::now() + o.retry_pause);
     o.retry_pause = std::min<duration>(o.retry_pause * 2, retry_pause_max);
-    co_await o.wait.wait_until(std::min(next, *o.hold_deadline));
-    is_over = clock::now() >= *o.hold_deadline;
+    wish = hold_line::wish::a_change;
   } else {
-    const auto place = worker_.held.join(listener_, o.wait);
-    const bool is_woken = co_await o.wait.wait_until(*o.hold_deadline);
-    is_over = !is_woken;
-    worker_.held.leave(place);
+    o.refusal.clear();  // what is wrong now is no longer that a backend was full
   }
+  const auto place = worker_.held.join({&listener_, &o.wait, wish});
+  const bool is_woken = co_await o.wait.wait_until(until);
+  worker_.held.leave(place);
   o.tried.clear();
   if (const maybe_end end = interruption()) co_return end;
-  if (!is_over) co_return std::nullopt;
+  if (is_woken || clock::now() < *o.hold_deadline) co_return std::nullopt;
   listener_.counters.hold_expired.add();
   detail_ = wait_in_words(listener_.options.hold_timeout, o.why_held);
   co_return close_reason::hold_timeout;
@@ -122,6 +134,7 @@ asio::awaitable<session::maybe_end> session::enter_dial_gate() {
   o.has_dial_slot = co_await worker_.dials.enter(o.wait, deadline);
   if (const maybe_end end = interruption()) co_return end;
   if (o.has_dial_slot || clock::now() < deadline) co_return std::nullopt;
+  listener_.counters.hold_expired.add();
   detail_ = wait_in_words(listener_.options.hold_timeout, "too many logins dial at once");
   co_return close_reason::hold_timeout;
 }
@@ -133,6 +146,7 @@ void session::lease(const routing::choice& chosen) {
   backend_address_ = chosen.backend->address;
   backend_counters_ = topology.counters[index];
   backend_counters_->sessions.add();
+  backend_counters_->sessions_total.add();
 }
 
 asio::awaitable<attempt_end> session::dial() {
@@ -141,16 +155,25 @@ asio::awaitable<attempt_end> session::dial() {
   error_code ec = address ? error_code{} : address.error();
   if (!ec) backend_.open(address->protocol(), ec);
   if (!ec) ec = net::configure(backend_.native_handle(), worker_.shared.options.tcp);
-  if (ec) co_return net::is_local_trouble(ec) ? attempt_end::local_trouble : attempt_end::failed;
-  o.is_asking = true;
+  if (ec) co_return failed_dial(ec);
   o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout, [this] {
     error_code ignored;
     backend_.cancel(ignored);
   });
   const auto [connect_ec] = co_await backend_.async_connect(*address, as_result);
   o.watchdog.disarm();
+  if (is_interrupted()) co_return attempt_end::cut;
   if (!connect_ec) co_return attempt_end::answered;
-  co_return net::is_local_trouble(connect_ec) ? attempt_end::local_trouble : attempt_end::failed;
+  co_return failed_dial(connect_ec);
+}
+
+attempt_end session::failed_dial(const error_code& ec) {
+  if (net::is_local_trouble(ec)) {
+    local_trouble(ec);
+    return attempt_end::local_trouble;
+  }
+  backend_counters_->dial_failures.add();
+  return attempt_end::failed;
 }
 
 // Sends the client's packet and reads the first answer. To a request for encryption PostgreSQL answers at
@@ -158,11 +181,12 @@ asio::awaitable<attempt_end> session::dial() {
 // other servers first. So the probe is told, and review() cuts the wait short when it finds the backend hung.
 asio::awaitable<attempt_end> session::ask(question what) {
   opening& o = *opening_;
-  o.is_asking = true;
+  o.refusal.clear();
   o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout,
                  [this, what] { on_slow_answer(what); });
   const auto [ec, n] =
       co_await asio::async_write(backend_, asio::buffer(o.step.bytes.data(), o.step.bytes.size()), as_result);
+  if (is_interrupted()) co_return attempt_end::cut;
   if (ec) co_return attempt_end::failed;
   o.answer.clear();
   attempt_end outcome = attempt_end::answered;
@@ -176,6 +200,7 @@ asio::awaitable<attempt_end> session::ask(question what) {
 
 void session::on_slow_answer(question what) {
   worker_.shared.hint(backend_id_);
+  leave_dial_gate();  // others need not wait for this one
   if (what == question::encryption) {
     error_code ignored;
     backend_.cancel(ignored);
@@ -192,6 +217,7 @@ asio::awaitable<attempt_end> session::read_encryption_reply() {
   o.answer.resize(2);
   const auto [ec, n] = co_await backend_.async_read_some(asio::buffer(o.answer), as_result);
   o.answer.resize(n);
+  if (is_interrupted()) co_return attempt_end::cut;
   if (ec || n != 1) co_return attempt_end::failed;
   const char reply = static_cast<char>(o.answer.front());
   const char yes = o.step.packet == pgwire::packet_kind::ssl_request ? 'S' : 'G';
@@ -206,6 +232,7 @@ asio::awaitable<attempt_end> session::read_first_message() {
     const auto [ec, n] =
         co_await backend_.async_read_some(asio::buffer(o.answer.data() + had, answer_read_bytes), as_result);
     o.answer.resize(had + n);
+    if (is_interrupted()) co_return attempt_end::cut;
     if (ec) co_return attempt_end::failed;
     const pgwire::first_answer answer = pgwire::read_first_answer({o.answer.data(), o.answer.size()});
     switch (answer.kind) {
@@ -231,12 +258,12 @@ void session::drop_backend(attempt_end why) {
   backend_.close(ignored);
   if (backend_counters_) {
     backend_counters_->sessions.subtract();
-    if (why == attempt_end::failed) backend_counters_->dial_failures.add();
     backend_counters_.reset();
   }
   o.answer.clear();
   if (why == attempt_end::local_trouble) return;
   listener_.counters.retried.add();
+  if (why == attempt_end::cut) return;
   o.tried.push_back(backend_id_);
   const bool is_merely_full = why == attempt_end::refused && !o.refusal.empty();
   if (!is_merely_full) worker_.shared.hint(backend_id_);
@@ -265,6 +292,10 @@ void session::watch_client() {
     self->backend_.cancel(ignored);
     self->opening_->wait.wake();
   });
+}
+
+bool session::is_interrupted() const {
+  return requested_ || opening_->is_client_gone || opening_->is_cut;
 }
 
 session::maybe_end session::interruption() const {

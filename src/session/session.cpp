@@ -65,8 +65,8 @@ session::~session() {
 // The life of a session.
 asio::awaitable<void> session::run(std::shared_ptr<session> self) {
   maybe_end end = co_await self->open();
+  if (!end) end = self->start_relay();
   if (!end) {
-    self->start_relay();
     co_await self->log_in();
     self->opening_.reset();
     co_await self->ended_.wait();
@@ -152,12 +152,15 @@ void session::note_malformed() {
 // client may ask on, over the same connection.
 asio::awaitable<session::maybe_end> session::request_encryption() {
   opening& o = *opening_;
+  o.awaits_one_byte = true;
   maybe_end end = co_await reach_backend(question::encryption);
   if (end) {
-    const bool is_worth_a_word = *end == close_reason::hold_timeout || *end == close_reason::too_many_logins;
+    const bool is_worth_a_word = !requested_ && !describe(*end).sqlstate.empty();
     if (is_worth_a_word) end = co_await refuse(*end);
     co_return end;
   }
+  o.watchdog.arm(clock::now() + worker_.shared.options.startup_timeout,
+                 [this] { request_close(close_reason::startup_timeout); });
   // Bytes that came before the answer were not encrypted and would be taken for encrypted ones
   // (CVE-2021-23214): PostgreSQL ends such a connection, and so do we.
   if (net::peek(client_.native_handle()) == net::pending_input::bytes) {
@@ -169,9 +172,14 @@ asio::awaitable<session::maybe_end> session::request_encryption() {
   if (requested_) co_return requested_;
   if (ec) co_return close_reason::client_left_early;
   o.is_blind = reply != 'N';
+  o.awaits_one_byte = false;
   o.negotiation.replied(reply);
   o.received.clear();
   o.answer.clear();
+  o.step = {};
+  // What comes next is a login of its own, and waits as long as any other.
+  o.hold_deadline.reset();
+  o.tried.clear();
   co_return std::nullopt;
 }
 
@@ -192,13 +200,18 @@ asio::awaitable<session::maybe_end> session::refuse(close_reason reason) {
   o.watchdog.arm(clock::now() + refusal_timeout, [this, reason] { request_close(reason); });
   for (;;) {
     const bool has_packet = o.step.what == pgwire::startup_step::kind::complete;
-    if (has_packet && o.step.packet != pgwire::packet_kind::ssl_request &&
-        o.step.packet != pgwire::packet_kind::gssenc_request)
-      co_return reason;
+    if (has_packet && o.step.packet == pgwire::packet_kind::cancel_request) {
+      // As in PostgreSQL, a cancel is served however full it is; it has a limit of its own.
+      const maybe_end served = co_await forward_cancel();
+      co_return served;
+    }
+    o.is_blind = has_packet && o.step.packet == pgwire::packet_kind::direct_tls;
+    if (o.is_blind || (has_packet && o.step.packet == pgwire::packet_kind::startup_message)) co_return reason;
     if (has_packet) {
       const char reply = 'N';
       const auto [ec, n] = co_await asio::async_write(client_, asio::buffer(&reply, 1), as_result);
       if (ec || requested_) co_return reason;
+      o.awaits_one_byte = false;
       o.negotiation.replied(reply);
       o.received.clear();
       o.step = {};
@@ -208,14 +221,16 @@ asio::awaitable<session::maybe_end> session::refuse(close_reason reason) {
   }
 }
 
-void session::start_relay() {
+session::maybe_end session::start_relay() {
   opening& o = *opening_;
   o.watchdog.disarm();
-  error_code ignored;
-  client_.native_non_blocking(true, ignored);
-  backend_.native_non_blocking(true, ignored);
-  client_fd_.reset(client_.release(ignored));
-  backend_fd_.reset(backend_.release(ignored));
+  // A blocking descriptor would stall every session of the worker.
+  error_code ec;
+  client_.native_non_blocking(true, ec);
+  if (!ec) backend_.native_non_blocking(true, ec);
+  if (ec) return local_trouble(ec);
+  client_fd_.reset(client_.release(ec));
+  backend_fd_.reset(backend_.release(ec));
   relay::flow_start start;
   start.client_fd = client_fd_.value();
   start.backend_fd = backend_fd_.value();
@@ -225,13 +240,15 @@ void session::start_relay() {
   if (!o.received.empty()) start.to_backend = behind;
   start.to_client = {o.answer.data(), o.answer.size()};
   flow_ = worker_.engine.start(start);
+  review(*worker_.topology().snapshot);  // what changed since the backend answered
+  return std::nullopt;
 }
 
 // The relay runs already; waits until the backend has logged the client in, or the flow is over.
 asio::awaitable<void> session::log_in() {
   opening& o = *opening_;
   if (o.is_blind) co_return;
-  const time_point deadline = accepted_at_ + worker_.shared.options.login_timeout;
+  const time_point deadline = clock::now() + worker_.shared.options.login_timeout;
   while (!ended_.is_set() && !o.is_logged_in) {
     const bool is_woken = co_await o.wait.wait_until(deadline);
     if (is_woken) continue;
@@ -241,27 +258,37 @@ asio::awaitable<void> session::log_in() {
 }
 
 void session::review(const topology::topology_snapshot& snapshot) {
-  if (requested_ || (flow_ == nullptr && !(opening_ && opening_->is_asking))) return;
-  const topology::backend_status* status = snapshot.find(backend_id_);
-  const bool needs_primary = routing::needs_primary(listener_.options.policy.route);
   if (flow_ == nullptr) {
     // A login under way: cut short, it is routed again and the client notices nothing.
-    const bool is_usable = status != nullptr && status->sessions != topology::session_verdict::close_all &&
-                           (needs_primary ? status->is_rw_eligible : status->is_answering);
-    if (!is_usable) backend_.cancel();
+    if (!opening_ || !backend_counters_ || is_backend_usable()) return;
+    opening_->is_cut = true;
+    error_code ignored;
+    backend_.cancel(ignored);
     return;
   }
+  const topology::backend_status* status = snapshot.find(backend_id_);
   if (status == nullptr || status->sessions == topology::session_verdict::close_all) {
-    if (status != nullptr) detail_ = "terminating connection due to failover: " + status->reason;
+    if (status != nullptr && !requested_)
+      detail_ = "terminating connection due to failover: " + status->reason;
     request_close(close_reason::fenced);
-  } else if (needs_primary && status->sessions == topology::session_verdict::close_read_write) {
+  } else if (routing::needs_primary(listener_.options.policy.route) &&
+             status->sessions == topology::session_verdict::close_read_write) {
     request_close(close_reason::lost_role);
   }
 }
 
+// By the present snapshot, may a login of this listener go on at the backend it was given?
+bool session::is_backend_usable() const {
+  const topology::backend_status* status = worker_.topology().snapshot->find(backend_id_);
+  if (status == nullptr || status->sessions == topology::session_verdict::close_all) return false;
+  return routing::needs_primary(listener_.options.policy.route) ? status->is_rw_eligible
+                                                                : status->is_answering;
+}
+
+// The first reason counts; the cancelling is repeated, since an operation that has just completed cannot be
+// cancelled and the next one may have begun.
 void session::request_close(close_reason reason) {
-  if (requested_) return;
-  requested_ = reason;
+  if (!requested_) requested_ = reason;
   if (flow_ != nullptr) {
     worker_.engine.stop(*flow_);
     return;
@@ -270,6 +297,11 @@ void session::request_close(close_reason reason) {
   client_.cancel(ignored);
   backend_.cancel(ignored);
   if (opening_) opening_->wait.wake();
+}
+
+session::maybe_end session::local_trouble(const error_code& ec) {
+  detail_ = "pgsteer is out of resources: " + ec.message();
+  return close_reason::local_trouble;
 }
 
 }  // namespace pgsteer::session

@@ -48,14 +48,16 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<maybe_end> start_plaintext();
   boost::asio::awaitable<maybe_end> refuse(close_reason reason);
   boost::asio::awaitable<void> log_in();
-  void start_relay();
+  [[nodiscard]] maybe_end start_relay();
 
   // reach_backend.cpp: route, hold, dial, ask, and again.
   boost::asio::awaitable<maybe_end> reach_backend(question what);
   boost::asio::awaitable<maybe_end> route();
   boost::asio::awaitable<maybe_end> hold(routing::no_backend why);
   boost::asio::awaitable<maybe_end> enter_dial_gate();
+  boost::asio::awaitable<maybe_end> sit_out_local_trouble();
   boost::asio::awaitable<attempt_end> dial();
+  attempt_end failed_dial(const error_code& ec);
   boost::asio::awaitable<attempt_end> ask(question what);
   void on_slow_answer(question what);
   boost::asio::awaitable<attempt_end> read_encryption_reply();
@@ -66,6 +68,9 @@ class session final : public relay::flow_owner,
   void end_hold();
   void watch_client();
   [[nodiscard]] maybe_end interruption() const;
+  [[nodiscard]] bool is_interrupted() const;
+  [[nodiscard]] bool is_backend_usable() const;
+  maybe_end local_trouble(const error_code& ec);
 
   // cancel.cpp
   boost::asio::awaitable<maybe_end> forward_cancel();

@@ -33,10 +33,14 @@ void dial_gate::leave() {
   next->waiter->wake();
 }
 
-void hold_line::wake(const std::function<bool(const listener_state&)>& is_ready) {
+void hold_line::wake(const std::function<bool(const listener_state&)>& is_ready, bool is_changed) {
   const listener_state* asked = nullptr;
   bool is_ready_for_asked = false;
   for (const place& p : line_) {
+    if (p.wish == wish::a_change) {
+      if (is_changed) p.waiter->wake();
+      continue;
+    }
     if (p.listener != asked) {
       asked = p.listener;
       is_ready_for_asked = is_ready(*asked);
@@ -64,7 +68,8 @@ void worker_context::publish(published_topology next) {
     for (session& member : sessions_->members) member.review(*topology_.snapshot);
   }
   if (held.is_empty()) return;
-  held.wake([this](const listener_state& listener) { return choose(listener, {}, 0).backend != nullptr; });
+  held.wake([this](const listener_state& listener) { return choose(listener, {}, 0).backend != nullptr; },
+            is_changed);
 }
 
 routing::choice worker_context::choose(const listener_state& listener,

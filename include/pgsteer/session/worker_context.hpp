@@ -81,17 +81,21 @@ class dial_gate {
 // Logins that wait for a backend, in the order they came.
 class hold_line {
  public:
+  enum class wish {
+    a_backend,  // there is none for it
+    a_change,   // there is one, which has just refused it
+  };
   struct place {
     const listener_state* listener;
     net::wait_point* waiter;
+    hold_line::wish wish = hold_line::wish::a_backend;
   };
   using position = std::list<place>::iterator;
-  [[nodiscard]] position join(const listener_state& listener, net::wait_point& waiter) {
-    return line_.insert(line_.end(), place{&listener, &waiter});
-  }
+  [[nodiscard]] position join(const place& who) { return line_.insert(line_.end(), who); }
   void leave(position where) { line_.erase(where); }
-  // Wakes everybody for whom is_ready(listener) holds.
-  void wake(const std::function<bool(const listener_state&)>& is_ready);
+  // Wakes those who wish for a backend and for whom is_ready(listener) holds, and, if something has changed,
+  // those who wait for that.
+  void wake(const std::function<bool(const listener_state&)>& is_ready, bool is_changed);
   [[nodiscard]] bool is_empty() const noexcept { return line_.empty(); }
 
  private:

@@ -72,7 +72,7 @@ TEST(DialGate, GivesUpAtTheDeadline) {
 
 boost::asio::awaitable<void> hold(hold_line& line, const listener_state& listener, caller& who,
                                   std::string& out) {
-  const auto place = line.join(listener, who.wait);
+  const auto place = line.join({&listener, &who.wait});
   const bool is_woken = co_await who.wait.wait_until(time_point::max());
   line.leave(place);
   out += is_woken ? who.name : '-';
@@ -90,11 +90,11 @@ TEST(HoldLine, WakesInOrderAndOnlyListenersThatAreReady) {
   net::spawn(context, hold(line, rw, c, woken), "test");
   net::spawn(context, hold(line, rw, d, woken), "test");
   context.poll();
-  line.wake([&](const listener_state& listener) { return &listener == &rw; });
+  line.wake([&](const listener_state& listener) { return &listener == &rw; }, false);
   context.poll();
   EXPECT_EQ(woken, "acd");
   EXPECT_FALSE(line.is_empty());
-  line.wake([](const listener_state&) { return true; });
+  line.wake([](const listener_state&) { return true; }, false);
   context.poll();
   EXPECT_EQ(woken, "acdb");
   EXPECT_TRUE(line.is_empty());
