@@ -7,7 +7,7 @@
 namespace pgsteer::relay::testing {
 
 bool harness::run_until(const std::function<bool()>& claim) {
-  const time_point give_up = clock::now() + seconds{5};
+  const time_point give_up = clock::now() + seconds{60};
   while (!claim()) {
     if (clock::now() > give_up) return false;
     context.restart();
