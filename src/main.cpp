@@ -17,26 +17,25 @@ namespace {
 constexpr int exit_cannot_start = 1;
 constexpr int exit_usage = 2;
 
-// Starts the log and flushes it on every way out.
-class logging_scope {
- public:
-  explicit logging_scope(const pgsteer::log_options& options) { pgsteer::start_logging(options); }
-  ~logging_scope() { pgsteer::stop_logging(); }
-  logging_scope(const logging_scope&) = delete;
-  logging_scope& operator=(const logging_scope&) = delete;
-};
-
-int run(const std::string& file) {
-  const pgsteer::config::config options = pgsteer::config::load_file(file);
-  const logging_scope logging(options.log);
-  // A peer that is gone must show as EPIPE on its own session, not end the process.
-  std::signal(SIGPIPE, SIG_IGN);
+int serve(const pgsteer::config::config& options) {
   pgsteer::server::server server(options);
   if (const auto started = server.start(); !started) {
     std::cerr << "pgsteer: cannot start: " << server.failure() << '\n';
     return exit_cannot_start;
   }
   return server.run(true);
+}
+
+int run(const std::string& file) {
+  const pgsteer::config::config options = pgsteer::config::load_file(file);
+  // A peer that is gone must show as EPIPE on its own session, not end the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  // From here on they wait until the server handles them; every thread inherits this.
+  pgsteer::server::block_signals();
+  pgsteer::start_logging(options.log);
+  const int exit_code = serve(options);
+  if (!pgsteer::stop_logging()) std::_Exit(exit_code);
+  return exit_code;
 }
 
 int check(const std::string& file) {

@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 
 namespace pgsteer {
 namespace {
@@ -142,10 +144,17 @@ void start_logging(const log_options& options) {
   is_started = true;
 }
 
-void stop_logging() {
-  if (!is_started.exchange(false)) return;
-  logger.reset();
-  spdlog::shutdown();
+bool stop_logging() {
+  if (!is_started.exchange(false)) return true;
+  // The writer may be blocked in write(2) for ever, and joining it would block with it.
+  std::promise<void> ended;
+  auto is_over = ended.get_future();
+  std::thread([ended = std::move(ended)]() mutable {
+    logger.reset();
+    spdlog::shutdown();
+    ended.set_value();
+  }).detach();
+  return is_over.wait_for(log_stop_timeout) == std::future_status::ready;
 }
 
 bool is_logged(log_level level) noexcept {

@@ -9,8 +9,9 @@ namespace pgsteer::server {
 // Cores this process may run on (its affinity mask), at least 1.
 [[nodiscard]] unsigned usable_cores() noexcept;
 
-// Raises the soft limit of open files to the hard one; logs a warning if sessions_max sessions of two sockets
-// each do not fit.
-void raise_open_files_limit(std::uint32_t sessions_max);
+// Raises the soft limit of open files to the hard one. Returns how many sessions of two sockets each fit, at
+// most sessions_max; logs a warning if that is fewer, since a client beyond can only be refused while there
+// is a descriptor left to accept it.
+[[nodiscard]] std::uint32_t raise_open_files_limit(std::uint32_t sessions_max);
 
 }  // namespace pgsteer::server

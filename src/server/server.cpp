@@ -1,5 +1,6 @@
 #include "pgsteer/server/server.hpp"
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -27,6 +28,20 @@ namespace {
 constexpr auto drain_poll_interval = milliseconds{20};
 constexpr auto log_grace = milliseconds{20};
 
+constexpr std::array handled_signals{SIGTERM, SIGINT, SIGHUP};
+
+sigset_t handled_signal_set() noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : handled_signals) sigaddset(&set, number);
+  return set;
+}
+
+config::config fit_to_host(config::config options) {
+  options.session.sessions_max = raise_open_files_limit(options.session.sessions_max);
+  return options;
+}
+
 double unix_now_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -37,7 +52,7 @@ double unix_now_seconds() {
 class server::implementation {
  public:
   explicit implementation(config::config options)
-      : options_(std::move(options)),
+      : options_(fit_to_host(std::move(options))),
         limits_(options_.session),
         shared_{options_.session, limits_, cancels_, cancel_counters_,
                 [this](topology::backend_id id) { keeper_.hint(id); }},
@@ -54,7 +69,6 @@ class server::implementation {
   }
 
   result<void> start() {
-    raise_open_files_limit(options_.session.sessions_max);
     if (const auto made = make_workers(); !made) return made.error();
     for (const auto& listener : options_.listeners) {
       if (const auto opened = open_listener(listener); !opened) return opened.error();
@@ -75,9 +89,10 @@ class server::implementation {
 
   int run(bool handle_signals) {
     if (handle_signals) {
-      signals_.add(SIGTERM);
-      signals_.add(SIGINT);
+      for (const int number : handled_signals) signals_.add(number);
       wait_for_signal();
+      const sigset_t handled = handled_signal_set();
+      ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
     }
     context_.run();
     end_workers();
@@ -147,17 +162,20 @@ class server::implementation {
   }
 
   void wait_for_signal() {
-    signals_.async_wait([this](const error_code& ec, int) {
+    signals_.async_wait([this](const error_code& ec, int number) {
       if (ec) return;
-      if (is_draining_) {
+      if (number == SIGHUP) {
+        log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
+      } else if (is_draining_) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
         // The workers still log, so the log cannot be taken down; its thread gets a moment to write this
         // line.
         std::this_thread::sleep_for(log_grace);
         std::_Exit(EXIT_FAILURE);
+      } else {
+        begin_drain();
       }
-      begin_drain();
       wait_for_signal();
     });
   }
@@ -226,6 +244,11 @@ class server::implementation {
   std::string engine_name_;
   bool is_draining_ = false;
 };
+
+void block_signals() noexcept {
+  const sigset_t handled = handled_signal_set();
+  ::pthread_sigmask(SIG_BLOCK, &handled, nullptr);
+}
 
 server::server(config::config options)
     : implementation_(std::make_unique<implementation>(std::move(options))) {}

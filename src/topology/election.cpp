@@ -28,9 +28,7 @@ election elect(const backend_table& backends, const identity& cluster, const fen
   const knowledge* rival = nullptr;
   backend_id rival_id;
   std::size_t rivals = 0;
-  bool is_complete = true;
   for (const auto& [id, backend] : backends) {
-    if (!backend.is_leaving && !backend.last_outcome) is_complete = false;
     if (!claims_primary(backend, cluster, limit)) continue;
     if (id == incumbent) {
       holder = &backend;
@@ -41,7 +39,7 @@ election elect(const backend_table& backends, const identity& cluster, const fen
     }
   }
   if (holder != nullptr && !(rivals == 1 && has_moved_to(*rival, *holder))) return {incumbent, rivals > 0};
-  if (rivals == 1 && is_complete) return {rival_id, false};
+  if (rivals == 1 && was_everybody_probed(backends)) return {rival_id, false};
   return {std::nullopt, rivals > 1};
 }
 

@@ -124,4 +124,10 @@ void absorb(knowledge& backend, const probe_result& result) {
   }
 }
 
+bool was_everybody_probed(const backend_table& backends) noexcept {
+  return std::ranges::all_of(backends, [](const auto& entry) {
+    return entry.second.is_leaving || entry.second.last_outcome.has_value();
+  });
+}
+
 }  // namespace pgsteer::topology

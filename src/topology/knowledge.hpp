@@ -47,6 +47,9 @@ struct knowledge {
 
 using backend_table = std::map<backend_id, knowledge>;
 
+// True once every backend that discovery names had a first probe, whatever came of it.
+[[nodiscard]] bool was_everybody_probed(const backend_table& backends) noexcept;
+
 // The row of the result if it proves a role. A row without an identifier, or of a primary without its
 // timeline, proves nothing: nobody could say which cluster or which side of a failover it speaks for.
 [[nodiscard]] std::optional<role_answer> proof_in(const probe_result& result);

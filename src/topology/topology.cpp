@@ -1,6 +1,7 @@
 #include "pgsteer/topology/topology.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "topology/invariants.hpp"
@@ -33,6 +34,8 @@ struct topology::memory {
   // Learned by proof, never unlearned.
   identity cluster;
   fence limit;
+  // Until the cluster is pinned: the highest primary that each system identifier has shown.
+  std::map<system_identifier, role_answer> early_primaries;
 
   std::optional<backend_id> incumbent;
   lsn primary_write_lsn;
@@ -40,13 +43,24 @@ struct topology::memory {
   topology_snapshot published;  // the last decision
 
   // Rules 2 and 3 on arrival: a decision may come later, and by then a newer answer may hide this one.
-  void learn(const role_answer& answer) {
+  void learn(const std::optional<role_answer>& answer) {
     if (!cluster.is_pinned) {
+      note_early_primary(answer);
       cluster = identify(backends);
-      if (!cluster.is_pinned) return;
-      for (const auto& [id, backend] : backends) raise_fence(backend.answer);
+      limit = {};
+      const auto primary = early_primaries.find(cluster.system);
+      if (primary == early_primaries.end()) return;
+      raise_fence(primary->second);
+      // A foreign backend may be the first to answer: nobody is pinned before everybody was asked.
+      cluster.is_pinned = was_everybody_probed(backends);
+      if (cluster.is_pinned) early_primaries.clear();
     }
     raise_fence(answer);
+  }
+  void note_early_primary(const std::optional<role_answer>& answer) {
+    if (!answer || answer->is_in_recovery) return;
+    role_answer& highest = early_primaries.try_emplace(answer->system, *answer).first->second;
+    if (answer->timeline > highest.timeline) highest = *answer;
   }
   void raise_fence(const std::optional<role_answer>& answer) {
     if (answer && answer->system == cluster.system && !answer->is_in_recovery) limit.raise(*answer);
@@ -114,7 +128,7 @@ void topology::record(backend_id id, const probe_result& result, time_point) {
   const auto found = memory_->backends.find(id);
   if (found == memory_->backends.end()) return;
   absorb(found->second, result);
-  if (const auto proof = proof_in(result)) memory_->learn(*proof);
+  memory_->learn(proof_in(result));
 }
 
 void topology::note_pause(time_point now) {

@@ -1,5 +1,7 @@
 """The end of a pgsteer: rolling updates send SIGTERM and mean it."""
+import os
 import signal
+import subprocess
 import time
 
 import psycopg2
@@ -71,3 +73,54 @@ def test_second_signal_exits_at_once(cluster, run_pgsteer, connect):
     started = time.monotonic()
     proxy.process.wait(5)
     assert time.monotonic() - started < 1
+
+
+# Kubernetes' log collector hangs and nobody reads the log. Serving goes on, and so does stopping.
+def test_sigterm_works_although_nobody_reads_the_log(cluster, run_pgsteer):
+    proxy = run_pgsteer(cluster, level="debug")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    unread, write_end = os.pipe()
+    process = subprocess.Popen([str(proxy.binary), "run", "--config", str(proxy.config_path)],
+                               stdin=subprocess.DEVNULL, stderr=write_end, stdout=write_end)
+    try:
+        os.close(write_end)
+        wait_until(lambda: not _refuses(cluster, proxy.rw_port), 15, "pgsteer to serve")
+        for _ in range(600):
+            psycopg2.connect(**cluster.conninfo(proxy.rw_port)).close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(unread)
+
+
+# A habit from other programs: SIGHUP for a reload. It must not cost a session.
+def test_sighup_harms_nobody(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster)
+    session = connect(proxy.rw_port)
+    proxy.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "SIGHUP ignored" in proxy.log_text(), 5, "the note in the log")
+    assert ask(session, "select 1") == 1
+
+
+# Stopped while it starts, as an impatient supervisor does: an orderly end, not a death by signal.
+@pytest.mark.parametrize("delay", [0.0, 0.005, 0.02, 0.1])
+def test_sigterm_during_the_start(cluster, run_pgsteer, delay):
+    proxy = run_pgsteer(cluster)
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    process = subprocess.Popen([str(proxy.binary), "run", "--config", str(proxy.config_path)],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait_until(lambda: _takes_signals(process.pid), 5, "the program to hold back or take SIGTERM")
+    time.sleep(delay)
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=10)
+    assert process.returncode == 0, log
+
+
+def _takes_signals(pid: int) -> bool:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        masks = dict(line.split(":\t", 1) for line in status if line.startswith(("SigBlk", "SigCgt")))
+    return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks.values())

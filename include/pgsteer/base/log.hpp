@@ -12,6 +12,8 @@
 #include <string_view>
 #include <variant>
 
+#include "pgsteer/base/clock.hpp"
+
 namespace pgsteer {
 
 enum class log_level { debug, info, warning, error };
@@ -25,6 +27,8 @@ struct log_options {
 // A user or database name is at most 63 bytes (NAMEDATALEN), a server's message a line or two.
 inline constexpr std::size_t log_field_bytes_max = 512;
 
+inline constexpr milliseconds log_stop_timeout{500};
+
 struct log_field {
   std::string_view key;
   std::variant<std::string_view, std::int64_t, double, bool> value;
@@ -32,8 +36,9 @@ struct log_field {
 
 // Starts the writer; before this (and in unit tests) log() writes nothing.
 void start_logging(const log_options& options);
-// Flushes and ends the writer thread.
-void stop_logging();
+// Flushes and ends the writer thread. False if that does not work within log_stop_timeout, because nobody
+// reads our stderr: the process can then end only without it (std::_Exit).
+[[nodiscard]] bool stop_logging();
 
 [[nodiscard]] bool is_logged(log_level level) noexcept;
 

@@ -14,6 +14,10 @@
 
 namespace pgsteer::server {
 
+// Blocks SIGTERM, SIGINT and SIGHUP in the calling thread and those it starts, until run(true) takes them: a
+// signal that comes while the server starts is not lost and does not kill it.
+void block_signals() noexcept;
+
 class server {
  public:
   explicit server(config::config options);
@@ -25,7 +29,8 @@ class server {
   // in failure().
   [[nodiscard]] result<void> start();
   [[nodiscard]] const std::string& failure() const noexcept;
-  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once. Returns the exit code.
+  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP is noted and ignored.
+  // Returns the exit code.
   int run(bool handle_signals);
   // Drains as SIGTERM does; the second call ends at once. Any thread.
   void request_stop();

@@ -18,7 +18,7 @@ std::string logged(const log_options& options, const std::function<void()>& writ
   testing::internal::CaptureStderr();
   start_logging(options);
   write();
-  stop_logging();
+  EXPECT_TRUE(stop_logging());
   return testing::internal::GetCapturedStderr();
 }
 
@@ -88,8 +88,8 @@ TEST(Log, IsSilentBeforeStartAndAfterStop) {
   testing::internal::CaptureStderr();
   log(log_level::error, "before");
   start_logging({});
-  stop_logging();
-  stop_logging();
+  EXPECT_TRUE(stop_logging());
+  EXPECT_TRUE(stop_logging());
   log(log_level::error, "after");
   EXPECT_FALSE(is_logged(log_level::error));
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");

@@ -49,5 +49,18 @@ TEST(Identity, SnapshotNamesThePinnedSystem) {
   EXPECT_EQ(told.snapshot().system.value, our_system);
 }
 
+// A foreign backend in the list is the quickest to answer. Once pinned its identifier would lock the cluster
+// out.
+TEST(Identity, IsNotPinnedBeforeEveryBackendWasProbed) {
+  history told({}, time_point{} + seconds{1000}, "name abc; a primary 1 system 8");
+  EXPECT_EQ(told.summary(), "");
+  told.play("b primary 1");
+  EXPECT_EQ(told.summary(), "");
+  told.play("c standby 1");
+  EXPECT_EQ(told.summary(), "primary=b rw=b ro=c close_rw=c close_all=a");
+  told.play("c refused; wait 1000; a primary 1 system 8; b primary 1");
+  EXPECT_EQ(told.snapshot().system.value, our_system) << "once pinned it stays";
+}
+
 }  // namespace
 }  // namespace pgsteer::topology::testing

@@ -224,7 +224,10 @@ std::string witness::check(const simulated_event& event, const topology_snapshot
                            std::optional<time_point> next_deadline) {
   std::string broken = check_change_of_primary(event, snapshot);
   if (previous_ && snapshot.generation < previous_->generation) broken = "the generation fell";
-  if (snapshot.fence != highest_) broken = "the fence is not the highest confirmed timeline";
+  if (event.what == kind::result && has_heard_of_all()) has_been_complete_ = true;
+  const bool is_pinned = options_.system.value != 0 || has_been_complete_;
+  if (snapshot.fence != highest_ && (is_pinned || snapshot.fence.value != 0))
+    broken = "the fence is not the highest confirmed timeline";
   if (next_deadline && *next_deadline <= cluster_.now()) broken = "the next deadline has passed already";
   if (std::ranges::count(snapshot.backends, role::primary, &backend_status::role) > 1)
     broken = "two primaries";

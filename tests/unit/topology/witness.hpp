@@ -15,9 +15,9 @@ class witness {
  public:
   witness(const simulated_cluster& cluster, topology_options options);
 
-  // Takes note of what topology was told. Strangers may appear as soon as this is true.
+  // Takes note of what topology was told. Strangers may appear once the cluster must be known.
   void note(const simulated_event& event);
-  [[nodiscard]] bool has_seen_a_primary() const { return highest_.value > 0; }
+  [[nodiscard]] bool has_seen_a_primary() const { return highest_.value > 0 && has_been_complete_; }
 
   // The first broken rule in words, empty if all hold.
   [[nodiscard]] std::string check(const simulated_event& event, const topology_snapshot& snapshot,
@@ -68,6 +68,7 @@ class witness {
   std::optional<time_point> resumed_at_;    // end of the last pause
   std::optional<backend_id> last_primary_;  // the last one named
   std::optional<topology_snapshot> previous_;
+  bool has_been_complete_ = false;  // every backend was probed once: from then on the cluster is known
   coverage covered_;
 };
 
