@@ -56,7 +56,8 @@ struct opening {
   bool is_held = false;
   bool has_dial_slot = false;
   bool is_client_gone = false;
-  bool is_cut = false;  // the topology changed: the backend being asked may no longer have this session
+  bool is_cut = false;   // the topology changed: the backend being asked may no longer have this session
+  bool is_slow = false;  // dialing, or asked and not answered within connect_timeout
   bool awaits_one_byte =
       false;                  // the client asked for encryption: it can read 'S', 'G' or 'N', but no message
   bool is_blind = false;      // encrypted from here on: bytes only

@@ -156,6 +156,7 @@ asio::awaitable<attempt_end> session::dial() {
   if (!ec) backend_.open(address->protocol(), ec);
   if (!ec) ec = net::configure(backend_.native_handle(), worker_.shared.options.tcp);
   if (ec) co_return failed_dial(ec);
+  o.is_slow = true;
   o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout, [this] {
     error_code ignored;
     backend_.cancel(ignored);
@@ -182,6 +183,7 @@ attempt_end session::failed_dial(const error_code& ec) {
 asio::awaitable<attempt_end> session::ask(question what) {
   opening& o = *opening_;
   o.refusal.clear();
+  o.is_slow = false;
   o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout,
                  [this, what] { on_slow_answer(what); });
   const auto [ec, n] =
@@ -201,6 +203,8 @@ asio::awaitable<attempt_end> session::ask(question what) {
 void session::on_slow_answer(question what) {
   worker_.shared.hint(backend_id_);
   leave_dial_gate();  // others need not wait for this one
+  opening_->is_slow = true;
+  review(*worker_.topology().snapshot);
   if (what == question::encryption) {
     error_code ignored;
     backend_.cancel(ignored);

@@ -277,12 +277,16 @@ void session::review(const topology::topology_snapshot& snapshot) {
   }
 }
 
-// By the present snapshot, may a login of this listener go on at the backend it was given?
+// By the present snapshot, may a login of this listener go on at the backend it was given? A missed probe
+// alone ends it only if the backend keeps the login waiting too: under a storm of logins probes are late, and
+// cutting logins that are nearly through would feed the storm.
 bool session::is_backend_usable() const {
   const topology::backend_status* status = worker_.topology().snapshot->find(backend_id_);
   if (status == nullptr || status->sessions == topology::session_verdict::close_all) return false;
-  return routing::needs_primary(listener_.options.policy.route) ? status->is_rw_eligible
-                                                                : status->is_answering;
+  const bool needs_primary = routing::needs_primary(listener_.options.policy.route);
+  if (needs_primary && status->role != topology::role::primary) return false;
+  const bool is_eligible = needs_primary ? status->is_rw_eligible : status->is_answering;
+  return is_eligible || !opening_->is_slow;
 }
 
 // The first reason counts; the cancelling is repeated, since an operation that has just completed cannot be
