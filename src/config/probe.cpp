@@ -21,6 +21,7 @@ void read_probe(section& keys, probe::probe_options& out) {
   keys.time("burst_interval", out.burst_interval, {milliseconds{5}, minutes{1}});
   keys.time("burst_time", out.burst_time, {milliseconds{100}, minutes{1}});
   keys.time("timeout", out.timeout, {milliseconds{10}, minutes{1}});
+  keys.time("late_after", out.late_after, {milliseconds{5}, minutes{1}});
   keys.time("login_interval", out.login_interval, {milliseconds{500}, hours{1}});
   // libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
   keys.word("sslmode", out.sslmode, {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});

@@ -133,6 +133,8 @@ const listener_metric listener_metrics[] = {
     {MetricType::Gauge, "logins_held", "Logins that wait for a backend right now.", &listener_counters::held},
     {MetricType::Counter, "logins_held_total", "Logins that had to wait for a backend.",
      &listener_counters::held_total},
+    {MetricType::Counter, "logins_released_total", "Held logins that a backend answered in time.",
+     &listener_counters::hold_released},
     {MetricType::Counter, "logins_hold_expired_total", "Logins that waited in vain and were answered 57P03.",
      &listener_counters::hold_expired},
     {MetricType::Counter, "login_retries_total",
@@ -220,6 +222,8 @@ void add_backend_counters(document& out, const metrics_view& view) {
            [](const backend_view& of) { return of.counters->sessions_total.value(); });
   add_each(out.counter("backend_dial_failures_total", "Dials of the backend that failed."), backends,
            [](const backend_view& of) { return of.counters->dial_failures.value(); });
+  add_each(out.counter("backend_logins_answered_total", "Logins that got a first answer from the backend."),
+           backends, [](const backend_view& of) { return of.counters->logins_answered.value(); });
 }
 
 void add_cancels_and_probes(document& out, const metrics_view& view) {

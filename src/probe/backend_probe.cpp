@@ -22,11 +22,11 @@ ending ending_of(probe_outcome outcome) noexcept {
 }  // namespace
 
 backend_probe::backend_probe(asio::io_context& context, const probe_options& options, probe_target target,
-                             on_result handler)
+                             handlers report)
     : context_(context),
       options_(options),
       target_(std::move(target)),
-      handler_(std::move(handler)),
+      report_(std::move(report)),
       log_("probe outcome changed", to_string(target_.address)),
       login_log_("outcome of fresh probe logins changed", to_string(target_.address),
                  probe_outcome::answered),
@@ -44,13 +44,17 @@ void backend_probe::hint() {
   wait_point_.wake();
 }
 
+void backend_probe::doubt() {
+  schedule_.doubt(clock::now());
+  wait_point_.wake();
+}
+
 void backend_probe::settle() {
   schedule_.settle();
 }
 
 void backend_probe::stop() {
   is_stopped_ = true;
-  handler_ = nullptr;
   for (const auto& connection : {open_, opening_, fresh_, spare_}) {
     if (connection) connection->close();
   }
@@ -131,7 +135,7 @@ asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connect
 }
 
 asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
-  const auto connection = std::make_shared<role_connection>(context_);
+  const auto connection = make_connection();
   opening_ = connection;
   schedule_.start_login(clock::now());
   probe_result result = co_await log_in(connection);
@@ -148,14 +152,23 @@ asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
   co_return result;
 }
 
+std::shared_ptr<role_connection> backend_probe::make_connection() {
+  return std::make_shared<role_connection>(
+      context_, role_connection::lateness{options_.late_after, [weak = weak_from_this()](time_point sent_at) {
+                                            const auto self = weak.lock();
+                                            if (self && !self->is_stopped_) self->report_.on_late(sent_at);
+                                          }});
+}
+
 void backend_probe::start_fresh_login() {
   schedule_.start_login(clock::now());
-  fresh_ = std::make_shared<role_connection>(context_);
+  fresh_ = make_connection();
   net::spawn(context_, run_fresh_login(shared_from_this()), "fresh probe login");
 }
 
 asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_probe> self) {
   const auto connection = self->fresh_;
+  const std::uint64_t answered_before = self->report_.logins_answered();
   const probe_result result = co_await self->log_in(connection);
   self->fresh_.reset();
   if (self->is_stopped_) co_return;
@@ -163,6 +176,9 @@ asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_pro
   if (result.outcome == probe_outcome::answered) {
     // The next probe asks on it, so that one backend never has two questions at once.
     self->spare_ = connection;
+  } else if (result.outcome == probe_outcome::timed_out &&
+             self->report_.logins_answered() != answered_before) {
+    co_return;  // a storm of logins, and ours was not the next in line
   } else {
     const bool is_news = !self->login_trouble_ || self->login_trouble_->outcome != result.outcome;
     self->note_fresh_login(result);
@@ -218,8 +234,7 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
 
 void backend_probe::deliver(const probe_result& result) {
   log_.note(result.outcome, result.message);
-  const on_result handler = handler_;  // it may stop() us
-  if (handler) handler(result);
+  if (!is_stopped_) report_.on_result(result);
 }
 
 }  // namespace pgsteer::probe

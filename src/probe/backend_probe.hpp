@@ -4,9 +4,11 @@
 // Not a judge of roles. Owned by prober through shared_ptr, and by its own coroutines until stop(). Control
 // thread.
 //
-// Flow: start() -> handler for every probe that ends -> stop(); it is not called after that.
+// Flow: start() -> on_result for every probe that ends, on_late for one that is overdue -> stop(); nothing is
+// called after that.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,13 +25,18 @@ namespace pgsteer::probe {
 
 class backend_probe : public std::enable_shared_from_this<backend_probe> {
  public:
-  using on_result = std::function<void(const topology::probe_result&)>;
+  struct handlers {  // as in probe_callbacks; all set
+    std::function<void(const topology::probe_result&)> on_result;
+    std::function<void(time_point sent_at)> on_late;
+    std::function<std::uint64_t()> logins_answered;
+  };
 
   backend_probe(boost::asio::io_context& context, const probe_options& options, probe_target target,
-                on_result handler);
+                handlers report);
 
   void start();
   void hint();
+  void doubt();
   void settle();
   void stop();
   [[nodiscard]] const probe_target& target() const noexcept { return target_; }
@@ -42,6 +49,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   boost::asio::awaitable<topology::probe_result> log_in_and_ask();
   boost::asio::awaitable<std::optional<topology::probe_result>> ask_spare();
   boost::asio::awaitable<topology::probe_result> log_in(std::shared_ptr<role_connection> connection);
+  std::shared_ptr<role_connection> make_connection();
   void start_fresh_login();
   void note_fresh_login(const topology::probe_result& result);
   void overlay_login_trouble(topology::probe_result& result) const;
@@ -51,7 +59,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   boost::asio::io_context& context_;
   const probe_options options_;
   const probe_target target_;
-  on_result handler_;
+  const handlers report_;
   outcome_log log_;
   outcome_log login_log_;
   net::wait_point wait_point_;

@@ -17,7 +17,7 @@ bool are_times_valid(const probe_options& options) {
   const duration zero = duration::zero();
   return options.interval > zero && options.burst_interval > zero &&
          options.burst_interval <= options.interval && options.burst_time > zero && options.timeout > zero &&
-         options.login_interval > zero;
+         options.late_after > zero && options.login_interval > zero;
 }
 
 }  // namespace

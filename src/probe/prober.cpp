@@ -10,13 +10,21 @@
 namespace pgsteer::probe {
 
 struct prober::shared_state : std::enable_shared_from_this<prober::shared_state> {
-  shared_state(boost::asio::io_context& context_in, probe_options options_in, on_result handler_in)
-      : context(context_in), options(std::move(options_in)), handler(std::move(handler_in)) {}
+  shared_state(boost::asio::io_context& context_in, probe_options options_in, probe_callbacks callbacks_in)
+      : context(context_in), options(std::move(options_in)), callbacks(std::move(callbacks_in)) {}
 
   void add(const probe_target& target) {
-    auto report = [weak = weak_from_this(), id = target.id](const topology::probe_result& result) {
+    backend_probe::handlers report;
+    report.on_result = [weak = weak_from_this(), id = target.id](const topology::probe_result& result) {
+      if (const auto self = weak.lock()) self->callbacks.on_result(id, result);
+    };
+    report.on_late = [weak = weak_from_this(), id = target.id](time_point sent_at) {
       const auto self = weak.lock();
-      if (self && self->handler) self->handler(id, result);
+      if (self && self->callbacks.on_late) self->callbacks.on_late(id, sent_at);
+    };
+    report.logins_answered = [weak = weak_from_this(), id = target.id]() -> std::uint64_t {
+      const auto self = weak.lock();
+      return self && self->callbacks.logins_answered ? self->callbacks.logins_answered(id) : 0;
     };
     auto probe = std::make_shared<backend_probe>(context, options, target, std::move(report));
     probe->start();
@@ -25,12 +33,12 @@ struct prober::shared_state : std::enable_shared_from_this<prober::shared_state>
 
   boost::asio::io_context& context;
   const probe_options options;
-  on_result handler;
+  const probe_callbacks callbacks;
   std::map<topology::backend_id, std::shared_ptr<backend_probe>> probes;
 };
 
-prober::prober(boost::asio::io_context& context, probe_options options, on_result handler)
-    : state_(std::make_shared<shared_state>(context, std::move(options), std::move(handler))) {}
+prober::prober(boost::asio::io_context& context, probe_options options, probe_callbacks callbacks)
+    : state_(std::make_shared<shared_state>(context, std::move(options), std::move(callbacks))) {}
 
 prober::~prober() {
   stop();
@@ -55,6 +63,10 @@ void prober::hint(topology::backend_id id) {
 
 void prober::hint_all() {
   for (const auto& [id, probe] : state_->probes) probe->hint();
+}
+
+void prober::doubt(topology::backend_id id) {
+  if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->doubt();
 }
 
 void prober::settle() {

@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "pgsteer/net/socket.hpp"
 #include "probe/role_query.hpp"
 
 namespace pgsteer::probe {
@@ -13,7 +14,8 @@ namespace asio = boost::asio;
 using topology::probe_outcome;
 using topology::probe_result;
 
-role_connection::role_connection(asio::io_context& context) : descriptor_(context), watchdog_(context) {}
+role_connection::role_connection(asio::io_context& context, lateness late)
+    : descriptor_(context), watchdog_(context), late_watchdog_(context), late_(std::move(late)) {}
 
 role_connection::~role_connection() {
   hand_back_socket();  // before PQfinish closes it
@@ -52,6 +54,18 @@ void role_connection::start_deadline(duration timeout) {
 
 void role_connection::stop_deadline() {
   watchdog_.disarm();
+  late_watchdog_.disarm();
+}
+
+void role_connection::expect_answer(time_point sent_at) {
+  late_watchdog_.arm(sent_at + late_.after, [weak = weak_from_this(), sent_at] {
+    const auto self = weak.lock();
+    if (!self || self->is_closed_ || self->is_expired_) return;
+    // Here, but not read yet: then it is this process that is late.
+    const bool is_here = self->descriptor_.is_open() &&
+                         net::peek(self->descriptor_.native_handle()) != net::pending_input::nothing;
+    if (!is_here) self->late_.on_late(sent_at);
+  });
 }
 
 asio::awaitable<role_connection::wait_end> role_connection::wait(readiness what) {
@@ -123,6 +137,7 @@ asio::awaitable<probe_result> role_connection::ask(duration timeout) {
 // Answered without an answer: the role changed midway, ask again.
 asio::awaitable<probe_outcome> role_connection::ask_once(probe_result& result) {
   result.sent_at = clock::now();
+  expect_answer(result.sent_at);
   const bool is_sent = connection_->send(role_query);
   hand_back_closed_socket();
   if (!is_sent) {

@@ -24,7 +24,12 @@ namespace pgsteer::probe {
 
 class role_connection : public std::enable_shared_from_this<role_connection> {
  public:
-  explicit role_connection(boost::asio::io_context& context);
+  // Whom to tell that a question has had no answer for so long; the answer is still waited for.
+  struct lateness {
+    duration after{};
+    std::function<void(time_point sent_at)> on_late;
+  };
+  role_connection(boost::asio::io_context& context, lateness late);
   ~role_connection();
   role_connection(const role_connection&) = delete;
   role_connection& operator=(const role_connection&) = delete;
@@ -55,6 +60,7 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   topology::probe_outcome read_answer(const query_answer& answer, topology::probe_result& result);
   topology::probe_outcome fail(wait_end end, topology::probe_result& result);
   void start_deadline(duration timeout);
+  void expect_answer(time_point sent_at);
   void stop_deadline();
   void hand_back_socket();
   void hand_back_closed_socket();
@@ -62,6 +68,8 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
 
   boost::asio::posix::stream_descriptor descriptor_;  // libpq's socket, on loan
   net::watchdog watchdog_;
+  net::watchdog late_watchdog_;
+  const lateness late_;
   std::optional<pg_connection> connection_;
   std::function<void()> on_loss_;
   duration timeout_{};

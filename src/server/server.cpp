@@ -16,6 +16,7 @@
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
 #include "server/host_limits.hpp"
+#include "server/publication.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/views.hpp"
 #include "server/worker.hpp"
@@ -54,12 +55,15 @@ class server::implementation {
   explicit implementation(config::config options)
       : options_(fit_to_host(std::move(options))),
         limits_(options_.session),
-        shared_{options_.session, limits_, cancels_, cancel_counters_,
-                [this](topology::backend_id id) { keeper_.hint(id); }},
+        shared_{options_.session,
+                limits_,
+                cancels_,
+                cancel_counters_,
+                [this](topology::backend_id id) { keeper_.hint(id); },
+                [this](topology::backend_id id) { keeper_.doubt(id); }},
         keeper_(context_, options_,
-                [this](const session::published_topology& topology) {
-                  for (const auto& worker : workers_) worker->publish(topology);
-                }),
+                [this](const session::published_topology& topology) { publication_.publish(topology); }),
+        publication_(context_, workers_),
         signals_(context_),
         drain_timer_(context_) {}
 
@@ -235,6 +239,7 @@ class server::implementation {
   topology_keeper keeper_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;
   std::vector<std::unique_ptr<worker>> workers_;
+  publication publication_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   std::unique_ptr<admin::admin_server> admin_;
   endpoint admin_address_;

@@ -26,9 +26,7 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       handler_(std::move(handler)),
       topology_(options.topology),
       source_(discovery::make_source(context, options.discovery)),
-      prober_(std::make_unique<probe::prober>(
-          context, options.probe,
-          [this](topology::backend_id id, const topology::probe_result& result) { on_probed(id, result); })),
+      prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
       deadline_timer_(context),
       tick_timer_(context),
       ticked_at_(clock::now()) {
@@ -51,11 +49,33 @@ void topology_keeper::stop() {
 
 void topology_keeper::hint(topology::backend_id id) {
   asio::post(context_, [this, id] {
-    prober_->hint(id);
-    // A lost primary is followed by a promotion elsewhere: every backend is worth watching now.
-    if (published_.snapshot->primary == id) prober_->hint_all();
+    watch(id);
     source_->refresh_now();
   });
+}
+
+void topology_keeper::doubt(topology::backend_id id) {
+  asio::post(context_, [this, id] { prober_->doubt(id); });
+}
+
+// Asks at the burst interval from now on.
+void topology_keeper::watch(topology::backend_id id) {
+  prober_->hint(id);
+  // A lost primary is followed by a promotion elsewhere: every backend is worth watching now.
+  if (published_.snapshot->primary == id) prober_->hint_all();
+}
+
+probe::probe_callbacks topology_keeper::probe_callbacks() {
+  probe::probe_callbacks callbacks;
+  callbacks.on_result = [this](topology::backend_id id, const topology::probe_result& result) {
+    on_probed(id, result);
+  };
+  callbacks.on_late = [this](topology::backend_id id, time_point sent_at) { on_late(id, sent_at); };
+  callbacks.logins_answered = [this](topology::backend_id id) -> std::uint64_t {
+    const auto found = backend_counters_.find(id.value);
+    return found == backend_counters_.end() ? 0 : found->second->logins_answered.value();
+  };
+  return callbacks;
 }
 
 void topology_keeper::on_discovered(const std::vector<discovery::discovered_backend>& backends) {
@@ -78,6 +98,12 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     counters_.duration.observe(std::chrono::duration<double>(result.received_at - result.sent_at).count());
   topology_.record(id, result, clock::now());
   decide();
+}
+
+void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
+  topology_.note_late(id, sent_at);
+  decide();
+  watch(id);
 }
 
 void topology_keeper::decide() {

@@ -1,7 +1,8 @@
 #pragma once
 // topology_keeper: runs discovery and probes, feeds the topology decision, hands every snapshot on.
 //
-// Decides nothing itself. Lives on the control thread, but for hint(), which any thread may call.
+// Decides nothing itself. Lives on the control thread, but for hint() and doubt(), which any thread may
+// call.
 //
 // Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
 #include <boost/asio/io_context.hpp>
@@ -28,6 +29,7 @@ class topology_keeper {
   void start();
   void stop();
   void hint(topology::backend_id id);
+  void doubt(topology::backend_id id);
 
   [[nodiscard]] const session::published_topology& published() const noexcept { return published_; }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
@@ -36,6 +38,9 @@ class topology_keeper {
  private:
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
+  void on_late(topology::backend_id id, time_point sent_at);
+  void watch(topology::backend_id id);
+  [[nodiscard]] probe::probe_callbacks probe_callbacks();
   void decide();
   void publish(topology::topology_snapshot snapshot);
   void schedule_deadline();

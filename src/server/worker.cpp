@@ -32,8 +32,11 @@ void worker::start() {
   thread_ = std::thread([this] { context_.run(); });
 }
 
-void worker::publish(session::published_topology topology) {
-  asio::post(context_, [this, next = std::move(topology)]() mutable { sessions_->publish(std::move(next)); });
+void worker::publish(session::published_topology topology, std::function<void()> on_taken) {
+  asio::post(context_, [this, next = std::move(topology), taken = std::move(on_taken)]() mutable {
+    sessions_->publish(std::move(next));
+    if (taken) taken();
+  });
 }
 
 void worker::take(session::listener_state& listener, session::accepted_client client) {

@@ -7,6 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -26,7 +27,8 @@ class worker {
   worker& operator=(const worker&) = delete;
 
   void start();
-  void publish(session::published_topology topology);
+  // on_taken: called on the worker's thread once its sessions and logins go by the new snapshot.
+  void publish(session::published_topology topology, std::function<void()> on_taken = {});
   void take(session::listener_state& listener, session::accepted_client client);
   void close_all(session::close_reason reason);
   // No more sessions will come; the thread ends after the last one.

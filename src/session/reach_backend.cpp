@@ -16,6 +16,8 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 // After trouble of this host, such as EMFILE: long enough for other sessions to end, short for a client.
 constexpr auto local_trouble_pause = milliseconds{100};
 constexpr auto retry_pause_max = seconds{1};
+// A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
+constexpr auto slow_after = milliseconds{50};
 // PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
 constexpr std::size_t answer_read_bytes = 1024;
 
@@ -44,6 +46,7 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
     }
     if (outcome == attempt_end::answered) outcome = co_await ask(what);
     o.watchdog.disarm();
+    if (outcome == attempt_end::answered) backend_counters_->logins_answered.add();
     leave_dial_gate();
     end = interruption();
     if (end || outcome == attempt_end::answered) break;
@@ -53,7 +56,7 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
     if (end) break;
   }
   leave_dial_gate();
-  end_hold();
+  end_hold(!end);
   error_code ignored;
   client_.cancel(ignored);  // ends watch_client()
   co_return end;
@@ -116,7 +119,7 @@ asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   } else {
     o.refusal.clear();  // what is wrong now is no longer that a backend was full
   }
-  const auto place = worker_.held.join({&listener_, &o.wait, wish});
+  const auto place = worker_.held.join({&listener_, &o.wait, accepted_at_, wish});
   const bool is_woken = co_await o.wait.wait_until(until);
   worker_.held.leave(place);
   o.tried.clear();
@@ -131,7 +134,7 @@ asio::awaitable<session::maybe_end> session::enter_dial_gate() {
   opening& o = *opening_;
   const time_point deadline =
       o.hold_deadline ? *o.hold_deadline : clock::now() + listener_.options.hold_timeout;
-  o.has_dial_slot = co_await worker_.dials.enter(o.wait, deadline);
+  o.has_dial_slot = co_await worker_.dials.enter(o.wait, accepted_at_, deadline);
   if (const maybe_end end = interruption()) co_return end;
   if (o.has_dial_slot || clock::now() < deadline) co_return std::nullopt;
   listener_.counters.hold_expired.add();
@@ -157,7 +160,7 @@ asio::awaitable<attempt_end> session::dial() {
   if (!ec) ec = net::configure(backend_.native_handle(), worker_.shared.options.tcp);
   if (ec) co_return failed_dial(ec);
   o.is_slow = true;
-  o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout, [this] {
+  expect_within(worker_.shared.options.connect_timeout, [this] {
     error_code ignored;
     backend_.cancel(ignored);
   });
@@ -184,8 +187,7 @@ asio::awaitable<attempt_end> session::ask(question what) {
   opening& o = *opening_;
   o.refusal.clear();
   o.is_slow = false;
-  o.watchdog.arm(clock::now() + worker_.shared.options.connect_timeout,
-                 [this, what] { on_slow_answer(what); });
+  expect_within(worker_.shared.options.connect_timeout, [this, what] { on_slow_answer(what); });
   const auto [ec, n] =
       co_await asio::async_write(backend_, asio::buffer(o.step.bytes.data(), o.step.bytes.size()), as_result);
   if (is_interrupted()) co_return attempt_end::cut;
@@ -198,6 +200,16 @@ asio::awaitable<attempt_end> session::ask(question what) {
     outcome = co_await read_first_message();
   }
   co_return outcome;
+}
+
+// Long before the deadline the probe is told, which finds out whether only this login is slow.
+void session::expect_within(duration timeout, std::function<void()> on_timeout) {
+  const time_point asked = clock::now();
+  const duration first = std::min<duration>(slow_after, timeout);
+  opening_->watchdog.arm(asked + first, [this, asked, timeout, on_timeout = std::move(on_timeout)] {
+    worker_.shared.doubt(backend_id_);
+    opening_->watchdog.arm(asked + timeout, on_timeout);
+  });
 }
 
 void session::on_slow_answer(question what) {
@@ -278,8 +290,9 @@ void session::leave_dial_gate() {
   opening_->has_dial_slot = false;
 }
 
-void session::end_hold() {
+void session::end_hold(bool is_released) {
   if (!opening_->is_held) return;
+  if (is_released) listener_.counters.hold_released.add();
   opening_->is_held = false;
   opening_->hold_permit.release();
   listener_.counters.held.subtract();

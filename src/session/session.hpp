@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/intrusive/list_hook.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,13 +60,14 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<attempt_end> dial();
   attempt_end failed_dial(const error_code& ec);
   boost::asio::awaitable<attempt_end> ask(question what);
+  void expect_within(duration timeout, std::function<void()> on_timeout);
   void on_slow_answer(question what);
   boost::asio::awaitable<attempt_end> read_encryption_reply();
   boost::asio::awaitable<attempt_end> read_first_message();
   void lease(const routing::choice& chosen);
   void drop_backend(attempt_end why);
   void leave_dial_gate();
-  void end_hold();
+  void end_hold(bool is_released);
   void watch_client();
   [[nodiscard]] maybe_end interruption() const;
   [[nodiscard]] bool is_interrupted() const;

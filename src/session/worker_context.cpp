@@ -1,6 +1,7 @@
 #include "pgsteer/session/worker_context.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "session/session.hpp"
 
@@ -11,12 +12,24 @@ struct worker_context::session_list {
   boost::intrusive::list<session> members;
 };
 
-asio::awaitable<bool> dial_gate::enter(net::wait_point& waiter, time_point deadline) {
+namespace {
+
+// Before the first that came later. Nearly everybody joins at the end.
+template <class Line>
+typename Line::iterator place_in_order(Line& line, time_point arrived) {
+  auto where = line.end();
+  while (where != line.begin() && std::prev(where)->arrived > arrived) --where;
+  return where;
+}
+
+}  // namespace
+
+asio::awaitable<bool> dial_gate::enter(net::wait_point& waiter, time_point arrived, time_point deadline) {
   if (free_ > 0) {
     --free_;
     co_return true;
   }
-  const auto mine = line_.insert(line_.end(), place{&waiter});
+  const auto mine = line_.insert(place_in_order(line_, arrived), place{&waiter, arrived});
   co_await waiter.wait_until(deadline);
   const bool is_granted = mine->is_granted;
   line_.erase(mine);
@@ -31,6 +44,10 @@ void dial_gate::leave() {
   }
   next->is_granted = true;
   next->waiter->wake();
+}
+
+hold_line::position hold_line::join(const place& who) {
+  return line_.insert(place_in_order(line_, who.arrived), who);
 }
 
 void hold_line::wake(const std::function<bool(const listener_state&)>& is_ready, bool is_changed) {

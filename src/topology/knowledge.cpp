@@ -83,8 +83,26 @@ void note_answer(knowledge& backend, const probe_result& result) {
   backend.answered_at = result.sent_at;
 }
 
+bool is_loss(probe_outcome outcome) noexcept {
+  return outcome == probe_outcome::connection_lost || outcome == probe_outcome::refused;
+}
+
+// A backend that was there is gone, or one that was gone is back.
+void count_losses(knowledge& backend, probe_outcome outcome, time_point sent_at) {
+  if (!backend.is(standing::silent) && backend.outcome && is_loss(outcome)) {
+    const bool is_first = backend.losses == 0 || sent_at - backend.rests_until > loss_memory;
+    backend.losses = is_first ? 1 : backend.losses + 1;
+    backend.rests_until = time_point::max();  // not before it is back
+  } else if (backend.rests_until == time_point::max() && standing_of(outcome) == standing::open) {
+    duration rest = rest_min;
+    for (unsigned i = 1; i < backend.losses && rest < rest_max; ++i) rest *= 2;
+    backend.rests_until = sent_at + std::min(rest, rest_max);
+  }
+}
+
 // How the newest probe ended decides what the backend may take, and runs or stops the count of silence.
 void note_outcome(knowledge& backend, probe_outcome outcome, time_point sent_at) {
+  count_losses(backend, outcome, sent_at);
   backend.outcome = outcome;
   backend.heard_at = sent_at;
   if (standing_of(outcome) != standing::silent) {
@@ -114,6 +132,7 @@ void absorb(knowledge& backend, const probe_result& result) {
     backend.probed_at = result.sent_at;
   }
   if (proves) note_answer(backend, result);
+  if (backend.late_at && result.sent_at >= *backend.late_at) backend.late_at.reset();
   if (backend.outcome && result.sent_at < backend.heard_at) {
     note_late_outcome(backend, outcome, result.sent_at);
   } else if (standing_of(outcome) == standing::ours) {
@@ -122,6 +141,10 @@ void absorb(knowledge& backend, const probe_result& result) {
     note_outcome(backend, outcome, result.sent_at);
     if (proves) backend.has_lapsed = false;
   }
+}
+
+void note_overdue(knowledge& backend, time_point sent_at) noexcept {
+  if (!backend.last_outcome || sent_at > backend.probed_at) backend.late_at = sent_at;
 }
 
 bool was_everybody_probed(const backend_table& backends) noexcept {

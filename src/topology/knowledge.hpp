@@ -37,12 +37,22 @@ struct knowledge {
   std::optional<role_answer> answer;  // the newest good one
   time_point answered_at;
 
+  std::optional<time_point> late_at;  // a probe asked then is overdue, and nothing newer is known
+
   std::optional<time_point> silent_since;  // the first miss in a row, but not before watched_from
   time_point watched_from = time_point::min();
   bool is_dead = false;     // silent for dead_after, and not a sign of life since
   bool has_lapsed = false;  // was dead, and has shown no role since
 
+  // Lost connections of a backend that comes back each time (a crash loop), and until when it rests for it.
+  unsigned losses = 0;
+  time_point rests_until = time_point::min();
+
   [[nodiscard]] bool is(standing value) const noexcept { return outcome && standing_of(*outcome) == value; }
+  // Takes new sessions as far as its last words go.
+  [[nodiscard]] bool is_responsive() const noexcept {
+    return (is(standing::open) || is(standing::mute)) && !late_at;
+  }
 };
 
 using backend_table = std::map<backend_id, knowledge>;
@@ -56,6 +66,15 @@ using backend_table = std::map<backend_id, knowledge>;
 
 // Takes the result in. A miss, an error or local trouble never erases an answer.
 void absorb(knowledge& backend, const probe_result& result);
+
+// A backend that was lost rests this long after its return, doubling with every loss up to the maximum: the
+// probe's own logins are the trial. It has to stay for loss_memory after that to begin anew at rest_min.
+inline constexpr duration rest_min = milliseconds{500};
+inline constexpr duration rest_max = seconds{30};
+inline constexpr duration loss_memory = seconds{60};
+
+// The probe asked at sent_at is overdue. Ignored if something newer is known.
+void note_overdue(knowledge& backend, time_point sent_at) noexcept;
 
 // The count towards dead_after starts anew, not before this instant: what nobody watched is no silence, also
 // of a probe that slept through it and misses only now.

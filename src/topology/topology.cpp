@@ -41,6 +41,7 @@ struct topology::memory {
   lsn primary_write_lsn;
   time_point fresh_from = time_point::min();
   topology_snapshot published;  // the last decision
+  time_point decided_at = time_point::min();
 
   // Rules 2 and 3 on arrival: a decision may come later, and by then a newer answer may hide this one.
   void learn(const std::optional<role_answer>& answer) {
@@ -75,6 +76,7 @@ struct topology::memory {
   }
 
   topology_snapshot judge_all(const findings& found) const;
+  topology_snapshot judge_fairly(findings found) const;
 };
 
 topology_snapshot topology::memory::judge_all(const findings& found) const {
@@ -92,9 +94,24 @@ topology_snapshot topology::memory::judge_all(const findings& found) const {
   return snapshot;
 }
 
-topology::topology(topology_options options) : memory_(std::make_unique<memory>()) {
+// A crash-looping standby is passed over for another one, never for none at all.
+topology_snapshot topology::memory::judge_fairly(findings found) const {
+  topology_snapshot snapshot = judge_all(found);
+  const bool has_standby = std::ranges::any_of(snapshot.backends, &backend_status::is_ro_eligible);
+  const bool has_resting =
+      std::ranges::any_of(backends, [&](const auto& entry) { return rests(entry.second, found.now); });
+  if (has_standby || !has_resting) return snapshot;
+  found.may_rest = false;
+  return judge_all(found);
+}
+
+topology::topology(topology_options options, const std::optional<fence_mark>& remembered)
+    : memory_(std::make_unique<memory>()) {
   memory_->options = options;
   memory_->cluster = {options.system, options.system.value != 0};
+  const bool is_of_this_cluster =
+      remembered && (options.system.value == 0 || options.system == remembered->system);
+  if (is_of_this_cluster) replace_mark(remembered);
 }
 topology::~topology() = default;
 topology::topology(topology&&) noexcept = default;
@@ -136,6 +153,29 @@ void topology::note_pause(time_point now) {
   for (auto& [id, backend] : memory_->backends) restart_silence(backend, now);
 }
 
+void topology::note_late(backend_id id, time_point sent_at) {
+  const auto found = memory_->backends.find(id);
+  if (found != memory_->backends.end()) note_overdue(found->second, sent_at);
+}
+
+std::optional<fence_mark> topology::mark() const {
+  if (!memory_->cluster.is_pinned || memory_->limit.timeline.value == 0) return std::nullopt;
+  return fence_mark{memory_->cluster.system, memory_->limit.timeline, memory_->limit.raised_at};
+}
+
+void topology::replace_mark(const std::optional<fence_mark>& mark) {
+  memory& mind = *memory_;
+  const system_identifier named = mind.options.system;
+  mind.cluster = {named, named.value != 0};
+  if (mark) mind.cluster = {mark->system, true};
+  mind.limit = mark ? fence{mark->timeline, mark->raised_at} : fence{};
+  mind.early_primaries.clear();
+  mind.incumbent.reset();
+  for (auto& [id, backend] : mind.backends) {
+    if (backend.answer && !backend.answer->is_in_recovery) backend.answer.reset();
+  }
+}
+
 topology_snapshot topology::decide(time_point now) {
   memory& mind = *memory_;
   mind.lapse_silent(now);
@@ -143,13 +183,14 @@ topology_snapshot topology::decide(time_point now) {
   mind.incumbent = elected.primary;
   if (elected.primary) mind.primary_write_lsn = mind.backends.at(*elected.primary).answer->write_lsn;
 
-  topology_snapshot snapshot = mind.judge_all({.cluster = mind.cluster,
-                                               .limit = mind.limit,
-                                               .elected = elected,
-                                               .primary_write_lsn = mind.primary_write_lsn,
-                                               .now = now,
-                                               .fresh_from = mind.fresh_from,
-                                               .role_ttl = mind.options.role_ttl});
+  mind.decided_at = now;
+  topology_snapshot snapshot = mind.judge_fairly({.cluster = mind.cluster,
+                                                  .limit = mind.limit,
+                                                  .elected = elected,
+                                                  .primary_write_lsn = mind.primary_write_lsn,
+                                                  .now = now,
+                                                  .fresh_from = mind.fresh_from,
+                                                  .role_ttl = mind.options.role_ttl});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, mind.published)) ++snapshot.generation;
   check_invariants(snapshot);
@@ -166,6 +207,9 @@ std::optional<time_point> topology::next_deadline() const {
                       (status->is_rw_eligible || (status->is_ro_eligible && backend.is(standing::mute)));
     // Knowledge is good up to and including role_ttl, so it is too old one tick later.
     if (ages) consider(backend.answered_at + memory_->options.role_ttl + duration{1});
+    // Whether it rests shows in the reason even where it is eligible.
+    if (backend.rests_until > memory_->decided_at && backend.rests_until != time_point::max())
+      consider(backend.rests_until);
     if (backend.silent_since && !backend.is_dead) {
       consider(*backend.silent_since + memory_->options.dead_after);
     }

@@ -24,7 +24,7 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.is_leaving = backend.is_leaving;
   status.was_probed = backend.last_outcome.has_value();
   if (status.was_probed) status.outcome = *backend.last_outcome;
-  status.is_answering = backend.is(standing::open) || backend.is(standing::mute);
+  status.is_answering = backend.is_responsive();
   if (!backend.answer) return status;
   const role_answer& answer = *backend.answer;
   status.answered_at = backend.answered_at;
@@ -77,6 +77,8 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
     status.reason = "primary, leaving: no new sessions";
   } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
     status.reason = but("primary", *backend.outcome);
+  } else if (backend.late_at) {
+    status.reason = "primary, but its probe is late";
   } else if (backend.answered_at < found.fresh_from) {
     status.reason = "primary, but not probed since the process stood still";
   } else if (!is_current(backend, found)) {
@@ -97,6 +99,8 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
     status.reason = "standby, leaving: no new sessions";
   } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
     status.reason = but("standby", *backend.outcome);
+  } else if (backend.late_at) {
+    status.reason = "standby, but its probe is late";
   } else if (backend.is(standing::mute) && !is_current(backend, found)) {
     status.reason = but("standby by knowledge too old to use", *backend.outcome);
   } else if (place == following::below) {
@@ -106,9 +110,13 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
     status.reason = "standby, timeline not proven: no WAL receiver";
   } else if (place == following::before_the_switch) {
     status.reason = "standby, timeline not proven: replay is before the fence's first known position";
+  } else if (rests(backend, found.now) && found.may_rest) {
+    status.reason = "standby, resting since it was lost repeatedly";
   } else {
     status.is_ro_eligible = true;
-    status.reason = backend.is(standing::mute) ? but("standby when last known", *backend.outcome) : "standby";
+    status.reason = backend.is(standing::mute)  ? but("standby when last known", *backend.outcome)
+                    : rests(backend, found.now) ? "standby, lost repeatedly but the only one"
+                                                : "standby";
   }
 }
 
@@ -122,6 +130,10 @@ void judge_lapsed(backend_status& status, const knowledge& backend) {
 }
 
 }  // namespace
+
+bool rests(const knowledge& backend, time_point now) noexcept {
+  return backend.rests_until > now && backend.is(standing::open);
+}
 
 backend_status judge(backend_id id, const knowledge& backend, const findings& found) {
   backend_status status = describe(id, backend, found);

@@ -16,7 +16,11 @@ struct findings {
   time_point now;
   time_point fresh_from;  // answers to earlier questions do not make anybody rw-eligible (rule 6)
   duration role_ttl{};
+  bool may_rest = true;  // false: no other standby is eligible, so one that was lost repeatedly will do
 };
+
+// True if the backend is a standby that is passed over only because it was lost repeatedly.
+[[nodiscard]] bool rests(const knowledge& backend, time_point now) noexcept;
 
 [[nodiscard]] backend_status judge(backend_id id, const knowledge& backend, const findings& found);
 

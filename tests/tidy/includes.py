@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "libpq": {"probe"},
     "yaml-cpp/": {"config"},
     "boost/beast": {"admin"},
-    "boost/json": {"admin", "discovery"},
+    "boost/json": {"admin", "discovery", "server"},
     "CLI/": {"main"},
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "server", "main"},
 }

@@ -23,6 +23,7 @@ namespace pgsteer::config {
 struct config {
   discovery::discovery_options discovery;
   topology::topology_options topology;
+  std::string state_dir;  // where the fence is remembered over restarts; empty: nowhere
   probe::probe_options probe;
   std::vector<session::listener_options> listeners;
   session::session_options session;

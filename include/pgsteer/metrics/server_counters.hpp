@@ -23,6 +23,7 @@ struct listener_counters {
   counter active;         // pgsteer_sessions (gauge)
   counter held;           // pgsteer_logins_held (gauge)
   counter held_total;     // pgsteer_logins_held_total
+  counter hold_released;  // pgsteer_logins_released_total: held, then answered by a backend
   counter hold_expired;   // pgsteer_logins_hold_expired_total
   counter retried;        // pgsteer_login_retries_total: dial failed, 57P03 or 53300, another backend tried
   counter stale_refused;  // pgsteer_stale_primary_refusals_total: in_hot_standby=on on an rw login
@@ -38,6 +39,9 @@ struct backend_counters {
   counter sessions;        // pgsteer_backend_sessions (gauge)
   counter sessions_total;  // pgsteer_backend_sessions_total
   counter dial_failures;   // pgsteer_backend_dial_failures_total
+  // pgsteer_backend_logins_answered_total: got a first answer (direct TLS: a connection). The probe reads it
+  // too: see probe_callbacks.
+  counter logins_answered;
 };
 
 struct cancel_counters {

@@ -17,7 +17,10 @@ struct probe_options {
   duration burst_interval = milliseconds{20};  // after a hint, until the topology is stable again
   duration burst_time = seconds{2};            // a burst with nothing to decide ends after this
   duration timeout = milliseconds{300};        // of one query, and of one login
-  duration login_interval = seconds{5};        // a fresh login: an open connection hides a hung postmaster
+  // An answer still missing after this makes the backend suspect: no new sessions. A hundred times what a
+  // local network needs, so an ordinary hiccup passes unnoticed.
+  duration late_after = milliseconds{100};
+  duration login_interval = seconds{5};  // a fresh login: an open connection hides a hung postmaster
   // libpq-ssl.html, by libpq's own names; empty: libpq's default.
   std::string sslmode = "prefer";
   std::string sslrootcert;

@@ -3,10 +3,11 @@
 //
 // Not a judge: it never decides a role. Lives on the control thread; backends never wait for one another.
 //
-// Flow: set_targets() whenever discovery changed -> on_result for every probe that ends -> hint(id) or
-// hint_all() when something smells of a change: probes at once and then every burst_interval, until
-// burst_time has passed or settle() is called -> stop().
+// Flow: set_targets() whenever discovery changed -> on_result for every probe that ends, on_late for one that
+// is overdue -> hint(id) or hint_all() when something smells of a change: probes at once and then every
+// burst_interval, until burst_time has passed or settle() is called -> stop().
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -27,11 +28,19 @@ struct probe_target {
   friend bool operator==(const probe_target&, const probe_target&) = default;
 };
 
+// Called on the control thread; only on_result must be set.
+struct probe_callbacks {
+  std::function<void(topology::backend_id, const topology::probe_result&)> on_result;
+  // The question asked at sent_at has had no answer for late_after. Its result comes later all the same.
+  std::function<void(topology::backend_id, time_point sent_at)> on_late;
+  // How many logins of clients the backend has answered so far: a probe's login that times out while this
+  // grows met a busy backend, not a hung one.
+  std::function<std::uint64_t(topology::backend_id)> logins_answered;
+};
+
 class prober {
  public:
-  using on_result = std::function<void(topology::backend_id, const topology::probe_result&)>;
-
-  prober(boost::asio::io_context& context, probe_options options, on_result handler);
+  prober(boost::asio::io_context& context, probe_options options, probe_callbacks callbacks);
   ~prober();
   prober(const prober&) = delete;
   prober& operator=(const prober&) = delete;
@@ -40,6 +49,8 @@ class prober {
   void set_targets(std::span<const probe_target> targets);
   void hint(topology::backend_id id);
   void hint_all();
+  // A login there is slow: asks once, at once, and tries a fresh login. Cheap enough for every such login.
+  void doubt(topology::backend_id id);
   void settle();
   void stop();
 

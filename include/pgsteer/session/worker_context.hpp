@@ -61,24 +61,28 @@ struct session_limits {
   net::permit_pool refusals{64};
 };
 
-// Lets at most limit dials run at once; the others wait in the order they came.
+// Lets at most limit dials run at once; the others wait in the order their clients came.
 class dial_gate {
  public:
   explicit dial_gate(std::uint32_t limit) : free_(limit) {}
-  // False if the deadline passed, or the waiter was woken for another reason: look why.
-  [[nodiscard]] boost::asio::awaitable<bool> enter(net::wait_point& waiter, time_point deadline);
+  // arrived: when the client came; earlier ones go first, also those whose first dial failed. False if the
+  // deadline passed, or the waiter was woken for another reason: look why.
+  [[nodiscard]] boost::asio::awaitable<bool> enter(net::wait_point& waiter, time_point arrived,
+                                                   time_point deadline);
   void leave();
 
  private:
   struct place {
     net::wait_point* waiter;
+    time_point arrived;
     bool is_granted = false;
   };
   std::uint32_t free_;
   std::list<place> line_;  // bounded by limits.pending_logins
 };
 
-// Logins that wait for a backend, in the order they came.
+// Logins that wait for a backend, in the order their clients came: one that was released, and whose dial
+// failed, has its old place again.
 class hold_line {
  public:
   enum class wish {
@@ -88,10 +92,11 @@ class hold_line {
   struct place {
     const listener_state* listener;
     net::wait_point* waiter;
+    time_point arrived;
     hold_line::wish wish = hold_line::wish::a_backend;
   };
   using position = std::list<place>::iterator;
-  [[nodiscard]] position join(const place& who) { return line_.insert(line_.end(), who); }
+  [[nodiscard]] position join(const place& who);
   void leave(position where) { line_.erase(where); }
   // Wakes those who wish for a backend and for whom is_ready(listener) holds, and, if something has changed,
   // those who wait for that.
@@ -107,7 +112,8 @@ struct worker_shared {  // what all workers refer to; outlives them
   session_limits& limits;
   cancel_registry& cancels;
   metrics::cancel_counters& cancel_counters;
-  std::function<void(topology::backend_id)> hint;  // something smells of a change; any thread
+  std::function<void(topology::backend_id)> hint;   // something smells of a change; any thread
+  std::function<void(topology::backend_id)> doubt;  // a login there is slow; any thread
 };
 
 class worker_context {

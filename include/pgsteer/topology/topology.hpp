@@ -7,9 +7,10 @@
 // Flow:
 //   set_backends(specs, now)      discovery changed
 //   record(id, result, now)       a probe ended
+//   note_late(id, sent_at)        a probe has no answer yet, though others came sooner
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
-// After each of the first three, and at next_deadline(), call decide() and publish what it returns, also
+// After each of the first four, and at next_deadline(), call decide() and publish what it returns, also
 // under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
 // probed.
 #include <memory>
@@ -36,9 +37,21 @@ struct backend_spec {
   friend bool operator==(const backend_spec&, const backend_spec&) = default;
 };
 
+// What must survive a restart of pgsteer: which cluster this is, and the highest timeline seen as its
+// primary.
+struct fence_mark {
+  system_identifier system;
+  timeline_id timeline;
+  lsn raised_at;  // the primary's write position when that timeline was first seen
+
+  friend bool operator==(const fence_mark&, const fence_mark&) = default;
+};
+
 class topology {
  public:
-  explicit topology(topology_options options);
+  // A remembered mark pins the cluster and its fence before the first probe. One of another cluster than
+  // options.system names is ignored: what the operator says now counts.
+  explicit topology(topology_options options, const std::optional<fence_mark>& remembered = {});
   ~topology();
   topology(topology&&) noexcept;
   topology& operator=(topology&&) noexcept;
@@ -51,6 +64,9 @@ class topology {
   void forget(backend_id id);
   // Takes one result in. A result older than what is known overwrites nothing; an unknown id is ignored.
   void record(backend_id id, const probe_result& result, time_point now);
+  // The probe asked at sent_at should have been answered by now: the backend is suspect, takes no new session
+  // and keeps the others, until anything asked then or later is known. No role changes.
+  void note_late(backend_id id, time_point sent_at);
   // The process stood still until now: nobody is rw-eligible until a question asked from now on was answered,
   // and the time not watched does not count towards dead_after. Call it before the decide() that follows.
   void note_pause(time_point now);
@@ -60,6 +76,13 @@ class topology {
   // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after),
   // as of the last decide(); always later than that one.
   [[nodiscard]] std::optional<time_point> next_deadline() const;
+
+  // What a restart needs to know; unset until the cluster is pinned and a primary of it was seen.
+  [[nodiscard]] std::optional<fence_mark> mark() const;
+  // The operator's word that the mark was wrong (after a point-in-time recovery to a lower timeline, or a new
+  // cluster under the old addresses): the fence is this one, or learned anew. Answers of primaries above the
+  // new fence are forgotten, so only a backend that still says so raises it again.
+  void replace_mark(const std::optional<fence_mark>& mark);
 
  private:
   struct memory;

@@ -74,6 +74,7 @@ TEST(Reference, ValuesShownAreTheDefaults) {
   EXPECT_TRUE(boost::pfr::eq_fields(reference.relay, defaults.relay));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.admin, defaults.admin));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.log, defaults.log));
+  EXPECT_EQ(reference.state_dir, defaults.state_dir);
   EXPECT_EQ(reference.workers, defaults.workers);
   EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
   EXPECT_TRUE(boost::pfr::eq_fields(reference.session.tcp, defaults.session.tcp));

@@ -95,6 +95,7 @@ struct fake_backend::state {
     }
     if (first_byte != 'Q') return {};
     ++queries;
+    if (how.ignores_queries) return {};
     const bool has_changed = std::exchange(how.has_role_changed_once, false);
     return how.query_error.empty() ? row_answer(has_changed) : how.query_error + wire_message('Z', "I");
   }

@@ -26,6 +26,7 @@ class fake_backend {
     bool logs_in = false;                // instead: lets everybody in and answers queries
     bool has_role_changed_once = false;  // the first row is from both sides of a promotion
     std::string query_error = {};        // instead of a row
+    bool ignores_queries = false;        // no answer to a query, ever
   };
 
   fake_backend(boost::asio::io_context& context, behaviour how);

@@ -33,10 +33,17 @@ class Prober : public testing::Test {
   }
 
   void probe(const endpoint& address) {
-    prober_.emplace(context_, options_, [this](backend_id id, const probe_result& result) {
+    probe_callbacks callbacks;
+    callbacks.on_result = [this](backend_id id, const probe_result& result) {
       EXPECT_EQ(id, some_id);
       results_.push_back(result);
-    });
+    };
+    callbacks.on_late = [this](backend_id id, time_point sent_at) {
+      EXPECT_EQ(id, some_id);
+      late_.push_back(sent_at);
+    };
+    callbacks.logins_answered = [this](backend_id) { return logins_answered_; };
+    prober_.emplace(context_, options_, std::move(callbacks));
     const std::vector<probe_target> targets{{some_id, to_string(address), address}};
     prober_->set_targets(targets);
   }
@@ -67,6 +74,8 @@ class Prober : public testing::Test {
   boost::asio::io_context context_{1};
   probe_options options_;
   std::vector<probe_result> results_;
+  std::vector<time_point> late_;
+  std::uint64_t logins_answered_ = 0;
   std::optional<prober> prober_;
 };
 
@@ -214,6 +223,45 @@ TEST_F(Prober, SeesBehindAnOpenConnectionThatLoginsHang) {
   EXPECT_GT(backend.logins(), logins);
 }
 
+// A storm of logins: the probe's own waits in line with all others, and others are let in meanwhile.
+TEST_F(Prober, DoesNotTakeABusyBackendForAHungOne) {
+  options_.login_interval = milliseconds{50};
+  options_.timeout = milliseconds{60};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave({});
+  const int queries = backend.queries();
+  ASSERT_TRUE(run_until([&] {
+    ++logins_answered_;
+    return backend.queries() >= queries + 10;  // time for three fresh logins, all in vain
+  }));
+  for (const probe_result& result : results_) EXPECT_EQ(result.outcome, probe_outcome::answered);
+}
+
+TEST_F(Prober, SaysThatAnAnswerIsLateBeforeItGivesUp) {
+  options_.late_after = milliseconds{20};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  EXPECT_TRUE(late_.empty());
+  backend.behave({.logs_in = true, .ignores_queries = true});
+  ASSERT_TRUE(run_until([&] { return !late_.empty(); }));
+  const time_point asked = late_.back();
+  EXPECT_EQ(results_.back().outcome, probe_outcome::answered);
+  EXPECT_LT(results_.back().sent_at, asked);
+  ASSERT_TRUE(run_until_outcome(probe_outcome::timed_out));
+  EXPECT_EQ(results_.back().sent_at, asked);
+}
+
+TEST_F(Prober, AsksOnceWhenALoginIsSlow) {
+  options_.interval = seconds{60};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  prober_->doubt(some_id);
+  ASSERT_TRUE(run_until([&] { return backend.queries() == 2; }));
+  context_.run_for(milliseconds{60});
+  EXPECT_EQ(backend.queries(), 2);
+}
+
 // A smart shutdown waits until the last session has ended, and a probe must not be the one it waits for.
 TEST_F(Prober, LetsGoOfABackendThatShutsDown) {
   options_.login_interval = milliseconds{50};
@@ -255,10 +303,12 @@ TEST_F(Prober, ReportsNothingAfterItWasStopped) {
 
 TEST_F(Prober, MayBeStoppedFromItsOwnCallback) {
   fake_backend backend(context_, {.logs_in = true});
-  prober_.emplace(context_, options_, [&](backend_id, const probe_result& result) {
+  probe_callbacks callbacks;
+  callbacks.on_result = [&](backend_id, const probe_result& result) {
     results_.push_back(result);
     prober_->stop();
-  });
+  };
+  prober_.emplace(context_, options_, std::move(callbacks));
   const std::vector<probe_target> targets{{some_id, "", backend.address()}};
   prober_->set_targets(targets);
   ASSERT_TRUE(run_until_result());
@@ -279,7 +329,9 @@ TEST_F(Prober, LetsASlowBackendDelayNobody) {
   fake_backend silent(context_, {});
   fake_backend quick(context_, {.logs_in = true});
   std::vector<backend_id> order;
-  prober_.emplace(context_, options_, [&](backend_id id, const probe_result&) { order.push_back(id); });
+  probe_callbacks callbacks;
+  callbacks.on_result = [&](backend_id id, const probe_result&) { order.push_back(id); };
+  prober_.emplace(context_, options_, std::move(callbacks));
   const std::vector<probe_target> targets{{backend_id{1}, "", silent.address()},
                                           {backend_id{2}, "", quick.address()}};
   prober_->set_targets(targets);

@@ -12,13 +12,15 @@ namespace pgsteer::session {
 namespace {
 
 struct caller {
-  caller(boost::asio::io_context& context, char name_in) : wait(context), name(name_in) {}
+  caller(boost::asio::io_context& context, char name_in)
+      : wait(context), name(name_in), arrived(seconds{name_in}) {}
   net::wait_point wait;
   char name;
+  time_point arrived;  // in the order of the names
 };
 
 boost::asio::awaitable<void> enter(dial_gate& gate, caller& who, time_point deadline, std::string& entered) {
-  const bool is_in = co_await gate.enter(who.wait, deadline);
+  const bool is_in = co_await gate.enter(who.wait, who.arrived, deadline);
   entered += is_in ? who.name : '-';
 }
 
@@ -54,6 +56,22 @@ TEST(DialGate, GivesNoPlaceAwayWithTheOneWhoLeftTheLine) {
   EXPECT_EQ(entered, "a-c");
 }
 
+// A login whose first dial failed comes back to the line, and has waited longer than the others.
+TEST(DialGate, LetsEarlierClientsGoFirst) {
+  boost::asio::io_context context;
+  dial_gate gate(1);
+  std::string entered;
+  caller a(context, 'a'), b(context, 'b'), c(context, 'c'), d(context, 'd');
+  for (caller* who : {&a, &c, &d, &b})
+    net::spawn(context, enter(gate, *who, time_point::max(), entered), "test");
+  for (int i = 0; i < 4; ++i) {
+    context.restart();
+    context.poll();
+    gate.leave();
+  }
+  EXPECT_EQ(entered, "abcd");
+}
+
 TEST(DialGate, GivesUpAtTheDeadline) {
   boost::asio::io_context context;
   dial_gate gate(1);
@@ -72,7 +90,7 @@ TEST(DialGate, GivesUpAtTheDeadline) {
 
 boost::asio::awaitable<void> hold(hold_line& line, const listener_state& listener, caller& who,
                                   std::string& out) {
-  const auto place = line.join({&listener, &who.wait});
+  const auto place = line.join({&listener, &who.wait, who.arrived});
   const bool is_woken = co_await who.wait.wait_until(time_point::max());
   line.leave(place);
   out += is_woken ? who.name : '-';
@@ -98,6 +116,21 @@ TEST(HoldLine, WakesInOrderAndOnlyListenersThatAreReady) {
   context.poll();
   EXPECT_EQ(woken, "acdb");
   EXPECT_TRUE(line.is_empty());
+}
+
+TEST(HoldLine, GivesBackTheOldPlaceToOneWhoseReleaseFailed) {
+  boost::asio::io_context context;
+  hold_line line;
+  const listener_state rw({"rw", {"127.0.0.1", 0}, {}, seconds{1}});
+  std::string woken;
+  caller a(context, 'a'), b(context, 'b'), c(context, 'c');
+  net::spawn(context, hold(line, rw, b, woken), "test");
+  net::spawn(context, hold(line, rw, c, woken), "test");
+  net::spawn(context, hold(line, rw, a, woken), "test");
+  context.poll();
+  line.wake([](const listener_state&) { return true; }, false);
+  context.poll();
+  EXPECT_EQ(woken, "abc");
 }
 
 }  // namespace

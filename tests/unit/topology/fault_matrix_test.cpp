@@ -27,7 +27,8 @@ TEST(FaultMatrix, PrimaryKilled) {
         {"wait 20; b primary 2", "primary=b rw=b close_rw=c close_all=a"},
         {"wait 20; c standby 2", "primary=b rw=b ro=c close_rw=c close_all=a"},
         {"wait 500; a not_accepting", "primary=b rw=b ro=c close_rw=c close_all=a"},
-        {"wait 500; a standby 2", "primary=b rw=b ro=ac close_rw=ac"}});
+        {"wait 500; a standby 2; c standby 2", "primary=b rw=b ro=c close_rw=ac"},  // it rests
+        {"wait 501", "primary=b rw=b ro=ac close_rw=ac"}});
 }
 
 // Frozen whole: sessions wait for proof of a successor; thawed, the old primary still believes in itself.
@@ -59,7 +60,8 @@ TEST(FaultMatrix, StandbySignalLost) {
 TEST(FaultMatrix, PlannedSwitchover) {
   tell({{"a not_accepting", "primary=a ro=bc close_rw=bc"},
         {"a refused; b primary 2", "primary=b rw=b close_rw=c close_all=a"},
-        {"a standby 2; c standby 2", "primary=b rw=b ro=ac close_rw=ac"}});
+        {"a standby 2; c standby 2", "primary=b rw=b ro=c close_rw=ac"},
+        {"wait 501", "primary=b rw=b ro=ac close_rw=ac"}});
 }
 
 TEST(FaultMatrix, PartitionedFromStandbysOnly) {

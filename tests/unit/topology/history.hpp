@@ -10,9 +10,11 @@
 //   ... [system N] [delay MS] [hung]        another cluster; replay_delay; outcome login_hung with an answer
 //   c timed_out                             any probe_outcome by its word
 //   late MS <one of the above>              asked MS milliseconds before now, told now
+//   a overdue                               its probe, asked now, has had no answer for too long
 //   wait MS | pause | name ab | forget a
 // decide() is called after every event, as the owner of a topology does.
 #include <array>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -32,8 +34,9 @@ class history {
  public:
   explicit history(
       topology_options options = {.system = {our_system}}, time_point start = time_point{} + seconds{1000},
-      const std::string& beginning = "name abc; a local_trouble; b local_trouble; c local_trouble")
-      : topology_(options), now_(start) {
+      const std::string& beginning = "name abc; a local_trouble; b local_trouble; c local_trouble",
+      const std::optional<fence_mark>& remembered = {})
+      : topology_(options, remembered), now_(start) {
     play(beginning);
   }
 
@@ -61,6 +64,7 @@ class history {
     throw std::invalid_argument("no such backend");
   }
   [[nodiscard]] time_point now() const { return now_; }
+  [[nodiscard]] topology& decider() { return topology_; }
   [[nodiscard]] std::optional<time_point> next_deadline() const { return topology_.next_deadline(); }
 
   // "primary=a rw=a ro=bc close_rw=bc close_all= AMBIGUOUS", empty parts left out.
@@ -120,6 +124,10 @@ class history {
     result.received_at = now_;
     std::string word;
     words >> word;
+    if (word == "overdue") {
+      topology_.note_late(of(letter).id, now_);
+      return;
+    }
     if (word == "primary" || word == "standby") {
       result.outcome = probe_outcome::answered;
       result.answer = answer(word == "standby", words, result.outcome);

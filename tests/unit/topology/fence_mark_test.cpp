@@ -1,0 +1,64 @@
+// What a restart remembers, and the operator's word that it was wrong.
+#include "unit/topology/story_test.hpp"
+
+namespace pgsteer::topology::testing {
+namespace {
+
+constexpr fence_mark on_timeline_2{{our_system}, {2}, {900}};
+const std::string newcomers = "name abc; a local_trouble; b local_trouble; c local_trouble";
+
+history restarted(const std::optional<fence_mark>& mark, const std::string& events,
+                  system_identifier named = {}) {
+  history story({.system = named}, time_point{} + seconds{1000}, newcomers, mark);
+  story.play(events);
+  return story;
+}
+
+TEST(FenceMark, IsUnsetBeforeAPrimaryWasSeen) {
+  history story;
+  EXPECT_FALSE(story.decider().mark());
+  story.play("a standby 1; b standby 1; c standby 1");
+  EXPECT_FALSE(story.decider().mark());
+  story.play("a primary 2 lsn 900");
+  EXPECT_EQ(story.decider().mark(), on_timeline_2);
+}
+
+// pgsteer restarts while the old primary is the only one it can reach.
+TEST(FenceMark, KeepsAStalePrimaryOutAfterARestart) {
+  EXPECT_EQ(restarted({}, "a primary 1").summary(), "primary=a rw=a");
+  const history story = restarted(on_timeline_2, "a primary 1");
+  EXPECT_EQ(story.summary(), "close_all=a");
+  EXPECT_EQ(story.of('a').reason, "primary on timeline 1, below the fence 2");
+}
+
+TEST(FenceMark, KeepsAForeignClusterOutAfterARestart) {
+  EXPECT_EQ(restarted(on_timeline_2, "a primary 3 system 8; b primary 2").summary(),
+            "primary=b rw=b close_all=a");
+}
+
+TEST(FenceMark, OfAnotherClusterThanTheNamedOneIsIgnored) {
+  EXPECT_EQ(restarted(on_timeline_2, "a primary 1 system 8", {8}).summary(), "primary=a rw=a");
+}
+
+TEST(FenceMark, LoweredByTheOperatorLetsARestoredPrimaryIn) {
+  history story = restarted(on_timeline_2, "a primary 1");
+  story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
+  EXPECT_EQ(story.play("a primary 1").summary(), "primary=a rw=a");
+}
+
+TEST(FenceMark, RisesAgainIfTheHigherTimelineStillSpeaks) {
+  history story = restarted({}, "a primary 2; b standby 2");
+  story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
+  EXPECT_EQ(story.play("a primary 2").summary(), "primary=a rw=a ro=b close_rw=b");
+  EXPECT_EQ(story.decider().mark()->timeline, timeline_id{2});
+}
+
+TEST(FenceMark, ForgottenByTheOperatorLetsAnotherClusterIn) {
+  history story = restarted(on_timeline_2, "a primary 1 system 8");
+  EXPECT_EQ(story.summary(), "close_all=a");
+  story.decider().replace_mark({});
+  EXPECT_EQ(story.play("a primary 1 system 8").summary(), "primary=a rw=a");
+}
+
+}  // namespace
+}  // namespace pgsteer::topology::testing
