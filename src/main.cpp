@@ -5,11 +5,13 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <limits>
 #include <string>
 
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/config/config.hpp"
+#include "pgsteer/server/fence_command.hpp"
 #include "pgsteer/server/server.hpp"
 
 namespace {
@@ -44,6 +46,15 @@ int check(const std::string& file) {
   return EXIT_SUCCESS;
 }
 
+int fence(const std::string& file, const pgsteer::server::fence_request& request) {
+  const pgsteer::config::config options = pgsteer::config::load_file(file);
+  if (options.state_dir.empty()) {
+    std::cerr << file << ": cluster.state_dir: expected a folder, found none: nothing is remembered\n";
+    return exit_usage;
+  }
+  return pgsteer::server::run_fence(options.state_dir, request, std::cout, std::cerr);
+}
+
 int parse_and_dispatch(int argc, char** argv) {
   CLI::App app("PostgreSQL-aware TCP proxy: port 5432 is the primary, port 5433 a healthy standby",
                "pgsteer");
@@ -54,7 +65,14 @@ int parse_and_dispatch(int argc, char** argv) {
   auto* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT, then drain");
   auto* check_command =
       app.add_subcommand("check", "Say what is wrong with a configuration file, all at once");
-  for (auto* command : {run_command, check_command})
+  auto* fence_command = app.add_subcommand("fence", "Show what cluster.state_dir remembers of the fence");
+  pgsteer::server::fence_request request;
+  auto* lower_to = fence_command->add_option(
+      "--lower-to", request.lower_to, "After a point-in-time recovery: remember this timeline instead");
+  lower_to->type_name("TIMELINE")->check(CLI::Range(1U, std::numeric_limits<std::uint32_t>::max()));
+  fence_command->add_flag("--forget", request.forget, "Remember nothing, of the cluster's identity neither")
+      ->excludes(lower_to);
+  for (auto* command : {run_command, check_command, fence_command})
     command->add_option("--config", file, "Configuration file (YAML)")->required()->type_name("FILE");
   auto* status_command = app.add_subcommand("status", "Show the backends of a running pgsteer");
   status_command->add_option("--admin", admin_url, "Its admin address")
@@ -68,6 +86,7 @@ int parse_and_dispatch(int argc, char** argv) {
   }
   if (run_command->parsed()) return run(file);
   if (check_command->parsed()) return check(file);
+  if (fence_command->parsed()) return fence(file, request);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include "pgsteer/base/log.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
+#include "server/fence_file.hpp"
 #include "server/host_limits.hpp"
 #include "server/publication.hpp"
 #include "server/topology_keeper.hpp"
@@ -61,8 +63,10 @@ class server::implementation {
                 cancel_counters_,
                 [this](topology::backend_id id) { keeper_.hint(id); },
                 [this](topology::backend_id id) { keeper_.doubt(id); }},
-        keeper_(context_, options_,
-                [this](const session::published_topology& topology) { publication_.publish(topology); }),
+        keeper_(
+            context_, options_,
+            [this](const session::published_topology& topology) { publication_.publish(topology); },
+            [this](const topology::fence_mark& mark) { keep_mark(mark); }),
         publication_(context_, workers_),
         signals_(context_),
         drain_timer_(context_) {}
@@ -73,6 +77,7 @@ class server::implementation {
   }
 
   result<void> start() {
+    if (const auto recalled = recall_mark(); !recalled) return recalled.error();
     if (const auto made = make_workers(); !made) return made.error();
     for (const auto& listener : options_.listeners) {
       if (const auto opened = open_listener(listener); !opened) return opened.error();
@@ -119,6 +124,58 @@ class server::implementation {
   std::string failure_;
 
  private:
+  // Nothing is remembered without a state_dir; with one that cannot be used there is no start, since the
+  // operator relies on it.
+  result<void> recall_mark() {
+    if (options_.state_dir.empty()) return {};
+    const fence_reading reading = read_fence(options_.state_dir);
+    if (!reading.problem.empty()) {
+      failure_ = reading.problem;
+      return errc::cannot_start;
+    }
+    mark_writer_.emplace(1);
+    take_mark(reading.mark);
+    return {};
+  }
+
+  void take_mark(const std::optional<topology::fence_mark>& mark) {
+    keeper_.remember(mark);
+    if (!mark) return;
+    const topology::system_identifier named = options_.topology.system;
+    const bool is_ignored = named.value != 0 && named != mark->system;
+    log(is_ignored ? log_level::warning : log_level::info,
+        is_ignored ? "the remembered fence is another cluster's than cluster.system_identifier names: ignored"
+                   : "the fence is remembered",
+        {{"file", std::string_view(fence_path(options_.state_dir))},
+         {"timeline", static_cast<std::int64_t>(mark->timeline.value)},
+         {"system_identifier", std::string_view(std::to_string(mark->system.value))}});
+  }
+
+  // Not on the control thread: a slow disk must not delay a failover.
+  void keep_mark(const topology::fence_mark& mark) {
+    if (!mark_writer_) return;
+    asio::post(*mark_writer_, [folder = options_.state_dir, mark] {
+      const std::string problem = write_fence(folder, mark);
+      if (!problem.empty())
+        log(log_level::error, "the fence cannot be remembered", {{"reason", std::string_view(problem)}});
+    });
+  }
+
+  void reread_mark() {
+    if (options_.state_dir.empty()) {
+      log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
+      return;
+    }
+    const fence_reading reading = read_fence(options_.state_dir);
+    if (!reading.problem.empty()) {
+      log(log_level::error, "SIGHUP: the fence stays as it is",
+          {{"reason", std::string_view(reading.problem)}});
+      return;
+    }
+    log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");
+    take_mark(reading.mark);
+  }
+
   result<void> make_workers() {
     const unsigned count = options_.workers == 0 ? usable_cores() : options_.workers;
     for (unsigned i = 0; i < count; ++i) {
@@ -169,7 +226,7 @@ class server::implementation {
     signals_.async_wait([this](const error_code& ec, int number) {
       if (ec) return;
       if (number == SIGHUP) {
-        log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
+        reread_mark();
       } else if (is_draining_) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
@@ -248,6 +305,7 @@ class server::implementation {
   time_point drain_deadline_;
   std::string engine_name_;
   bool is_draining_ = false;
+  std::optional<asio::thread_pool> mark_writer_;  // one thread; ends when the last mark is on disk
 };
 
 void block_signals() noexcept {

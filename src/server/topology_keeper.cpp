@@ -21,9 +21,11 @@ constexpr auto hint_interval = milliseconds{500};
 
 }  // namespace
 
-topology_keeper::topology_keeper(asio::io_context& context, const config::config& options, on_publish handler)
+topology_keeper::topology_keeper(asio::io_context& context, const config::config& options, on_publish handler,
+                                 on_mark mark_handler)
     : context_(context),
       handler_(std::move(handler)),
+      mark_handler_(std::move(mark_handler)),
       topology_(options.topology),
       source_(discovery::make_source(context, options.discovery)),
       prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
@@ -45,6 +47,13 @@ void topology_keeper::stop() {
   prober_->stop();
   deadline_timer_.cancel();
   tick_timer_.cancel();
+}
+
+void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) {
+  topology_.replace_mark(mark);
+  marked_ = mark;
+  prober_->hint_all();
+  decide();
 }
 
 void topology_keeper::hint(topology::backend_id id) {
@@ -130,6 +139,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   }
   // To the workers first: what follows is bookkeeping.
   handler_(published_);
+  hand_on_mark();
   if (!is_changed) return;
   tell_topology_change(*before, *next);
   prober_->set_targets(targets);
@@ -141,6 +151,13 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
     lost_at_ = clock::now();
     watch_closely(*lost_at_);
   }
+}
+
+void topology_keeper::hand_on_mark() {
+  const auto mark = topology_.mark();
+  if (!mark || mark == marked_) return;
+  marked_ = mark;
+  mark_handler_(*mark);
 }
 
 // Between the loss of a primary and the proof of the next every backend is asked at the burst interval.

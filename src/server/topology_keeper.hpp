@@ -23,11 +23,16 @@ namespace pgsteer::server {
 class topology_keeper {
  public:
   using on_publish = std::function<void(const session::published_topology&)>;
+  using on_mark = std::function<void(const topology::fence_mark&)>;
 
-  topology_keeper(boost::asio::io_context& context, const config::config& options, on_publish handler);
+  // on_mark: what a restart should know has changed.
+  topology_keeper(boost::asio::io_context& context, const config::config& options, on_publish handler,
+                  on_mark mark_handler);
 
   void start();
   void stop();
+  // What an earlier process knew, or the operator's word: see topology::replace_mark().
+  void remember(const std::optional<topology::fence_mark>& mark);
   void hint(topology::backend_id id);
   void doubt(topology::backend_id id);
 
@@ -43,6 +48,7 @@ class topology_keeper {
   [[nodiscard]] probe::probe_callbacks probe_callbacks();
   void decide();
   void publish(topology::topology_snapshot snapshot);
+  void hand_on_mark();
   void schedule_deadline();
   void schedule_tick();
   void watch_closely(time_point now);
@@ -50,6 +56,8 @@ class topology_keeper {
 
   boost::asio::io_context& context_;
   on_publish handler_;
+  on_mark mark_handler_;
+  std::optional<topology::fence_mark> marked_;  // what mark_handler_ was told last
   topology::topology topology_;
   std::unique_ptr<discovery::source> source_;
   std::unique_ptr<probe::prober> prober_;

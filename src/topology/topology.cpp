@@ -109,9 +109,7 @@ topology::topology(topology_options options, const std::optional<fence_mark>& re
     : memory_(std::make_unique<memory>()) {
   memory_->options = options;
   memory_->cluster = {options.system, options.system.value != 0};
-  const bool is_of_this_cluster =
-      remembered && (options.system.value == 0 || options.system == remembered->system);
-  if (is_of_this_cluster) replace_mark(remembered);
+  replace_mark(remembered);
 }
 topology::~topology() = default;
 topology::topology(topology&&) noexcept = default;
@@ -166,9 +164,10 @@ std::optional<fence_mark> topology::mark() const {
 void topology::replace_mark(const std::optional<fence_mark>& mark) {
   memory& mind = *memory_;
   const system_identifier named = mind.options.system;
+  const bool is_of_this_cluster = mark && (named.value == 0 || named == mark->system);
   mind.cluster = {named, named.value != 0};
-  if (mark) mind.cluster = {mark->system, true};
-  mind.limit = mark ? fence{mark->timeline, mark->raised_at} : fence{};
+  if (is_of_this_cluster) mind.cluster = {mark->system, true};
+  mind.limit = is_of_this_cluster ? fence{mark->timeline, mark->raised_at} : fence{};
   mind.early_primaries.clear();
   mind.incumbent.reset();
   for (auto& [id, backend] : mind.backends) {

@@ -1,0 +1,130 @@
+#include "server/fence_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "pgsteer/net/unique_fd.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+namespace json = boost::json;
+using topology::fence_mark;
+
+constexpr const char* expected =
+    R"(expected {"system_identifier": "<number>", "timeline": <number>, "raised_at": "<lsn>"})";
+
+template <class Number>
+bool read_number(std::string_view text, Number& out, int base) {
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out, base);
+  return ec == std::errc{} && end == text.data() + text.size();
+}
+
+// PostgreSQL's form, "16/B374D848": datatype-pg-lsn.html.
+bool read_lsn(std::string_view text, topology::lsn& out) {
+  const std::size_t slash = text.find('/');
+  std::uint32_t high = 0;
+  std::uint32_t low = 0;
+  if (slash == std::string_view::npos || !read_number(text.substr(0, slash), high, 16) ||
+      !read_number(text.substr(slash + 1), low, 16))
+    return false;
+  out = {std::uint64_t{high} << 32U | low};
+  return true;
+}
+
+std::optional<fence_mark> parse(const std::string& text) {
+  error_code ec;
+  const json::value root = json::parse(text, ec);
+  const json::object* const fields = ec ? nullptr : root.if_object();
+  if (fields == nullptr) return std::nullopt;
+  const json::value* const system = fields->if_contains("system_identifier");
+  const json::value* const timeline = fields->if_contains("timeline");
+  const json::value* const raised_at = fields->if_contains("raised_at");
+  if (system == nullptr || timeline == nullptr || raised_at == nullptr) return std::nullopt;
+  if (!system->is_string() || !timeline->is_int64() || !raised_at->is_string()) return std::nullopt;
+  fence_mark mark;
+  mark.timeline = {static_cast<std::uint32_t>(timeline->get_int64())};
+  const bool is_read = read_number(system->get_string(), mark.system.value, 10) &&
+                       read_lsn(raised_at->get_string(), mark.raised_at) && mark.system.value != 0 &&
+                       mark.timeline.value != 0 && timeline->get_int64() == mark.timeline.value;
+  return is_read ? std::optional(mark) : std::nullopt;
+}
+
+std::string text_of(const fence_mark& mark) {
+  json::object fields;
+  fields["system_identifier"] = std::to_string(mark.system.value);
+  fields["timeline"] = mark.timeline.value;
+  fields["raised_at"] = topology::to_string(mark.raised_at);
+  return json::serialize(fields) + "\n";
+}
+
+std::string problem_with(const std::string& path, int error) {
+  return path + ": " + std::generic_category().message(error);
+}
+
+std::string remove_file(const std::string& path) {
+  std::error_code ec;
+  std::filesystem::remove(path, ec);
+  return ec ? path + ": " + ec.message() : std::string();
+}
+
+// A name in a folder lasts only once the folder is on disk too: fsync(2).
+void sync_folder(const std::string& folder) {
+  const net::unique_fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.is_open()) [[maybe_unused]]
+    const int ignored = ::fsync(fd.value());  // some file systems cannot; the rename has been done
+}
+
+}  // namespace
+
+std::string fence_path(const std::string& state_dir) {
+  return state_dir + "/fence.json";
+}
+
+fence_reading read_fence(const std::string& state_dir) {
+  const std::string path = fence_path(state_dir);
+  std::error_code ec;
+  if (!std::filesystem::is_directory(state_dir, ec))
+    return {{}, state_dir + ": expected an existing folder (cluster.state_dir)"};
+  if (::access(state_dir.c_str(), W_OK) != 0) return {{}, problem_with(state_dir, errno)};
+  if (!std::filesystem::exists(path, ec) && !ec) return {};
+  errno = 0;
+  std::ifstream stream(path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) return {{}, problem_with(path, errno)};
+  const auto mark = parse(text.str());
+  if (mark) return {mark, {}};
+  return {{}, path + ": " + expected + "; `pgsteer fence --forget` starts anew"};
+}
+
+std::string write_fence(const std::string& state_dir, const std::optional<fence_mark>& mark) {
+  const std::string path = fence_path(state_dir);
+  if (!mark) return remove_file(path);
+  const std::string draft = path + ".new";
+  const std::string text = text_of(*mark);
+  {
+    const net::unique_fd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!fd.is_open()) return problem_with(draft, errno);
+    const ssize_t written = ::write(fd.value(), text.data(), text.size());
+    if (written != static_cast<ssize_t>(text.size()))
+      return problem_with(draft, written < 0 ? errno : ENOSPC);
+    if (::fsync(fd.value()) != 0) return problem_with(draft, errno);
+  }
+  if (::rename(draft.c_str(), path.c_str()) != 0) return problem_with(path, errno);
+  sync_folder(state_dir);
+  return {};
+}
+
+}  // namespace pgsteer::server
