@@ -241,6 +241,18 @@ void add_cancels_and_probes(document& out, const metrics_view& view) {
   }
 }
 
+void add_failovers(document& out, const metrics_view& view) {
+  if (view.failovers == nullptr) return;
+  out.add(MetricType::Histogram, "failover_phase_seconds",
+          "Phases of a change of primary: detect (first sign to loss), prove (loss to proof of a successor), "
+          "login "
+          "(proof to the first rw login there), total.")
+      .add({label("phase", "detect")}, view.failovers->detect)
+      .add({label("phase", "prove")}, view.failovers->prove)
+      .add({label("phase", "login")}, view.failovers->login)
+      .add({label("phase", "total")}, view.failovers->total);
+}
+
 void add_workers(document& out, const metrics_view& view) {
   const auto worker = [](std::size_t index) { return label("worker", std::to_string(index)); };
 
@@ -270,6 +282,7 @@ std::string exposition(const metrics_view& view) {
   add_backends(out, view);
   add_backend_counters(out, view);
   add_cancels_and_probes(out, view);
+  add_failovers(out, view);
   add_workers(out, view);
   return out.text();
 }

@@ -62,14 +62,21 @@ class server::implementation {
                 cancels_,
                 cancel_counters_,
                 [this](topology::backend_id id) { keeper_.hint(id); },
-                [this](topology::backend_id id) { keeper_.doubt(id); }},
+                [this](topology::backend_id id) { keeper_.doubt(id); },
+                awaited_},
         keeper_(
             context_, options_,
             [this](const session::published_topology& topology) { publication_.publish(topology); },
             [this](const topology::fence_mark& mark) { keep_mark(mark); }),
         publication_(context_, workers_),
         signals_(context_),
-        drain_timer_(context_) {}
+        drain_timer_(context_) {
+    awaited_.on_login = [this] {
+      asio::post(context_, [this, now = clock::now()] { keeper_.story().note_login(now); });
+    };
+    keeper_.story().await_login = [this](topology::backend_id id) { awaited_.backend = id.value; };
+    keeper_.story().count_logins = [this] { return count_logins(); };
+  }
 
   ~implementation() {
     end_drain();  // nothing to end unless run() was left by an exception
@@ -124,6 +131,17 @@ class server::implementation {
   std::string failure_;
 
  private:
+  login_totals count_logins() const {
+    login_totals totals;
+    for (const auto& listener : listeners_) {
+      totals.held += listener->counters.held_total.value();
+      totals.released += listener->counters.hold_released.value();
+      totals.expired += listener->counters.hold_expired.value();
+      totals.stale_refused += listener->counters.stale_refused.value();
+    }
+    return totals;
+  }
+
   // Nothing is remembered without a state_dir; with one that cannot be used there is no start, since the
   // operator relies on it.
   result<void> recall_mark() {
@@ -292,6 +310,7 @@ class server::implementation {
   session::session_limits limits_;
   session::cancel_registry cancels_;
   metrics::cancel_counters cancel_counters_;
+  session::awaited_login awaited_;
   session::worker_shared shared_;
   topology_keeper keeper_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;

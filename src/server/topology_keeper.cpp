@@ -58,13 +58,17 @@ void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) 
 
 void topology_keeper::hint(topology::backend_id id) {
   asio::post(context_, [this, id] {
+    story_.note_sign(id, "a session or a login there failed", clock::now());
     watch(id);
     source_->refresh_now();
   });
 }
 
 void topology_keeper::doubt(topology::backend_id id) {
-  asio::post(context_, [this, id] { prober_->doubt(id); });
+  asio::post(context_, [this, id] {
+    story_.note_sign(id, "a login there is slow", clock::now());
+    prober_->doubt(id);
+  });
 }
 
 // Asks at the burst interval from now on.
@@ -105,11 +109,14 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
   }
   if (result.outcome == topology::probe_outcome::answered)
     counters_.duration.observe(std::chrono::duration<double>(result.received_at - result.sent_at).count());
+  if (result.outcome != topology::probe_outcome::answered)
+    story_.note_sign(id, topology::to_string(result.outcome), clock::now());
   topology_.record(id, result, clock::now());
   decide();
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
+  story_.note_sign(id, "a probe is late", clock::now());
   topology_.note_late(id, sent_at);
   decide();
   watch(id);
@@ -141,6 +148,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   handler_(published_);
   hand_on_mark();
   if (!is_changed) return;
+  story_.note_decision(published_, clock::now());
   tell_topology_change(*before, *next);
   prober_->set_targets(targets);
   const bool has_primary = next->rw_valid_until.has_value();
@@ -193,6 +201,7 @@ void topology_keeper::schedule_tick() {
     }
     ticked_at_ = now;
     watch_closely(now);
+    story_.tick(now);
     forget_left_backends();
     schedule_tick();
   });

@@ -17,6 +17,7 @@
 #include "pgsteer/probe/prober.hpp"
 #include "pgsteer/session/worker_context.hpp"
 #include "pgsteer/topology/topology.hpp"
+#include "server/failover_story.hpp"
 
 namespace pgsteer::server {
 
@@ -37,6 +38,8 @@ class topology_keeper {
   void doubt(topology::backend_id id);
 
   [[nodiscard]] const session::published_topology& published() const noexcept { return published_; }
+  [[nodiscard]] failover_story& story() noexcept { return story_; }
+  [[nodiscard]] const failover_story& story() const noexcept { return story_; }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
 
@@ -65,6 +68,7 @@ class topology_keeper {
   boost::asio::steady_timer tick_timer_;
   time_point ticked_at_;
   session::published_topology published_;
+  failover_story story_;
   std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;

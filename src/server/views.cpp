@@ -39,6 +39,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
     view.backends.push_back(view_backend(published.snapshot->backends[i], *published.counters[i], now));
   view.cancels = &sources.cancels;
   view.probes = &sources.keeper.counters();
+  view.failovers = &sources.keeper.story().histograms();
   for (const auto& worker : sources.workers) {
     view.workers.push_back(&worker->counters());
     view.worker_sessions.push_back(worker->session_count());

@@ -27,6 +27,7 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
       return relay::watch_verdict::watching;
     case pgwire::login_watch::state::logged_in:
       o.is_logged_in = true;
+      note_login();
       o.login_permit.release();
       listener_.counters.login.observe(std::chrono::duration<double>(clock::now() - accepted_at_).count());
       key_ = o.watch.backend_key();

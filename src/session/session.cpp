@@ -240,8 +240,18 @@ session::maybe_end session::start_relay() {
   if (!o.received.empty()) start.to_backend = behind;
   start.to_client = {o.answer.data(), o.answer.size()};
   flow_ = worker_.engine.start(start);
+  if (o.is_blind) note_login();          // more of it cannot be seen
   review(*worker_.topology().snapshot);  // what changed since the backend answered
   return std::nullopt;
+}
+
+// Cheap enough for every login: one relaxed load unless somebody asks.
+void session::note_login() {
+  awaited_login& awaited = worker_.shared.awaited;
+  std::uint32_t mine = backend_id_.value;
+  if (awaited.backend.load(std::memory_order_relaxed) != mine) return;
+  if (!routing::needs_primary(listener_.options.policy.route)) return;
+  if (awaited.backend.compare_exchange_strong(mine, 0)) awaited.on_login();
 }
 
 // The relay runs already; waits until the backend has logged the client in, or the flow is over.

@@ -60,6 +60,7 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<attempt_end> dial();
   attempt_end failed_dial(const error_code& ec);
   boost::asio::awaitable<attempt_end> ask(question what);
+  void note_login();
   void expect_within(duration timeout, std::function<void()> on_timeout);
   void on_slow_answer(question what);
   boost::asio::awaitable<attempt_end> read_encryption_reply();

@@ -41,6 +41,9 @@ TEST(Failover, TellsIdleSessionsOfADemotedPrimary) {
       patience, [&] { return proxy.closed("rw", "lost_role") + proxy.closed("rw", "fenced") == 2; }));
   EXPECT_TRUE(eventually(patience, [&] { return cluster.primary().counters().open_sessions == 0; }));
   EXPECT_TRUE(proxy.accounts_balance());
+  for (const char* phase : {"detect", "prove", "login", "total"})
+    EXPECT_TRUE(proxy.wait_for_metric("pgsteer_failover_phase_seconds_count", {{"phase", phase}}, 1))
+        << phase;
 }
 
 // In the middle of something no message of ours would be understood: a reset says that it is over.

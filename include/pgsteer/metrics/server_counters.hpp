@@ -50,6 +50,14 @@ struct cancel_counters {
   counter dropped;    // {result="dropped"}: over the limit, no backend, or too late
 };
 
+// pgsteer_failover_phase_seconds{phase=...}: one observation each for every change of primary.
+struct failover_histograms {
+  duration_histogram detect;  // first sign of trouble to the loss of the primary
+  duration_histogram prove;   // loss to proof of a successor: the HA manager's and PostgreSQL's time
+  duration_histogram login;   // proof to the first rw login there (encrypted: to its first answer)
+  duration_histogram total;   // first sign to first login
+};
+
 struct probe_counters {
   std::map<std::string, std::uint64_t, std::less<>>
       results;                  // pgsteer_probes_total{outcome=...}; control thread only
@@ -77,6 +85,7 @@ struct metrics_view {
   std::vector<backend_view> backends;
   const cancel_counters* cancels = nullptr;
   const probe_counters* probes = nullptr;
+  const failover_histograms* failovers = nullptr;
   std::vector<const relay_counters*>
       workers;  // label worker=<index>: pgsteer_relay_bytes_total, _turns_total, _stalls_total
   std::vector<std::uint64_t> worker_sessions;  // pgsteer_worker_sessions

@@ -107,6 +107,12 @@ class hold_line {
   std::list<place> line_;  // bounded by limits.held_logins
 };
 
+// The control thread wants to know of the first rw login on a new primary.
+struct awaited_login {
+  std::atomic<std::uint32_t> backend{0};  // a backend_id; 0: nobody asks
+  std::function<void()> on_login;         // any thread
+};
+
 struct worker_shared {  // what all workers refer to; outlives them
   const session_options& options;
   session_limits& limits;
@@ -114,6 +120,7 @@ struct worker_shared {  // what all workers refer to; outlives them
   metrics::cancel_counters& cancel_counters;
   std::function<void(topology::backend_id)> hint;   // something smells of a change; any thread
   std::function<void(topology::backend_id)> doubt;  // a login there is slow; any thread
+  awaited_login& awaited;
 };
 
 class worker_context {

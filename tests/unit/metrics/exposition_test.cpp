@@ -22,6 +22,7 @@ class Exposition : public testing::Test {
     rw_.held.set(14);
     rw_.held_total.add(15);
     rw_.hold_expired.add(16);
+    rw_.hold_released.add(22);
     rw_.retried.add(17);
     rw_.stale_refused.add(18);
     rw_.bytes_to_backend.add(19);
@@ -33,6 +34,11 @@ class Exposition : public testing::Test {
     first_.sessions.add(31);
     first_.sessions_total.add(32);
     first_.dial_failures.add(33);
+    first_.logins_answered.add(34);
+    failovers_.detect.observe(0.01);
+    failovers_.prove.observe(0.05);
+    failovers_.login.observe(0.004);
+    failovers_.total.observe(0.064);
     cancels_.forwarded.add(41);
     cancels_.broadcast.add(42);
     cancels_.dropped.add(43);
@@ -54,6 +60,7 @@ class Exposition : public testing::Test {
     };
     view_.cancels = &cancels_;
     view_.probes = &probes_;
+    view_.failovers = &failovers_;
     view_.workers = {&relay_};
     view_.worker_sessions = {71, 72};
     view_.topology_generation = 7;
@@ -67,6 +74,7 @@ class Exposition : public testing::Test {
   backend_counters first_;
   cancel_counters cancels_;
   probe_counters probes_;
+  failover_histograms failovers_;
   relay_counters relay_;
   metrics_view view_;
 };
@@ -90,6 +98,7 @@ TEST_F(Exposition, WritesEveryMetricOfTheContract) {
       {R"(pgsteer_logins_held{listener="rw"})", 14},
       {R"(pgsteer_logins_held_total{listener="rw"})", 15},
       {R"(pgsteer_logins_hold_expired_total{listener="rw"})", 16},
+      {R"(pgsteer_logins_released_total{listener="rw"})", 22},
       {R"(pgsteer_login_retries_total{listener="rw"})", 17},
       {R"(pgsteer_stale_primary_refusals_total{listener="rw"})", 18},
       {R"(pgsteer_session_bytes_total{listener="rw",direction="client_to_backend"})", 19},
@@ -113,6 +122,11 @@ TEST_F(Exposition, WritesEveryMetricOfTheContract) {
       {R"(pgsteer_backend_sessions{backend="10.0.0.1:5432"})", 31},
       {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
       {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
+      {R"(pgsteer_backend_logins_answered_total{backend="10.0.0.1:5432"})", 34},
+      {R"(pgsteer_failover_phase_seconds_sum{phase="detect"})", 0.01},
+      {R"(pgsteer_failover_phase_seconds_sum{phase="prove"})", 0.05},
+      {R"(pgsteer_failover_phase_seconds_sum{phase="login"})", 0.004},
+      {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},
       {R"(pgsteer_cancels_total{result="forwarded"})", 41},
       {R"(pgsteer_cancels_total{result="broadcast"})", 42},
       {R"(pgsteer_cancels_total{result="dropped"})", 43},

@@ -1,0 +1,93 @@
+#include "server/failover_story.hpp"
+
+#include "pgsteer/base/log.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+// A sign after which nothing was lost for so long had another reason, such as a session that simply ended.
+constexpr auto sign_memory = seconds{2};
+
+double in_seconds(duration value) {
+  return std::chrono::duration<double>(value).count();
+}
+
+std::int64_t since(std::uint64_t now, std::uint64_t before) {
+  return static_cast<std::int64_t>(now - before);
+}
+
+}  // namespace
+
+void failover_story::note_sign(topology::backend_id id, std::string_view what, time_point now) {
+  if (primary_ != id || lost_at_) return;
+  const bool is_first = !sign_at_ || now - last_sign_at_ > sign_memory;
+  last_sign_at_ = now;
+  if (!is_first) return;
+  sign_ = what;
+  sign_at_ = now;
+}
+
+void failover_story::note_decision(const session::published_topology& published, time_point now) {
+  const topology::topology_snapshot& snapshot = *published.snapshot;
+  const bool has_rw = snapshot.rw_valid_until.has_value();
+  if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
+  if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
+  if (!has_rw) return;
+  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // the same one is back
+  primary_ = snapshot.primary;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const bool is_primary = snapshot.backends[i].id == *primary_;
+    if (is_primary && !closing_since_)
+      old_ = {to_string(snapshot.backends[i].address), published.counters[i], 0};
+  }
+}
+
+void failover_story::lose(time_point now) {
+  lost_at_ = now;
+  if (!sign_at_ || now - last_sign_at_ > sign_memory) sign_at_.reset();
+  began_at_ = sign_at_.value_or(now);
+  old_.sessions = old_.counters->sessions.value();
+  before_ = count_logins();
+  log(log_level::info, "first sign of trouble at the primary",
+      {{"backend", std::string_view(old_.address)},
+       {"sign", sign_at_ ? sign_ : std::string_view("the decision itself")},
+       {"seconds_ago", in_seconds(now - began_at_)},
+       {"sessions", static_cast<std::int64_t>(old_.sessions)}});
+}
+
+void failover_story::prove(const topology::backend_status& successor, time_point now) {
+  histograms_.detect.observe(in_seconds(*lost_at_ - began_at_));
+  histograms_.prove.observe(in_seconds(now - *lost_at_));
+  sign_at_.reset();
+  lost_at_.reset();
+  proven_at_ = closing_since_ = now;
+  new_address_ = to_string(successor.address);
+  await_login(successor.id);
+}
+
+void failover_story::note_login(time_point now) {
+  if (!proven_at_) return;
+  histograms_.login.observe(in_seconds(now - *proven_at_));
+  histograms_.total.observe(in_seconds(now - began_at_));
+  const login_totals totals = count_logins();
+  log(log_level::info, "first rw login on the new primary: the failover is over",
+      {{"backend", std::string_view(new_address_)},
+       {"seconds_since_first_sign", in_seconds(now - began_at_)},
+       {"seconds_since_proof", in_seconds(now - *proven_at_)},
+       {"logins_held", since(totals.held, before_.held)},
+       {"logins_released", since(totals.released, before_.released)},
+       {"logins_expired", since(totals.expired, before_.expired)},
+       {"stale_refusals", since(totals.stale_refused, before_.stale_refused)}});
+  proven_at_.reset();
+}
+
+void failover_story::tick(time_point now) {
+  if (!closing_since_ || old_.counters->sessions.value() > 0) return;
+  log(log_level::info, "no session is left on the old primary",
+      {{"backend", std::string_view(old_.address)},
+       {"sessions", static_cast<std::int64_t>(old_.sessions)},
+       {"seconds_since_proof", in_seconds(now - *closing_since_)}});
+  closing_since_.reset();
+}
+
+}  // namespace pgsteer::server

@@ -1,0 +1,65 @@
+#pragma once
+// failover_story: measures the phases of a failover and tells it in five lines of the log.
+//
+// first sign -> primary lost -> successor proven -> first rw login on it; beside that the end of the sessions
+// on the old primary. Decides nothing. Control thread.
+//
+// Flow: note_sign(), note_decision(), note_login() as things happen; tick() now and then.
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/session/worker_context.hpp"
+#include "pgsteer/topology/snapshot.hpp"
+
+namespace pgsteer::server {
+
+// Of all listeners, since the process started.
+struct login_totals {
+  std::uint64_t held = 0;
+  std::uint64_t released = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t stale_refused = 0;
+};
+
+class failover_story {
+ public:
+  // Set before the first event.
+  std::function<login_totals()> count_logins;
+  // Asks the workers to report the first rw login there; note_login() is the report.
+  std::function<void(topology::backend_id)> await_login;
+
+  // Something smelled of the loss of this backend; what is a literal.
+  void note_sign(topology::backend_id id, std::string_view what, time_point now);
+  void note_decision(const session::published_topology& published, time_point now);
+  void note_login(time_point now);
+  void tick(time_point now);
+
+  [[nodiscard]] const metrics::failover_histograms& histograms() const noexcept { return histograms_; }
+
+ private:
+  struct old_primary {
+    std::string address;
+    std::shared_ptr<metrics::backend_counters> counters;
+    std::uint64_t sessions = 0;  // when it was lost
+  };
+  void lose(time_point now);
+  void prove(const topology::backend_status& successor, time_point now);
+
+  std::optional<topology::backend_id> primary_;  // the one in use, or the last one that was
+  old_primary old_;
+  std::string new_address_;
+  std::string_view sign_;
+  std::optional<time_point> sign_at_;
+  time_point last_sign_at_;
+  std::optional<time_point> lost_at_;
+  std::optional<time_point> proven_at_;      // and the first login is awaited
+  std::optional<time_point> closing_since_;  // the old primary has sessions yet
+  time_point began_at_;
+  login_totals before_;
+  metrics::failover_histograms histograms_;
+};
+
+}  // namespace pgsteer::server
