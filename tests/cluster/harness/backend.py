@@ -15,19 +15,23 @@ PSQL = Path("/usr/lib/postgresql/15/bin/psql")
 
 
 class Backend:
-    def __init__(self, name: str, folder: Path, bin_dir: Path, port: int, environment: dict = None):
+    def __init__(self, name: str, folder: Path, bin_dir: Path, port: int, environment: dict = None, host=None):
+        """host: the network.Host it runs on; else it listens on loopback."""
         self.name = name
         self.port = port
+        self.host = host
+        self.ip = host.address if host else "127.0.0.1"
         self.data = folder / name
         self.log_path = folder / f"{name}.log"
-        self.socket_folder = folder / "sockets"
+        # One folder each where every backend has the same port on its own host.
+        self.socket_folder = folder / "sockets" / (name if host else "")
         self.bin_dir = bin_dir
         self.environment = environment
         self.postmaster = None
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.ip}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -40,12 +44,17 @@ class Backend:
         assert not self.is_running(), f"{self.name} runs already"
         self._remove_stale_locks()
         command = [self.bin_dir / "postgres", "-D", self.data, "-c", f"port={self.port}",
-                   "-c", f"unix_socket_directories={self.socket_folder}", "-c", f"cluster_name={self.name}"]
+                   "-c", f"listen_addresses={self.ip}", "-c", f"unix_socket_directories={self.socket_folder}",
+                   "-c", f"cluster_name={self.name}"]
+        command = [str(word) for word in command]
+        # Only root may enter another host's namespace, so there the command becomes postgres after that.
+        who = {} if self.host else AS_POSTGRES
+        if self.host:
+            command = self.host.command(command, as_postgres=True, dies_with_parent="QUIT")
         with open(self.log_path, "ab") as log:
             self.postmaster = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env=self.environment, start_new_session=True,
-                preexec_fn=processes.die_with_parent(signal.SIGQUIT), **AS_POSTGRES)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=self.environment,
+                start_new_session=True, preexec_fn=processes.die_with_parent(signal.SIGQUIT), **who)
         if wait:
             self.wait_ready()
 

@@ -22,35 +22,43 @@ REPLICATION_PASSWORD = "replication-secret"
 # fsync is off: the machine itself never crashes in a test. wal_keep_size lets a standby of the dead primary
 # go on from its successor without slots.
 SETTINGS = {
-    "listen_addresses": "'127.0.0.1'", "shared_buffers": "32MB", "max_connections": "300", "fsync": "off",
-    "wal_level": "logical", "wal_keep_size": "512MB", "max_wal_senders": "20", "max_replication_slots": "10",
+    "shared_buffers": "32MB", "max_connections": "300", "fsync": "off", "wal_level": "logical",
+    "wal_keep_size": "512MB", "max_wal_senders": "20", "max_replication_slots": "10",
     "hot_standby": "on", "wal_retrieve_retry_interval": "100ms", "wal_log_hints": "on", "log_connections": "on",
     "log_disconnections": "on", "log_line_prefix": "'%m [%p] '", "password_encryption": "scram-sha-256",
     "timezone": "'UTC'",
 }
 HBA = """local all postgres trust
 local all all scram-sha-256
-host all all 127.0.0.1/32 scram-sha-256
-host replication replicator 127.0.0.1/32 scram-sha-256
+host all all {clients} scram-sha-256
+host replication replicator {clients} scram-sha-256
 """
 
 
 class PgCluster:
     def __init__(self, backends: int = 3, tls: bool = False, bin_dir: Path = BIN_DIR, settings: dict = None,
-                 environment: dict = None, app_password: str = APP_PASSWORD):
+                 environment: dict = None, app_password: str = APP_PASSWORD, network=None,
+                 prefix: str = "backend"):
+        """network: a network.Network; each backend runs on a host of its own there, all on PostgreSQL's usual port.
+        prefix: of the backends' and hosts' names, for a second cluster on one network."""
         processes.adopt_orphans()
+        self.network = network
         self.folder = Path(tempfile.mkdtemp(prefix="pgsteer-cluster-"))
         self.folder.chmod(0o755)
         processes.give_to_postgres(self.folder)
         self.app_password = app_password
         self.settings = {**SETTINGS, **(settings or {})}
         self.certificates = make_certificates(self.folder) if tls else None
-        sockets = self.folder / "sockets"
-        sockets.mkdir()
-        processes.give_to_postgres(sockets)
-        self.backends = [Backend(f"backend{i}", self.folder, bin_dir, free_port(), environment)
-                         for i in range(backends)]
+        self.backends = [self._make_backend(f"{prefix}{i}", bin_dir, environment) for i in range(backends)]
+        for folder in [self.folder / "sockets"] + [backend.socket_folder for backend in self.backends]:
+            folder.mkdir(exist_ok=True)
+            processes.give_to_postgres(folder)
         self.primary_index = 0
+
+    def _make_backend(self, name: str, bin_dir: Path, environment: dict) -> Backend:
+        if self.network:
+            return Backend(name, self.folder, bin_dir, 5432, environment, self.network.add(name))
+        return Backend(name, self.folder, bin_dir, free_port(), environment)
 
     def __enter__(self):
         try:
@@ -91,7 +99,8 @@ class PgCluster:
                          "ssl_key_file": f"'{self.certificates.key}'"}
         with open(backend.data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.writelines(f"{key} = {value}\n" for key, value in settings.items())
-        (backend.data / "pg_hba.conf").write_text(HBA)
+        clients = self.network.subnet if self.network else "127.0.0.1/32"
+        (backend.data / "pg_hba.conf").write_text(HBA.format(clients=clients))
 
     def _create_roles(self, backend: Backend) -> None:
         backend.sql(f"create role app login password '{self.app_password}'")
@@ -100,7 +109,7 @@ class PgCluster:
         backend.sql("create database appdb owner app")
 
     def conninfo_for_replication(self, backend: Backend) -> str:
-        return f"host=127.0.0.1 port={backend.port} user=replicator password={REPLICATION_PASSWORD}"
+        return f"host={backend.ip} port={backend.port} user=replicator password={REPLICATION_PASSWORD}"
 
     def rejoin(self, i: int) -> None:
         """Backend i starts anew as a standby of the present primary, from a fresh base backup."""
@@ -149,11 +158,13 @@ class PgCluster:
             return False
         conninfo = backend.sql("show primary_conninfo")
         status = backend.sql("select status from pg_stat_wal_receiver")
-        return f"port={self.primary.port} " in conninfo + " " and status == "streaming"
+        source = {f"host={self.primary.ip}", f"port={self.primary.port}"}
+        return source <= set(conninfo.split()) and status == "streaming"
 
-    def conninfo(self, port: int, user: str = "app", password: str = None, dbname: str = "appdb") -> dict:
+    def conninfo(self, port: int, user: str = "app", password: str = None, dbname: str = "appdb",
+                 host: str = "127.0.0.1") -> dict:
         password = self.app_password if password is None else password
-        return {"host": "127.0.0.1", "port": port, "user": user, "password": password, "dbname": dbname}
+        return {"host": host, "port": port, "user": user, "password": password, "dbname": dbname}
 
     def destroy(self) -> None:
         for backend in self.backends:

@@ -18,40 +18,55 @@ from .cluster import PROBE_PASSWORD, PgCluster
 from .wait import free_port, wait_until
 
 
+# Whatever proxy the environment names, it does not know the hosts of a test.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 class Pgsteer:
     def __init__(self, cluster: PgCluster, binary: Path, rw: dict = None, ro: dict = None, extra: str = "",
-                 probe: dict = None, ports: tuple = (), level: str = "info"):
-        """rw, ro, probe: keys of the configuration to add or to change; extra: more of it, as text."""
+                 probe: dict = None, ports: tuple = (), level: str = "info", host=None,
+                 source: str = None, cluster_keys: dict = None, waits: bool = True):
+        """rw, ro, probe, cluster_keys: keys of the configuration to add or to change; extra: more of it, as text;
+        host: the network.Host it runs on, else loopback; source: cluster.backends, else a static list; waits: for
+        readiness and every backend's role, when it starts."""
         self.cluster = cluster
         self.binary = binary
+        self.host = host
+        self.ip = host.address if host else "127.0.0.1"
         self.folder = Path(tempfile.mkdtemp(prefix="pgsteer-run-"))
         self.rw_port, self.ro_port, self.admin_port = ports or (free_port(), free_port(), free_port())
         self.config_path = self.folder / "pgsteer.yaml"
         self.log_path = self.folder / "pgsteer.log"
         self.process = None
         self.good_exit_codes = {0}
+        self.source = source or "static: [" + ", ".join(f'"{b.address}"' for b in cluster.backends) + "]"
+        self.cluster_keys = cluster_keys or {}
+        self.waits = waits
         self._write_config(rw or {}, ro or {}, probe or {}, extra, level)
 
     def _write_config(self, rw: dict, ro: dict, probe: dict, extra: str, level: str) -> None:
         password_file = self.folder / "probe.password"
         password_file.touch(mode=0o600)
         password_file.write_text(PROBE_PASSWORD + "\n")
-        backends = ", ".join(f'"{b.address}"' for b in self.cluster.backends)
         probe = {"user": "pgsteer", "password_file": str(password_file), "database": "postgres", **probe}
-        rw = {"name": "rw", "bind": f"127.0.0.1:{self.rw_port}", "route": "primary", **rw}
-        ro = {"name": "ro", "bind": f"127.0.0.1:{self.ro_port}", "route": "prefer-standby", **ro}
+        rw = {"name": "rw", "bind": f"{self.ip}:{self.rw_port}", "route": "primary", **rw}
+        ro = {"name": "ro", "bind": f"{self.ip}:{self.ro_port}", "route": "prefer-standby", **ro}
         # JSON is YAML; it spares the quoting.
+        more = "".join(f", {key}: {json.dumps(value)}" for key, value in self.cluster_keys.items())
         self.config_path.write_text(
-            f"cluster: {{ backends: {{ static: [{backends}] }} }}\n"
+            f"cluster: {{ backends: {{ {self.source} }}{more} }}\n"
             f"probe: {json.dumps(probe)}\n"
             f"listeners:\n  - {json.dumps(rw)}\n  - {json.dumps(ro)}\n"
-            f'admin: {{ bind: "127.0.0.1:{self.admin_port}" }}\n'
+            f'admin: {{ bind: "{self.ip}:{self.admin_port}" }}\n'
             f"log: {{ level: {level}, format: text }}\n{extra}")
 
     def __enter__(self):
         try:
             self.start()
-            self.wait_ready()
+            if self.waits:
+                self.wait_ready()
+            else:
+                wait_until(lambda: self._is_up() and self.get("/livez")[0] == 200, what="pgsteer to run")
         except BaseException:
             self.destroy()
             raise
@@ -65,9 +80,10 @@ class Pgsteer:
             self.destroy()
 
     def start(self) -> None:
+        command = [str(self.binary), "run", "--config", str(self.config_path)]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(self.binary), "run", "--config", str(self.config_path)], stdin=subprocess.DEVNULL, stdout=log,
+                self.host.command(command) if self.host else command, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=processes.die_with_parent(signal.SIGKILL))
 
     def wait_ready(self, timeout: float = 15) -> None:
@@ -100,7 +116,7 @@ class Pgsteer:
     def get(self, path: str) -> tuple:
         """(status, body) of an admin page."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5) as answer:
+            with _OPENER.open(f"http://{self.ip}:{self.admin_port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

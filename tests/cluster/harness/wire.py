@@ -39,8 +39,18 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
 
 
 class WireClient:
-    def __init__(self, port: int, timeout: float = 30):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port: int, timeout: float = 30, host: str = "127.0.0.1"):
+        self._start(socket.create_connection((host, port), timeout))
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> "WireClient":
+        """The same on a socket that was made and connected elsewhere, for example inside another host."""
+        client = cls.__new__(cls)
+        client._start(connected)
+        return client
+
+    def _start(self, connected: socket.socket) -> None:
+        self.socket = connected
         self.parameters, self.pid, self.key = {}, 0, b""
 
     def __enter__(self):
@@ -79,6 +89,10 @@ class WireClient:
     def login(self, user: str, password: str, dbname: str, **parameters) -> "WireClient":
         """Up to ReadyForQuery; raises PgError on refusal."""
         self.socket.sendall(startup_packet(user=user, database=dbname, **parameters))
+        return self.read_login(password)
+
+    def read_login(self, password: str) -> "WireClient":
+        """The same, the startup packet having been sent."""
         scram = None
         while True:
             kind, body = self.read_message()

@@ -1,0 +1,179 @@
+"""The harness itself: a fault that does nothing would make every test of the fault matrix pass."""
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.network import Network
+from harness.wait import wait_until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+PORT = 7000
+ECHO = """
+import socket, sys, threading
+def serve(client):
+    while data := client.recv(4096):
+        client.sendall(data)
+def datagrams(address):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(address)
+        while True:
+            udp.sendto(*udp.recvfrom(4096))
+address = (sys.argv[1], int(sys.argv[2]))
+threading.Thread(target=datagrams, args=[address], daemon=True).start()
+with socket.create_server(address) as listener:
+    while True:
+        threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+"""
+
+
+class Echo:
+    """Answers on one host what it is sent, by TCP and UDP."""
+
+    def __init__(self, host):
+        self.address = (host.address, PORT)
+        self.process = subprocess.Popen(host.command(["/usr/bin/python3", "-c", ECHO, host.address, PORT]))
+        wait_until(lambda: self.connect().close() or True, what=f"the echo on {host.name}")
+
+    def connect(self, timeout: float = 0.5) -> socket.socket:
+        return socket.create_connection(self.address, timeout)
+
+    def lost_datagrams(self, count: int) -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            udp.settimeout(0.3)
+            answered = 0
+            for _ in range(count // 250):
+                for _ in range(250):
+                    udp.sendto(b"x", self.address)
+                answered += _read_all(udp, 250)
+        return count - answered
+
+
+def _read_all(udp: socket.socket, expected: int) -> int:
+    for count in range(expected):
+        try:
+            udp.recv(16)
+        except TimeoutError:
+            return count
+    return expected
+
+
+def answers(client: socket.socket) -> bool:
+    client.sendall(b"x")
+    return client.recv(1) == b"x"
+
+
+def bytes_unacknowledged(host, client_port: int) -> int:
+    """What the host has sent to this port of a client that has not confirmed it."""
+    line = host.run(["ss", "-Htn", "state", "established", "dport", "=", client_port])
+    return int(line.split()[1])
+
+
+@pytest.fixture(scope="module")
+def whole_network():
+    with Network() as network:
+        network.add("left")
+        network.add("right")
+        yield network
+
+
+@pytest.fixture
+def network(whole_network):
+    whole_network.heal()
+    return whole_network
+
+
+@pytest.fixture(scope="module")
+def right(whole_network):
+    echo = Echo(whole_network.hosts["right"])
+    yield echo
+    echo.process.kill()
+    echo.process.wait()
+
+
+# A drop answers nothing, neither to a new connection nor on an open one; an open one survives it.
+def test_blackhole_drops_and_heals(network, right):
+    with right.connect() as open_before:
+        assert answers(open_before)
+        network.blackhole(network.here, network.hosts["right"])
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            right.connect()
+        assert time.monotonic() - started >= 0.5
+        with pytest.raises(TimeoutError):
+            answers(open_before)
+        network.heal()
+        open_before.settimeout(5)
+        assert open_before.recv(1) == b"x"  # The retransmission of what was sent into the hole.
+    right.connect().close()
+
+
+# Half a partition: requests arrive and are answered, the answers are lost.
+def test_one_way_blackhole_lets_the_other_direction_through(network, right):
+    with right.connect() as client:
+        network.blackhole(network.hosts["right"], network.here, one_way=True)
+        with pytest.raises(TimeoutError):
+            answers(client)
+        assert bytes_unacknowledged(network.hosts["right"], client.getsockname()[1]) == 1
+        network.heal()
+        client.settimeout(5)
+        assert client.recv(1) == b"x"
+
+
+# A closed port answers at once: a different fault from silence, and another branch in every program.
+def test_refuse_resets_new_and_open_connections(network, right):
+    with right.connect(timeout=5) as open_before:
+        network.refuse(network.here, network.hosts["right"])
+        started = time.monotonic()
+        with pytest.raises(ConnectionRefusedError):
+            right.connect(timeout=5)
+        with pytest.raises(ConnectionResetError):
+            answers(open_before)
+        assert time.monotonic() - started < 0.5
+    network.heal()
+    right.connect().close()
+
+
+# Only the pair that was named suffers.
+def test_faults_hit_only_their_pair(network, right):
+    network.blackhole(network.hosts["left"], network.hosts["right"])
+    right.connect().close()
+    assert network.hosts["left"].run(["true"]) == ""
+    with pytest.raises(subprocess.TimeoutExpired):
+        network.hosts["left"].run(_connect_command(right), timeout=1)
+    network.heal(network.hosts["left"])
+    network.hosts["left"].run(_connect_command(right), timeout=5)
+
+
+def _connect_command(echo: Echo) -> list:
+    return ["/usr/bin/python3", "-c", f"import socket; socket.create_connection({echo.address!r})"]
+
+
+# The rates are the kernel's dice: 2,000 datagrams put 20 % within five standard deviations of 0.9 % each.
+def test_loss_loses_about_its_share(network, right):
+    assert right.lost_datagrams(500) == 0
+    network.loss(20, network.here, network.hosts["right"], one_way=True)
+    lost = right.lost_datagrams(2000)
+    assert 0.155 <= lost / 2000 <= 0.245, f"{lost} of 2000"
+
+
+# A test run that was killed must not leave the machine changed for the next.
+def test_close_removes_everything_even_with_processes_inside():
+    network = Network()
+    host = network.add("busy")
+    sleeper = subprocess.Popen(host.command(["sleep", "600"]))
+    wait_until(host.pids, what="the sleeper to be inside")
+    prefix = network.prefix
+    assert prefix in _machine()
+    network.close()
+    assert sleeper.wait(5) is not None
+    assert prefix not in _machine()
+    network.close()
+
+
+def _machine() -> str:
+    return subprocess.run("ip netns list; ip link; ip route", shell=True, text=True, capture_output=True,
+                          check=True).stdout
