@@ -1,5 +1,7 @@
 #include "server/failover_story.hpp"
 
+#include <algorithm>
+
 #include "pgsteer/base/log.hpp"
 
 namespace pgsteer::server {
@@ -7,10 +9,6 @@ namespace {
 
 // A sign after which nothing was lost for so long had another reason, such as a session that simply ended.
 constexpr auto sign_memory = seconds{2};
-
-double in_seconds(duration value) {
-  return std::chrono::duration<double>(value).count();
-}
 
 std::int64_t since(std::uint64_t now, std::uint64_t before) {
   return static_cast<std::int64_t>(now - before);
@@ -34,25 +32,31 @@ void failover_story::note_decision(const session::published_topology& published,
   if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
   if (!has_rw) return;
   if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // the same one is back
+  if (primary_ == snapshot.primary) return;
   primary_ = snapshot.primary;
-  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
-    const bool is_primary = snapshot.backends[i].id == *primary_;
-    if (is_primary && !closing_since_)
-      old_ = {to_string(snapshot.backends[i].address), published.counters[i], 0};
-  }
+  remember_primary(published);
+}
+
+// What is needed of it once it is lost, when the snapshot may no longer have it.
+void failover_story::remember_primary(const session::published_topology& published) {
+  const auto& backends = published.snapshot->backends;
+  const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
+  const auto index = static_cast<std::size_t>(found - backends.begin());
+  in_use_ = {to_string(found->address), published.counters[index], 0};
 }
 
 void failover_story::lose(time_point now) {
   lost_at_ = now;
   if (!sign_at_ || now - last_sign_at_ > sign_memory) sign_at_.reset();
   began_at_ = sign_at_.value_or(now);
-  old_.sessions = old_.counters->sessions.value();
+  lost_ = in_use_;
+  lost_.sessions = lost_.counters->sessions.value();
   before_ = count_logins();
   log(log_level::info, "first sign of trouble at the primary",
-      {{"backend", std::string_view(old_.address)},
+      {{"backend", std::string_view(lost_.address)},
        {"sign", sign_at_ ? sign_ : std::string_view("the decision itself")},
        {"seconds_ago", in_seconds(now - began_at_)},
-       {"sessions", static_cast<std::int64_t>(old_.sessions)}});
+       {"sessions", static_cast<std::int64_t>(lost_.sessions)}});
 }
 
 void failover_story::prove(const topology::backend_status& successor, time_point now) {
@@ -61,6 +65,7 @@ void failover_story::prove(const topology::backend_status& successor, time_point
   sign_at_.reset();
   lost_at_.reset();
   proven_at_ = closing_since_ = now;
+  closing_ = lost_;
   new_address_ = to_string(successor.address);
   await_login(successor.id);
 }
@@ -82,10 +87,10 @@ void failover_story::note_login(time_point now) {
 }
 
 void failover_story::tick(time_point now) {
-  if (!closing_since_ || old_.counters->sessions.value() > 0) return;
+  if (!closing_since_ || closing_.counters->sessions.value() > 0) return;
   log(log_level::info, "no session is left on the old primary",
-      {{"backend", std::string_view(old_.address)},
-       {"sessions", static_cast<std::int64_t>(old_.sessions)},
+      {{"backend", std::string_view(closing_.address)},
+       {"sessions", static_cast<std::int64_t>(closing_.sessions)},
        {"seconds_since_proof", in_seconds(now - *closing_since_)}});
   closing_since_.reset();
 }

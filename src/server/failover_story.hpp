@@ -40,16 +40,19 @@ class failover_story {
   [[nodiscard]] const metrics::failover_histograms& histograms() const noexcept { return histograms_; }
 
  private:
-  struct old_primary {
+  struct lost_primary {
     std::string address;
     std::shared_ptr<metrics::backend_counters> counters;
     std::uint64_t sessions = 0;  // when it was lost
   };
+  void remember_primary(const session::published_topology& published);
   void lose(time_point now);
   void prove(const topology::backend_status& successor, time_point now);
 
   std::optional<topology::backend_id> primary_;  // the one in use, or the last one that was
-  old_primary old_;
+  lost_primary in_use_;                          // primary_
+  lost_primary lost_;                            // the one lost last
+  lost_primary closing_;                         // the one whose sessions are closing
   std::string new_address_;
   std::string_view sign_;
   std::optional<time_point> sign_at_;

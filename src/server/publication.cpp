@@ -4,12 +4,16 @@
 #include <utility>
 
 namespace pgsteer::server {
+namespace {
 
+// The same snapshot, but nobody takes new rw logins.
 topology::topology_snapshot without_rw(topology::topology_snapshot snapshot) {
   for (topology::backend_status& status : snapshot.backends) status.is_rw_eligible = false;
   snapshot.rw_valid_until.reset();
   return snapshot;
 }
+
+}  // namespace
 
 void publication::publish(const session::published_topology& next) {
   const bool is_rw_open = next.snapshot->rw_valid_until.has_value();

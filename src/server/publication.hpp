@@ -35,7 +35,4 @@ class publication {
   std::size_t workers_to_close_ = 0;
 };
 
-// The same snapshot, but nobody takes new rw logins.
-[[nodiscard]] topology::topology_snapshot without_rw(topology::topology_snapshot snapshot);
-
 }  // namespace pgsteer::server

@@ -5,7 +5,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -16,7 +15,7 @@
 #include "pgsteer/base/log.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
-#include "server/fence_file.hpp"
+#include "server/fence_memory.hpp"
 #include "server/host_limits.hpp"
 #include "server/publication.hpp"
 #include "server/topology_keeper.hpp"
@@ -46,7 +45,7 @@ config::config fit_to_host(config::config options) {
 }
 
 double unix_now_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return in_seconds(std::chrono::system_clock::now().time_since_epoch());
 }
 
 }  // namespace
@@ -67,7 +66,9 @@ class server::implementation {
         keeper_(
             context_, options_,
             [this](const session::published_topology& topology) { publication_.publish(topology); },
-            [this](const topology::fence_mark& mark) { keep_mark(mark); }),
+            [this](const topology::fence_mark& mark) { fence_memory_.keep(mark); }),
+        fence_memory_(options_.state_dir, options_.topology.system,
+                      [this](const std::optional<topology::fence_mark>& mark) { keeper_.remember(mark); }),
         publication_(context_, workers_),
         signals_(context_),
         drain_timer_(context_) {
@@ -84,7 +85,8 @@ class server::implementation {
   }
 
   result<void> start() {
-    if (const auto recalled = recall_mark(); !recalled) return recalled.error();
+    failure_ = fence_memory_.recall();
+    if (!failure_.empty()) return errc::cannot_start;
     if (const auto made = make_workers(); !made) return made.error();
     for (const auto& listener : options_.listeners) {
       if (const auto opened = open_listener(listener); !opened) return opened.error();
@@ -142,58 +144,6 @@ class server::implementation {
     return totals;
   }
 
-  // Nothing is remembered without a state_dir; with one that cannot be used there is no start, since the
-  // operator relies on it.
-  result<void> recall_mark() {
-    if (options_.state_dir.empty()) return {};
-    const fence_reading reading = read_fence(options_.state_dir);
-    if (!reading.problem.empty()) {
-      failure_ = reading.problem;
-      return errc::cannot_start;
-    }
-    mark_writer_.emplace(1);
-    take_mark(reading.mark);
-    return {};
-  }
-
-  void take_mark(const std::optional<topology::fence_mark>& mark) {
-    keeper_.remember(mark);
-    if (!mark) return;
-    const topology::system_identifier named = options_.topology.system;
-    const bool is_ignored = named.value != 0 && named != mark->system;
-    log(is_ignored ? log_level::warning : log_level::info,
-        is_ignored ? "the remembered fence is another cluster's than cluster.system_identifier names: ignored"
-                   : "the fence is remembered",
-        {{"file", std::string_view(fence_path(options_.state_dir))},
-         {"timeline", static_cast<std::int64_t>(mark->timeline.value)},
-         {"system_identifier", std::string_view(std::to_string(mark->system.value))}});
-  }
-
-  // Not on the control thread: a slow disk must not delay a failover.
-  void keep_mark(const topology::fence_mark& mark) {
-    if (!mark_writer_) return;
-    asio::post(*mark_writer_, [folder = options_.state_dir, mark] {
-      const std::string problem = write_fence(folder, mark);
-      if (!problem.empty())
-        log(log_level::error, "the fence cannot be remembered", {{"reason", std::string_view(problem)}});
-    });
-  }
-
-  void reread_mark() {
-    if (options_.state_dir.empty()) {
-      log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
-      return;
-    }
-    const fence_reading reading = read_fence(options_.state_dir);
-    if (!reading.problem.empty()) {
-      log(log_level::error, "SIGHUP: the fence stays as it is",
-          {{"reason", std::string_view(reading.problem)}});
-      return;
-    }
-    log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");
-    take_mark(reading.mark);
-  }
-
   result<void> make_workers() {
     const unsigned count = options_.workers == 0 ? usable_cores() : options_.workers;
     for (unsigned i = 0; i < count; ++i) {
@@ -244,7 +194,7 @@ class server::implementation {
     signals_.async_wait([this](const error_code& ec, int number) {
       if (ec) return;
       if (number == SIGHUP) {
-        reread_mark();
+        fence_memory_.reread();
       } else if (is_draining_) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
@@ -263,7 +213,7 @@ class server::implementation {
     is_draining_ = true;
     log(log_level::info, "draining: no new sessions, waiting for the present ones",
         {{"sessions", static_cast<std::int64_t>(session_count())},
-         {"drain_timeout_seconds", std::chrono::duration<double>(options_.drain_timeout).count()}});
+         {"drain_timeout_seconds", in_seconds(options_.drain_timeout)}});
     for (const auto& acceptor : acceptors_) acceptor->stop();
     drain_deadline_ = clock::now() + options_.drain_timeout;
     poll_drain();
@@ -313,6 +263,7 @@ class server::implementation {
   session::awaited_login awaited_;
   session::worker_shared shared_;
   topology_keeper keeper_;
+  fence_memory fence_memory_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;
   std::vector<std::unique_ptr<worker>> workers_;
   publication publication_;
@@ -324,7 +275,6 @@ class server::implementation {
   time_point drain_deadline_;
   std::string engine_name_;
   bool is_draining_ = false;
-  std::optional<asio::thread_pool> mark_writer_;  // one thread; ends when the last mark is on disk
 };
 
 void block_signals() noexcept {

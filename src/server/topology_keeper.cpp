@@ -108,7 +108,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     ++found->second;
   }
   if (result.outcome == topology::probe_outcome::answered)
-    counters_.duration.observe(std::chrono::duration<double>(result.received_at - result.sent_at).count());
+    counters_.duration.observe(in_seconds(result.received_at - result.sent_at));
   if (result.outcome != topology::probe_outcome::answered)
     story_.note_sign(id, topology::to_string(result.outcome), clock::now());
   topology_.record(id, result, clock::now());
@@ -194,7 +194,7 @@ void topology_keeper::schedule_tick() {
     const time_point now = clock::now();
     if (now - ticked_at_ >= pause_min) {
       log(log_level::warning, "the process did not run for a while, asking every backend again",
-          {{"seconds", std::chrono::duration<double>(now - ticked_at_).count()}});
+          {{"seconds", in_seconds(now - ticked_at_)}});
       topology_.note_pause(now);
       prober_->hint_all();
       decide();

@@ -5,10 +5,6 @@
 namespace pgsteer::server {
 namespace {
 
-double in_seconds(duration value) {
-  return std::chrono::duration<double>(value).count();
-}
-
 metrics::backend_view view_backend(const topology::backend_status& status,
                                    const metrics::backend_counters& counters, time_point now) {
   metrics::backend_view view;

@@ -29,7 +29,7 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
       o.is_logged_in = true;
       note_login();
       o.login_permit.release();
-      listener_.counters.login.observe(std::chrono::duration<double>(clock::now() - accepted_at_).count());
+      listener_.counters.login.observe(in_seconds(clock::now() - accepted_at_));
       key_ = o.watch.backend_key();
       if (key_) worker_.shared.cancels.add(*key_, backend_address_);
       o.wait.wake();
@@ -133,7 +133,7 @@ void session::log_end(close_reason reason) const {
   if (!is_logged(words.level)) return;
   const std::string client = to_string(client_address_);
   const std::string backend = backend_address_.host.empty() ? "" : to_string(backend_address_);
-  const double seconds_open = std::chrono::duration<double>(clock::now() - accepted_at_).count();
+  const double seconds_open = in_seconds(clock::now() - accepted_at_);
   log(words.level, "session ended",
       {{"listener", std::string_view(listener_.options.name)},
        {"client", std::string_view(client)},

@@ -10,4 +10,9 @@ using duration = clock::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// As logs and metrics give it.
+constexpr double in_seconds(duration value) noexcept {
+  return std::chrono::duration<double>(value).count();
+}
+
 }  // namespace pgsteer
