@@ -33,6 +33,27 @@ first_answer read_refusal(const framed_message& message) noexcept {
   return {first_answer_kind::error_response, *fields};
 }
 
+constexpr std::uint32_t authentication_ok = 0;
+
+bool is_authentication_ok(const framed_message& message) noexcept {
+  return message.extent == message_extent::whole && message.bytes.size() == header_bytes + int32_bytes &&
+         read_int32(message.bytes, header_bytes) == authentication_ok;
+}
+
+// AuthenticationOk waits in PostgreSQL's buffer for what comes next (sendAuthRequest() in auth.c): a backend
+// that is stopped meanwhile flushes it together with its FATAL. Nothing is waited for here.
+first_answer read_behind_authentication(byte_span rest) noexcept {
+  while (!rest.empty()) {
+    const auto message = frame(rest, first_answer_bytes_max);
+    if (message.extent != message_extent::whole) break;
+    const char type = static_cast<char>(rest[0]);
+    if (type == 'E') return read_refusal(message);
+    if (type != 'S' && type != 'K' && type != 'N') break;
+    rest = rest.subspan(message.bytes.size());
+  }
+  return {first_answer_kind::other, {}};
+}
+
 }  // namespace
 
 first_answer read_first_answer(byte_span bytes) noexcept {
@@ -43,6 +64,8 @@ first_answer read_first_answer(byte_span bytes) noexcept {
       case 'E':
         return read_refusal(message);
       case 'R':  // Authentication*
+        if (!is_authentication_ok(message)) return {first_answer_kind::other, {}};
+        return read_behind_authentication(rest.subspan(message.bytes.size()));
       case 'N':  // NoticeResponse
         return {first_answer_kind::other, {}};
       case 'v':  // NegotiateProtocolVersion: the verdict follows it in the same flush
@@ -57,8 +80,8 @@ first_answer read_first_answer(byte_span bytes) noexcept {
   return {first_answer_kind::needs_more, {}};
 }
 
-bool is_retryable_before_authentication(std::string_view sqlstate) noexcept {
-  return sqlstate == "57P03" || sqlstate == "53300";
+bool is_retryable_elsewhere(std::string_view sqlstate) noexcept {
+  return sqlstate == "57P03" || sqlstate == "53300" || sqlstate == "57P01" || sqlstate == "57P02";
 }
 
 }  // namespace pgsteer::pgwire

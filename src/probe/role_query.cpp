@@ -13,6 +13,7 @@ namespace pgsteer::probe {
 // - Timeline of a primary: first 8 digits of the name of the file it writes. pg_control_checkpoint() still
 //   shows the old one right after a promotion.
 // - received_tli needs pg_read_all_stats; without it a standby's control file gives a lower bound.
+// - replay_lsn is read before receive_lsn: what is replayed by then has been received by then.
 // - LSNs come as plain numbers of bytes: the distance from 0/0.
 // - Nothing is behind when everything received is replayed and a WAL receiver runs, however long ago the last
 //   transaction was (functions-admin.html#FUNCTIONS-RECOVERY-INFO-TABLE).
@@ -39,8 +40,8 @@ const char* const role_query = R"(SELECT r.is_in_recovery,
  CASE WHEN r.is_in_recovery THEN pg_catalog.pg_is_wal_replay_paused() END,
  pg_catalog.pg_is_in_recovery()
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS is_in_recovery,
-  pg_catalog.pg_last_wal_receive_lsn() AS receive_lsn,
-  pg_catalog.pg_last_wal_replay_lsn() AS replay_lsn OFFSET 0) AS r
+  pg_catalog.pg_last_wal_replay_lsn() AS replay_lsn,
+  pg_catalog.pg_last_wal_receive_lsn() AS receive_lsn OFFSET 0) AS r
  LEFT JOIN pg_catalog.pg_stat_wal_receiver AS w ON r.is_in_recovery)";
 
 namespace {

@@ -114,7 +114,7 @@ void epoll_flow::read(side source, turn_resources& turn) {
 
 void epoll_flow::pass_on(side source, byte_span bytes, turn_resources& turn) {
   if (source == side::client) {
-    tail_.from_client();
+    tail_.from_client(bytes);
   } else {
     if (!show(bytes)) return;
     tail_.to_client(bytes);
@@ -209,7 +209,13 @@ bool epoll_flow::is_idle_outside_transaction() const noexcept {
 }
 
 void epoll_flow::note_end(side which) noexcept {
-  if (!first_to_end_) first_to_end_ = which;
+  if (first_to_end_) return;
+  // A backend ends as its answer to Terminate, maybe before the client's own end is read. TLS hides
+  // Terminate.
+  const bool is_an_answer =
+      is_readable_protocol_ ? tail_.is_terminated()
+                            : net::peek(sockets_[index(side::client)].fd) == net::pending_input::end_or_error;
+  first_to_end_ = is_an_answer ? side::client : which;
 }
 
 }  // namespace pgsteer::relay

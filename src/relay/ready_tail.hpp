@@ -1,10 +1,13 @@
 #pragma once
-// ready_tail: was the last thing the client got a whole ReadyForQuery 'I', and has it sent nothing since?
+// ready_tail: was the last thing the client got a whole ReadyForQuery 'I', and has it sent nothing since? And
+// was the last thing it sent Terminate?
 //
 // Pure; one per flow. Looks only at the end of each chunk, so it costs the same for 6 bytes and 64 KiB. It
 // does not parse: a client that sends its next query before the answer to the last one is complete is taken
 // for idle once that answer ends, and a FATAL at that point still stands between two messages. A row that is
 // cut by a read just after these six bytes would be mistaken too, one read in 2^48 of random data.
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "pgsteer/base/bytes.hpp"
@@ -17,18 +20,27 @@ class ready_tail {
     for (const std::uint8_t byte : bytes.last(bytes.size() < 6 ? bytes.size() : 6))
       last_six_ = last_six_ << 8 | byte;
   }
-  void from_client() noexcept { last_six_ = 0; }
+  void from_client(byte_span bytes) noexcept {
+    last_six_ = 0;
+    is_terminated_ =
+        bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
+  }
 
   [[nodiscard]] bool is_ready() const noexcept {
     return (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
   }
 
+  [[nodiscard]] bool is_terminated() const noexcept { return is_terminated_; }
+
  private:
+  // Terminate: Byte1('X') | Int32(4)  -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE
+  static constexpr std::array<std::uint8_t, 5> terminate{'X', 0, 0, 0, 4};
   // ReadyForQuery: Byte1('Z') | Int32(5) | Byte1('I')
   //   -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
   static constexpr std::uint64_t ready_for_query_idle = 0x5A'0000'0005'49;
 
   std::uint64_t last_six_ = 0;  // the last byte lowest; what lies above the six is older still
+  bool is_terminated_ = false;
 };
 
 }  // namespace pgsteer::relay

@@ -14,6 +14,8 @@ namespace {
 constexpr int accepts_per_turn_max = 64;
 // After EMFILE and the like; HAProxy pauses 100 ms too.
 constexpr auto trouble_pause = milliseconds{100};
+// Trouble that comes and goes with every descriptor that is freed is told once in this time.
+constexpr auto trouble_log_interval = seconds{10};
 
 }  // namespace
 
@@ -64,18 +66,18 @@ bool acceptor::accept_one() {
     pause(errno);
     return false;
   }
-  is_trouble_logged_ = false;
   address.resize(size);
   hand_over(std::move(client), net::to_endpoint(address));
   return true;
 }
 
 void acceptor::pause(int error) {
-  if (!is_trouble_logged_) {
+  const time_point now = clock::now();
+  if (!trouble_logged_at_ || now - *trouble_logged_at_ >= trouble_log_interval) {
     const std::string reason = error_code(error, boost::system::system_category()).message();
     log(log_level::error, "cannot accept connections, trying again",
         {{"listener", std::string_view(listener_.options.name)}, {"error", std::string_view(reason)}});
-    is_trouble_logged_ = true;
+    trouble_logged_at_ = now;
   }
   is_paused_ = true;
   pause_timer_.expires_after(trouble_pause);

@@ -37,7 +37,7 @@ class acceptor {
   boost::asio::steady_timer pause_timer_;
   endpoint address_;
   bool is_paused_ = false;
-  bool is_trouble_logged_ = false;
+  std::optional<time_point> trouble_logged_at_;
 };
 
 }  // namespace pgsteer::server

@@ -259,8 +259,7 @@ asio::awaitable<attempt_end> session::read_first_message() {
       case pgwire::first_answer_kind::not_postgresql:
         co_return attempt_end::failed;
       case pgwire::first_answer_kind::error_response:
-        if (!pgwire::is_retryable_before_authentication(answer.fields.sqlstate))
-          co_return attempt_end::answered;
+        if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) co_return attempt_end::answered;
         if (answer.fields.sqlstate == "53300") o.refusal = o.answer;
         co_return attempt_end::refused;
     }

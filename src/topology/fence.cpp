@@ -13,6 +13,8 @@ following follows(const role_answer& standby, const fence& limit) noexcept {
   // Timeline 0 is "not known", hence a lower bound whatever the flag says.
   if (!standby.is_timeline_lower_bound && standby.timeline.value != 0) return following::below;
   if (!standby.has_wal_receiver) return following::without_receiver;
+  // An old primary that wrote on past the switch and was started as a standby: the WAL is its own.
+  if (standby.replay_lsn > standby.receive_lsn) return following::beyond_receipt;
   return standby.replay_lsn >= limit.raised_at ? following::proven : following::before_the_switch;
 }
 

@@ -21,11 +21,12 @@ enum class following {
   below,              // it says that it is on a lower one: diverged, or has not replayed the switch yet
   without_receiver,   // only a lower bound is known, and no WAL receiver runs
   before_the_switch,  // only a lower bound is known, and replay has not reached raised_at
+  beyond_receipt,     // only a lower bound is known, and it replayed what its receiver did not bring
 };
 
 // A timeline above the fence is fine: its primary just was not probed yet. With only the control file's
 // timeline (a lower bound until the next restartpoint), a WAL receiver and a replay position past the first
-// known position of the new timeline stand in for the proof.
+// known position of the new timeline, by WAL that came through it, stand in for the proof.
 [[nodiscard]] following follows(const role_answer& standby, const fence& limit) noexcept;
 
 }  // namespace pgsteer::topology

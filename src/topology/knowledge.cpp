@@ -1,6 +1,7 @@
 #include "topology/knowledge.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgsteer::topology {
 
@@ -70,6 +71,13 @@ std::optional<role_answer> proof_in(const probe_result& result) {
   return result.answer;
 }
 
+void forget_all(knowledge& backend) {
+  knowledge unasked;
+  unasked.spec = std::move(backend.spec);
+  unasked.is_leaving = backend.is_leaving;
+  backend = std::move(unasked);
+}
+
 void restart_silence(knowledge& backend, time_point watched_from) noexcept {
   backend.watched_from = std::max(backend.watched_from, watched_from);
   if (!backend.is_dead) backend.silent_since.reset();
@@ -105,6 +113,9 @@ void note_outcome(knowledge& backend, probe_outcome outcome, time_point sent_at)
   count_losses(backend, outcome, sent_at);
   backend.outcome = outcome;
   backend.heard_at = sent_at;
+  // A lost connection alone may be an administrator's pg_terminate_backend().
+  const bool was_gone = standing_of(outcome) == standing::silent && outcome != probe_outcome::connection_lost;
+  if (was_gone || outcome == probe_outcome::not_accepting) backend.may_be_another = true;
   if (standing_of(outcome) != standing::silent) {
     backend.silent_since.reset();
     backend.is_dead = false;
@@ -139,7 +150,7 @@ void absorb(knowledge& backend, const probe_result& result) {
     restart_silence(backend, result.sent_at);
   } else {
     note_outcome(backend, outcome, result.sent_at);
-    if (proves) backend.has_lapsed = false;
+    if (proves) backend.has_lapsed = backend.may_be_another = false;
   }
 }
 
@@ -150,6 +161,13 @@ void note_overdue(knowledge& backend, time_point sent_at) noexcept {
 bool was_everybody_probed(const backend_table& backends) noexcept {
   return std::ranges::all_of(backends, [](const auto& entry) {
     return entry.second.is_leaving || entry.second.last_outcome.has_value();
+  });
+}
+
+bool was_everybody_asked_since(const backend_table& backends, time_point then) noexcept {
+  return std::ranges::all_of(backends, [then](const auto& entry) {
+    const knowledge& backend = entry.second;
+    return backend.is_leaving || !backend.last_outcome || backend.probed_at >= then;
   });
 }
 

@@ -36,6 +36,13 @@ struct knowledge {
   time_point heard_at;
   std::optional<role_answer> answer;  // the newest good one
   time_point answered_at;
+  // Gone or starting up since its last proof: another PostgreSQL may be there by now, or the same in another
+  // role, so that who is mute is not taken at its last word.
+  bool may_be_another = false;
+
+  // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.
+  timeline_id followed;              // the fence that it was proven to follow
+  std::int64_t followed_in_run = 0;  // start_time_us at that time
 
   std::optional<time_point> late_at;  // a probe asked then is overdue, and nothing newer is known
 
@@ -55,10 +62,15 @@ struct knowledge {
   }
 };
 
+// As if it had never been asked.
+void forget_all(knowledge& backend);
+
 using backend_table = std::map<backend_id, knowledge>;
 
 // True once every backend that discovery names had a first probe, whatever came of it.
 [[nodiscard]] bool was_everybody_probed(const backend_table& backends) noexcept;
+// True once everybody who had been probed by then was asked again, whatever came of it.
+[[nodiscard]] bool was_everybody_asked_since(const backend_table& backends, time_point then) noexcept;
 
 // The row of the result if it proves a role. A row without an identifier, or of a primary without its
 // timeline, proves nothing: nobody could say which cluster or which side of a failover it speaks for.

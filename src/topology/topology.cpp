@@ -75,9 +75,19 @@ struct topology::memory {
     }
   }
 
+  void note_followers();
   topology_snapshot judge_all(const findings& found) const;
   topology_snapshot judge_fairly(findings found) const;
 };
+
+void topology::memory::note_followers() {
+  for (auto& [id, backend] : backends) {
+    if (!backend.answer || !backend.answer->is_in_recovery || !is_member(backend, cluster)) continue;
+    if (follows(*backend.answer, limit) != following::proven) continue;
+    backend.followed = limit.timeline;
+    backend.followed_in_run = backend.answer->start_time_us;
+  }
+}
 
 topology_snapshot topology::memory::judge_all(const findings& found) const {
   topology_snapshot snapshot;
@@ -171,6 +181,8 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
   mind.early_primaries.clear();
   mind.incumbent.reset();
   for (auto& [id, backend] : mind.backends) {
+    // With neither a name nor a mark the cluster is learned anew, and from everybody.
+    if (!mind.cluster.is_pinned) forget_all(backend);
     if (backend.answer && !backend.answer->is_in_recovery) backend.answer.reset();
   }
 }
@@ -178,18 +190,24 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
 topology_snapshot topology::decide(time_point now) {
   memory& mind = *memory_;
   mind.lapse_silent(now);
+  if (!mind.cluster.is_pinned) mind.learn({});  // whoever was waited for may have left
   const election elected = elect(mind.backends, mind.cluster, mind.limit, mind.incumbent);
   mind.incumbent = elected.primary;
-  if (elected.primary) mind.primary_write_lsn = mind.backends.at(*elected.primary).answer->write_lsn;
+  const knowledge* const primary = elected.primary ? &mind.backends.at(*elected.primary) : nullptr;
+  if (primary != nullptr) mind.primary_write_lsn = primary->answer->write_lsn;
 
+  mind.note_followers();
   mind.decided_at = now;
-  topology_snapshot snapshot = mind.judge_fairly({.cluster = mind.cluster,
-                                                  .limit = mind.limit,
-                                                  .elected = elected,
-                                                  .primary_write_lsn = mind.primary_write_lsn,
-                                                  .now = now,
-                                                  .fresh_from = mind.fresh_from,
-                                                  .role_ttl = mind.options.role_ttl});
+  topology_snapshot snapshot =
+      mind.judge_fairly({.cluster = mind.cluster,
+                         .limit = mind.limit,
+                         .elected = elected,
+                         .primary_write_lsn = mind.primary_write_lsn,
+                         .now = now,
+                         .is_primary_answering = primary != nullptr && primary->is_responsive(),
+                         .fresh_from = mind.fresh_from,
+                         .is_asked_again = was_everybody_asked_since(mind.backends, mind.fresh_from),
+                         .role_ttl = mind.options.role_ttl});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, mind.published)) ++snapshot.generation;
   check_invariants(snapshot);
@@ -202,10 +220,11 @@ std::optional<time_point> topology::next_deadline() const {
   const auto consider = [&first](time_point instant) { first = first ? std::min(*first, instant) : instant; };
   for (const auto& [id, backend] : memory_->backends) {
     const backend_status* status = memory_->published.find(id);
-    const bool ages = status != nullptr &&
-                      (status->is_rw_eligible || (status->is_ro_eligible && backend.is(standing::mute)));
-    // Knowledge is good up to and including role_ttl, so it is too old one tick later.
-    if (ages) consider(backend.answered_at + memory_->options.role_ttl + duration{1});
+    // Knowledge is good up to and including role_ttl, so it is too old one tick later. What is mute shows it
+    // in the reason even where it is not eligible.
+    const time_point old_at = backend.answered_at + memory_->options.role_ttl + duration{1};
+    const bool is_used = status != nullptr && (status->is_rw_eligible || backend.is(standing::mute));
+    if (is_used && backend.answer && old_at > memory_->decided_at) consider(old_at);
     // Whether it rests shows in the reason even where it is eligible.
     if (backend.rests_until > memory_->decided_at && backend.rests_until != time_point::max())
       consider(backend.rests_until);

@@ -79,8 +79,12 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
     status.reason = but("primary", *backend.outcome);
   } else if (backend.late_at) {
     status.reason = "primary, but its probe is late";
+  } else if (backend.is(standing::mute) && backend.may_be_another) {
+    status.reason = but("primary before it was gone", *backend.outcome);
   } else if (backend.answered_at < found.fresh_from) {
     status.reason = "primary, but not probed since the process stood still";
+  } else if (!found.is_asked_again) {
+    status.reason = "primary, but not every backend was probed since the process stood still";
   } else if (!is_current(backend, found)) {
     status.reason = backend.is(standing::mute) ? but("primary by knowledge too old to use", *backend.outcome)
                                                : "primary by knowledge too old to use";
@@ -94,22 +98,29 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
 void judge_standby(backend_status& status, const knowledge& backend, const findings& found) {
   status.role = role::standby;
   status.sessions = session_verdict::close_read_write;
-  const following place = follows(*backend.answer, found.limit);
+  const following place = place_of(backend, found.limit);
   if (backend.is_leaving) {
     status.reason = "standby, leaving: no new sessions";
   } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
     status.reason = but("standby", *backend.outcome);
   } else if (backend.late_at) {
     status.reason = "standby, but its probe is late";
+  } else if (backend.is(standing::mute) && backend.may_be_another) {
+    status.reason = but("standby before it was gone", *backend.outcome);
   } else if (backend.is(standing::mute) && !is_current(backend, found)) {
     status.reason = but("standby by knowledge too old to use", *backend.outcome);
   } else if (place == following::below) {
     status.reason = "standby on timeline " + std::to_string(status.timeline.value) + ", below the fence " +
                     std::to_string(found.limit.timeline.value);
+  } else if (status.timeline > found.limit.timeline && found.is_primary_answering) {
+    status.reason = "standby on timeline " + std::to_string(status.timeline.value) +
+                    ", above the primary's " + std::to_string(found.limit.timeline.value);
   } else if (place == following::without_receiver) {
     status.reason = "standby, timeline not proven: no WAL receiver";
   } else if (place == following::before_the_switch) {
     status.reason = "standby, timeline not proven: replay is before the fence's first known position";
+  } else if (place == following::beyond_receipt) {
+    status.reason = "standby, timeline not proven: it replayed more than its WAL receiver brought";
   } else if (rests(backend, found.now) && found.may_rest) {
     status.reason = "standby, resting since it was lost repeatedly";
   } else {
@@ -130,6 +141,13 @@ void judge_lapsed(backend_status& status, const knowledge& backend) {
 }
 
 }  // namespace
+
+following place_of(const knowledge& backend, const fence& limit) noexcept {
+  const following shown = follows(*backend.answer, limit);
+  const bool was_proven =
+      backend.followed == limit.timeline && backend.followed_in_run == backend.answer->start_time_us;
+  return was_proven && shown != following::below ? following::proven : shown;
+}
 
 bool rests(const knowledge& backend, time_point now) noexcept {
   return backend.rests_until > now && backend.is(standing::open);

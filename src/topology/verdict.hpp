@@ -14,10 +14,15 @@ struct findings {
   election elected;
   lsn primary_write_lsn;  // the last known one, of the present or the last primary
   time_point now;
-  time_point fresh_from;  // answers to earlier questions do not make anybody rw-eligible (rule 6)
+  bool is_primary_answering = false;  // it shows the timeline that the others ought to follow
+  time_point fresh_from;              // answers to earlier questions do not make anybody rw-eligible (rule 6)
+  bool is_asked_again = true;         // everybody, since fresh_from
   duration role_ttl{};
   bool may_rest = true;  // false: no other standby is eligible, so one that was lost repeatedly will do
 };
+
+// Where a standby that answered stands, by what it shows now or has proved since it was started.
+[[nodiscard]] following place_of(const knowledge& backend, const fence& limit) noexcept;
 
 // True if the backend is a standby that is passed over only because it was lost repeatedly.
 [[nodiscard]] bool rests(const knowledge& backend, time_point now) noexcept;

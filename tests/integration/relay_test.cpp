@@ -104,13 +104,27 @@ TEST_F(Relay, DeliversTheBackendsLastWords) {
   expect_closed("backend_closed");
 }
 
+// The client waits for the backend's end before it closes: the session was the client's to end all the same.
 TEST_F(Relay, EndsWithTheClientsTerminate) {
   start();
   fake_client client = logged_in();
   client.send(wire::terminate());
   EXPECT_EQ(client.read_until_end().end, stream_end::closed);
   client.close();
-  expect_closed("backend_closed");
+  expect_closed("client_closed");
+}
+
+// As libpq does: Terminate and the end of the connection at once. The backend's end, its answer, may be read
+// first; to count it as the backend's doing would look like trouble there.
+TEST_F(Relay, CountsTheClientsEndWhereBothHaveEnded) {
+  constexpr int sessions = 300;
+  start();
+  for (int i = 0; i < sessions; ++i) {
+    fake_client client = logged_in();
+    client.send(wire::terminate());
+    client.close();
+  }
+  expect_closed("client_closed", sessions);
 }
 
 // COPY in both directions at once, at full speed, every byte in its place.

@@ -49,6 +49,25 @@ TEST(FirstAnswer, LeavesTheLoginAloneFromItsFirstByte) {
   EXPECT_EQ(read(older_version + "R").kind, kind::other);
 }
 
+// A backend without a password is stopped between AuthenticationOk and ReadyForQuery: both come in one flush.
+TEST(FirstAnswer, SeesARefusalThatCameWithAuthenticationOk) {
+  const auto accepted = message('R', int32(0));
+  const auto stopped =
+      error_response("FATAL", "57P01", "terminating connection due to administrator command");
+  const auto status = message('S', zero_terminated("is_superuser") + zero_terminated("off"));
+  for (const auto& before : {accepted, older_version + accepted, accepted + status}) {
+    const auto answer = read(before + stopped);
+    ASSERT_EQ(answer.kind, kind::error_response);
+    EXPECT_EQ(answer.fields.sqlstate, "57P01");
+    for (std::size_t cut = before.size(); cut < before.size() + stopped.size(); ++cut) {
+      SCOPED_TRACE(cut);
+      EXPECT_EQ(read(std::string_view(before + stopped).substr(0, cut)).kind, kind::other);
+    }
+  }
+  EXPECT_EQ(read(accepted + message('Z', "I") + stopped).kind, kind::other) << "a session's error is its own";
+  EXPECT_EQ(read(message('R', int32(10) + "SCRAM-SHA-256") + stopped).kind, kind::other);
+}
+
 TEST(FirstAnswer, ReadsNoFurtherThanTheRefusal) {
   EXPECT_EQ(read(starting_up + "trailing").kind, kind::error_response);
 }
@@ -101,13 +120,15 @@ TEST(FirstAnswer, NegotiationsDoNotStretchTheBound) {
   EXPECT_EQ(read(bytes + starting_up).kind, kind::other);
 }
 
-TEST(FirstAnswer, RetriesOnlyWhatPostgresqlSendsBeforeAuthentication) {
-  EXPECT_TRUE(is_retryable_before_authentication("57P03"));
-  EXPECT_TRUE(is_retryable_before_authentication("53300"));
+TEST(FirstAnswer, RetriesOnlyWhatIsTheBackendsTrouble) {
+  EXPECT_TRUE(is_retryable_elsewhere("57P03"));
+  EXPECT_TRUE(is_retryable_elsewhere("53300"));
+  EXPECT_TRUE(is_retryable_elsewhere("57P01"));
+  EXPECT_TRUE(is_retryable_elsewhere("57P02"));
   for (const auto* const sqlstate :
-       {"", "28P01", "28000", "3D000", "57P01", "0A000", "57p03", "57P03 ", "5330"}) {
+       {"", "28P01", "28000", "3D000", "57P04", "0A000", "57p03", "57P03 ", "5330"}) {
     SCOPED_TRACE(sqlstate);
-    EXPECT_FALSE(is_retryable_before_authentication(sqlstate));
+    EXPECT_FALSE(is_retryable_elsewhere(sqlstate));
   }
 }
 

@@ -82,13 +82,26 @@ TEST_P(Ending, DeliversEverythingBeforeTheEndToASlowReader) {
 TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
   for (const bool is_backend_first : {true, false}) {
     test_flow flow(GetParam());
-    engine_.start(flow);
+    flow_start start = flow.start();
+    start.is_readable_protocol = true;
+    flow.handle = engine_.engine().start(start);
     engine_.run_ready();
     (is_backend_first ? flow.backend : flow.client).theirs.reset();
     (is_backend_first ? flow.client : flow.backend).theirs.reset();
     ASSERT_TRUE(engine_.run_until([&] { return flow.has_ended(); }));
     EXPECT_EQ(flow.end(), is_backend_first ? flow_end::backend_closed : flow_end::client_closed);
   }
+}
+
+// TLS hides Terminate, whose answer the backend's end mostly is.
+TEST_P(Ending, NamesTheClientWhenBothHiddenSidesEndedBeforeTheTurn) {
+  test_flow flow(GetParam());
+  engine_.start(flow);
+  engine_.run_ready();
+  flow.backend.theirs.reset();
+  flow.client.theirs.reset();
+  ASSERT_TRUE(engine_.run_until([&] { return flow.has_ended(); }));
+  EXPECT_EQ(flow.end(), flow_end::client_closed);
 }
 
 // pg_terminate_backend while the client is sending: FATAL, then the close turns into a reset.

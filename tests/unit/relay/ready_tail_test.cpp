@@ -41,10 +41,24 @@ TEST(ReadyTail, TellsIdleFromTheLastSixBytes) {
       if (event[0] == '<') {
         tail.to_client(as_bytes(std::string_view(event).substr(1)));
       } else {
-        tail.from_client();
+        tail.from_client(as_bytes(std::string_view(event).substr(1)));
       }
     }
     EXPECT_EQ(tail.is_ready(), now.expected);
+  }
+}
+
+TEST(ReadyTail, KnowsThatTheClientSaidGoodbye) {
+  const std::string terminate = "X\0\0\0\4"s;
+  ready_tail tail;
+  EXPECT_FALSE(tail.is_terminated());
+  tail.from_client(as_bytes("query" + terminate));
+  EXPECT_TRUE(tail.is_terminated());
+  tail.to_client(as_bytes(idle));
+  EXPECT_TRUE(tail.is_terminated()) << "an answer to what came before it";
+  for (const std::string& other : {terminate + "\0"s, "X\0\0\0\5"s, "\0\0\0\4"s, std::string()}) {
+    tail.from_client(as_bytes(other));
+    EXPECT_FALSE(tail.is_terminated());
   }
 }
 

@@ -5,8 +5,9 @@
 // Events are separated by ';', backends are single letters. Discovery names a, b and c from the start, and
 // each had a first probe that told nothing (local_trouble), since before that nobody is elected.
 //   a primary 1 [lsn N]                     answered: not in recovery, timeline 1
-//   b standby 1 [replay N]                  answered: in recovery, exact timeline
+//   b standby 1 [replay N] [received N]     answered: in recovery, exact timeline
 //   b standby 1 at-least [receiver] ...     only the control file's timeline is known
+//   ... [run N]                             of another start of PostgreSQL
 //   ... [system N] [delay MS] [hung]        another cluster; replay_delay; outcome login_hung with an answer
 //   c timed_out                             any probe_outcome by its word
 //   late MS <one of the above>              asked MS milliseconds before now, told now
@@ -143,9 +144,12 @@ class history {
     answer.system = {our_system};
     answer.timeline = {static_cast<std::uint32_t>(number(words))};
     (is_in_recovery ? answer.replay_lsn : answer.write_lsn) = {1000};
+    if (is_in_recovery) answer.receive_lsn = {1'000'000};
     for (std::string word; words >> word;) {
       if (word == "lsn") answer.write_lsn = {number(words)};
       if (word == "replay") answer.replay_lsn = {number(words)};
+      if (word == "received") answer.receive_lsn = {number(words)};
+      if (word == "run") answer.start_time_us = static_cast<std::int64_t>(number(words));
       if (word == "system") answer.system = {number(words)};
       if (word == "delay") answer.replay_delay = milliseconds{number(words)};
       if (word == "at-least") answer.is_timeline_lower_bound = true;

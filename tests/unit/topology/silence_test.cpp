@@ -115,13 +115,37 @@ TEST(LocalTrouble, ChangesNothingButTheAge) {
   });
 }
 
+// Another PostgreSQL, or the same one in another role, may sit there now; its refusal says nothing of that.
+TEST(MuteBackend, IsNotTakenAtItsLastWordOnceItWasGone) {
+  for (const char* gone : {"refused", "timed_out", "unreachable", "not_accepting"}) {
+    SCOPED_TRACE(gone);
+    history told;
+    told.play(std::string("a primary 1; b standby 1; a ") + gone + "; b " + gone);
+    told.play("a too_many_clients; b wrong_credentials");
+    EXPECT_EQ(told.summary(), "primary=a close_rw=b");
+    EXPECT_EQ(told.of('a').reason, "primary before it was gone, but all its connection slots are taken");
+    told.play("a primary 1; b standby 1; a too_many_clients; b wrong_credentials");
+    EXPECT_EQ(told.summary(), "primary=a rw=a ro=b close_rw=b");
+  }
+}
+
 TEST(Pause, AsksAgainBeforeTheFirstRwDecision) {
   run_stories({
       {"NobodyIsTakenForGranted", "a primary 1; b standby 1; wait 100; pause", "primary=a ro=b close_rw=b",
        'a', "primary, but not probed since the process stood still"},
       {"QuestionsFromBeforeDoNotCount", "a primary 1; wait 100; pause; late 1 a primary 1", "primary=a"},
-      {"OneAnswerRestores", "a primary 1; wait 100; pause; wait 1; a primary 1", "primary=a rw=a"},
-      {"TheSuccessorIsFound", "a primary 1; wait 9000; pause; b primary 2; a primary 1",
+      {"OneAnswerIsNotEnough", "a primary 1; wait 100; pause; wait 1; a primary 1; b timed_out", "primary=a",
+       'a', "primary, but not every backend was probed since the process stood still"},
+      {"AnAnswerOfEverybodyIs", "a primary 1; wait 100; pause; wait 1; a primary 1; b timed_out; c standby 1",
+       "primary=a rw=a ro=c close_rw=c"},
+      {"WhoLeftIsNotWaitedFor", "a primary 1; wait 100; pause; a primary 1; b timed_out; name ab",
+       "primary=a rw=a"},
+      {"WhoIsNewIsNotWaitedFor",
+       "a primary 1; wait 100; pause; a primary 1; b timed_out; c timed_out; name abcd", "primary=a rw=a"},
+      {"TheSuccessorIsFound", "a primary 1; wait 9000; pause; b primary 2; a primary 1; c local_trouble",
+       "primary=b rw=b close_all=a"},
+      {"TheOldPrimaryAnswersFirst",
+       "a primary 1; b standby 1; wait 9000; pause; a primary 1; b primary 2; c refused",
        "primary=b rw=b close_all=a"},
       {"AProbeThatSleptWithUsIsNoSilence", "a primary 1; wait 60000; pause; late 59000 a timed_out",
        "primary=a"},

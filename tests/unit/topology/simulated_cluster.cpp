@@ -100,7 +100,8 @@ role_answer simulated_cluster::answer_of(const simulated_backend& backend) {
     answer.write_lsn = {backend.lsn};
     return answer;
   }
-  answer.replay_lsn = {backend.lsn};
+  answer.start_time_us = ++runs_;  // what an earlier run proved is for tests/simulation
+  answer.receive_lsn = answer.replay_lsn = {backend.lsn};
   answer.has_wal_receiver = happens(80);
   answer.is_timeline_lower_bound = happens(30);
   if (answer.is_timeline_lower_bound && happens(50)) --answer.timeline.value;

@@ -79,6 +79,7 @@ class simulated_cluster {
   std::vector<simulated_event> in_flight_;
   bool has_strangers_ = false;
   std::uint64_t disturbances_ = 0;
+  std::int64_t runs_ = 0;
   std::uint64_t steps_ = 0;
 };
 

@@ -32,6 +32,7 @@ void witness::note(const simulated_event& event) {
   const probe_result& result = event.result;
   evidence& known = evidence_[event.backend];
   if (!known.told_at) known.told_at = result.sent_at;
+  known.newest_question = std::max(known.newest_question, result.sent_at);
   const bool is_late = known.outcome && result.sent_at < known.heard_at;
   if (result.outcome == probe_outcome::local_trouble) {
     if (!is_late) known.trouble_at = std::max(known.trouble_at.value_or(result.sent_at), result.sent_at);
@@ -105,6 +106,7 @@ bool witness::must_be_eligible(std::size_t index) const {
   if (cluster_.now() - known.answered_at > options_.role_ttl) return false;
   if (resumed_at_ && known.answered_at < *resumed_at_) return false;
   const bool is_incumbent = previous_ && previous_->primary == truth.id;
+  if (!has_asked_all_again()) return false;
   if (!is_incumbent && !has_heard_of_all()) return false;
   for (std::size_t other = 0; other < evidence_.size(); ++other) {
     if (other != index && claims(other)) return false;
@@ -120,6 +122,16 @@ bool witness::has_heard_of_all() const {
   return true;
 }
 
+// After a pause the one that answers first may be the old primary.
+bool witness::has_asked_all_again() const {
+  for (std::size_t i = 0; i < evidence_.size(); ++i) {
+    const evidence& known = evidence_[i];
+    if (!cluster_.backends()[i].is_named || !known.told_at || !resumed_at_) continue;
+    if (known.newest_question < *resumed_at_) return false;
+  }
+  return true;
+}
+
 std::string witness::check_read_write(std::size_t index, const backend_status& status,
                                       const topology_snapshot& snapshot) const {
   const simulated_backend& truth = cluster_.backends()[index];
@@ -130,6 +142,7 @@ std::string witness::check_read_write(std::size_t index, const backend_status& s
     return "I1: rw to a backend that truly was no primary for role_ttl";
   }
   if (resumed_at_ && *truth.last_primary_at < *resumed_at_) return "rw on what was known before a pause";
+  if (!has_asked_all_again()) return "rw before everybody was asked again after a pause";
   if (known.answer->timeline != highest_) return "I2: rw below a timeline that was confirmed";
   if (!lets_in(*known.outcome)) return "rw to a backend that missed its last probe";
   if (!truth.is_named) return "rw to a backend that discovery no longer names";
@@ -148,7 +161,8 @@ std::string witness::check_read_only(std::size_t index, const backend_status& st
   if (!cluster_.backends()[index].is_named) return "ro to a backend that discovery no longer names";
   if (status.role != role::standby) return "ro to a backend not named a standby";
   const bool is_proven = known.answer->is_timeline_lower_bound && known.answer->has_wal_receiver &&
-                         known.answer->replay_lsn >= highest_lsn_;
+                         known.answer->replay_lsn >= highest_lsn_ &&
+                         known.answer->replay_lsn <= known.answer->receive_lsn;
   return known.answer->timeline >= highest_ || is_proven ? "" : "ro on a discarded timeline";
 }
 

@@ -38,6 +38,7 @@ class witness {
     time_point heard_at;
     std::optional<time_point> alive_at;  // the newest sign of life
     std::optional<time_point> told_at;   // the first result of any kind
+    time_point newest_question;
     int answers_since_change = 0;
     std::optional<time_point> trouble_at;  // the newest local trouble
     bool was_dead = false;                 // a late sign of life does not raise the dead
@@ -55,6 +56,7 @@ class witness {
                                                     const topology_snapshot& snapshot);
   [[nodiscard]] bool was_chosen_among_several(backend_id primary) const;
   [[nodiscard]] bool has_heard_of_all() const;
+  [[nodiscard]] bool has_asked_all_again() const;
   [[nodiscard]] bool must_be_eligible(std::size_t index) const;
   [[nodiscard]] bool claims(std::size_t index) const;
   [[nodiscard]] bool may_be_dead(std::size_t index) const;

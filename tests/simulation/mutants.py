@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Proves that the simulation can fail: breaks one rule of the decision core at a time and looks whether it notices.
+
+Usage: mutants.py [--only NAME] [--histories N] [--events N] [--jobs N]
+  Works on a copy of src/topology and src/routing; the tree is not touched. Exit code 0: the sound core passes and every
+  mutant is caught, mostly by the rule that it breaks; 1: otherwise, also if a mutant no longer fits the source.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ["topology", "routing"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    caught_by: str  # How the report of a broken rule begins; "assert": the core's own check ends the program.
+    file: str
+    edits: tuple  # (text, what stands there instead) ...
+
+
+def mutant(name: str, caught_by: str, file: str, *edits: tuple) -> Mutant:
+    return Mutant(name, caught_by, file, edits)
+
+
+MUTANTS = [
+    mutant("a standby's answer does not end the primary's role", "I1", "topology/knowledge.cpp",
+           ("  backend.answer = result.answer;",
+            "  if (backend.answer && !backend.answer->is_in_recovery && result.answer->is_in_recovery) return;\n"
+            "  backend.answer = result.answer;")),
+    mutant("a stale answer overwrites a newer one", "I1", "topology/knowledge.cpp",
+           ("  if (backend.answer && result.sent_at < backend.answered_at) return;\n", "")),
+    mutant("a stale outcome overwrites a newer one", "rw to a backend that does not let in", "topology/knowledge.cpp",
+           ("  if (backend.outcome && result.sent_at < backend.heard_at) {", "  if (false) {")),
+    mutant("the fence is not raised", "I2", "topology/fence.cpp",
+           ("  if (primary.timeline <= timeline) return;", "  if (timeline.value != 0) return;")),
+    mutant("the fence is not raised by late answers", "I2", "topology/topology.cpp",
+           ("  memory_->learn(proof_in(result));",
+            "  if (found->second.answered_at == result.sent_at) memory_->learn(proof_in(result));")),
+    mutant("the remembered fence is ignored", "I2", "topology/topology.cpp",
+           ("  if (is_of_this_cluster) mind.cluster = {mark->system, true};\n  mind.limit = is_of_this_cluster ?",
+            "  mind.limit = false ?")),
+    mutant("the mark is kept only from the second timeline on", "I2", "topology/topology.cpp",
+           ("memory_->limit.timeline.value == 0) return", "memory_->limit.timeline.value <= 1) return")),
+    mutant("sessions stay on a fenced primary", "I2", "topology/verdict.cpp",
+           ("  status.sessions = session_verdict::close_all;\n  status.reason = \"primary on timeline \"",
+            "  status.reason = \"primary on timeline \"")),
+    mutant("a late notice never ends", "I3", "topology/knowledge.cpp",
+           ("  if (backend.late_at && result.sent_at >= *backend.late_at) backend.late_at.reset();\n", "")),
+    mutant("who was dead is never believed again", "I3", "topology/knowledge.cpp",
+           ("if (proves) backend.has_lapsed = backend.may_be_another = false;", "if (proves) backend.may_be_another = false;")),
+    mutant("the pause never ends", "I3", "topology/topology.cpp",
+           ("  memory_->fresh_from = now;", "  memory_->fresh_from = now + seconds{60};")),
+    mutant("an incumbent that is silent loses the role", "I4", "topology/election.cpp",
+           ("  return backend.is_leaving && backend.is(standing::silent);", "  return backend.is(standing::silent);")),
+    mutant("who was primary is not remembered", "I4", "topology/topology.cpp",
+           ("  mind.incumbent = elected.primary;\n", "")),
+    mutant("of several that claim the last one is elected", "rule 4", "topology/election.cpp",
+           ("  if (rivals == 1 && was_everybody_probed", "  if (rivals >= 1 && was_everybody_probed")),
+    mutant("the first to answer is elected", "elected before", "topology/election.cpp",
+           ("  if (rivals == 1 && was_everybody_probed(backends))", "  if (rivals == 1)")),
+    mutant("knowledge does not age", "rw on an answer older", "topology/verdict.cpp",
+           ("  return found.now - backend.answered_at <= found.role_ttl;",
+            "  return found.now >= backend.answered_at;")),
+    mutant("no deadline is announced", "I5", "topology/topology.cpp",
+           ("  std::optional<time_point> first;\n", "  return std::nullopt;\n  std::optional<time_point> first;\n")),
+    mutant("the deadline comes a tick early", "I5", "topology/topology.cpp",
+           ("memory_->options.role_ttl + duration{1};", "memory_->options.role_ttl;")),
+    mutant("death comes without a deadline", "I5", "topology/topology.cpp",
+           ("      consider(*backend.silent_since + memory_->options.dead_after);\n", "")),
+    mutant("another cluster's backend is accepted", "I6", "topology/identity.cpp",
+           ("backend.answer->system != cluster.system", "backend.answer->system.value == 0"),
+           ("backend.answer->system == cluster.system", "backend.answer->system.value != 0")),
+    mutant("sessions stay on another cluster's backend", "I6", "topology/verdict.cpp",
+           ("  status.sessions = session_verdict::close_all;\n  status.reason = \"system identifier \"",
+            "  status.reason = \"system identifier \"")),
+    mutant("a standby's rest depends on the time of day", "I7", "topology/knowledge.cpp",
+           ("    duration rest = rest_min;",
+            "    duration rest = rest_min + duration{sent_at.time_since_epoch().count() % 100'000'007};")),
+    mutant("a pause is ignored", "rule 6", "topology/topology.cpp", ("  memory_->fresh_from = now;\n", "")),
+    mutant("a pause counts as silence", "all sessions are closed on mere misses", "topology/topology.cpp",
+           ("  for (auto& [id, backend] : memory_->backends) restart_silence(backend, now);\n", "")),
+    mutant("one miss is death", "all sessions are closed on mere misses", "topology/topology.cpp",
+           ("now - *backend.silent_since < options.dead_after", "now - *backend.silent_since < duration::zero()")),
+    mutant("nobody ever dies", "sessions stay on a backend that was silent", "topology/topology.cpp",
+           ("      backend.is_dead = true;\n", "")),
+    mutant("late notices are ignored", "new sessions are let in while a probe is late", "topology/knowledge.cpp",
+           ("sent_at > backend.probed_at) backend.late_at = ", "sent_at > backend.probed_at) [[maybe_unused]] auto x = ")),
+    mutant("a standby of a discarded timeline is read from", "ro on a discarded timeline", "topology/fence.cpp",
+           ("return following::below;", "return following::proven;")),
+    mutant("a crash-looping standby is banned even if it is the last", "every standby is banned",
+           "topology/topology.cpp", ("  found.may_rest = false;\n", "")),
+    mutant("a standby that was just lost does not rest", "ro to a standby that was just lost", "topology/verdict.cpp",
+           ("  return backend.rests_until > now && backend.is(standing::open);", "  return now < backend.rests_until && false;")),
+    mutant("changes make no generation", "a verdict changed under the same generation", "topology/topology.cpp",
+           ("left.sessions == right.sessions && left.reason == right.reason", "left.reason == left.reason")),
+    mutant("who left discovery is still used", "assert", "topology/verdict.cpp",
+           ("  status.is_leaving = backend.is_leaving;", "  status.is_leaving = backend.is_leaving;"),
+           ("  if (backend.is_leaving) {\n    status.reason = \"primary, leaving", "  if (false) {\n    status.reason = \"primary, leaving")),
+    mutant("the first answer after a pause is enough", "rule 6", "topology/knowledge.cpp",
+           ("|| backend.probed_at >= then;", "|| then == then;")),
+    mutant("who was gone is taken at its last word", "I6", "topology/knowledge.cpp",
+           ("backend.may_be_another = true;", "backend.may_be_another = false;")),
+    mutant("WAL of its own proves a standby's timeline", "ro on a discarded timeline", "topology/fence.cpp",
+           ("  if (standby.replay_lsn > standby.receive_lsn) return following::beyond_receipt;\n", "")),
+    mutant("a standby's proof outlives its restart", "ro on a discarded timeline", "topology/verdict.cpp",
+           (" && backend.followed_in_run == backend.answer->start_time_us;", ";")),
+    mutant("a standby's proof ends with its receiver", "ro is withheld from a sound standby", "topology/topology.cpp",
+           ("    backend.followed = limit.timeline;\n", "")),
+    mutant("a standby above the timeline in use is read from", "ro above the timeline in use", "topology/verdict.cpp",
+           ("status.timeline > found.limit.timeline && found.is_primary_answering", "false")),
+    mutant("what is forgotten leaves its traces", "I6", "topology/topology.cpp",
+           ("    if (!mind.cluster.is_pinned) forget_all(backend);\n", "")),
+    mutant("routing does not ask how old the snapshot is", "rw on an answer older", "routing/eligible.cpp",
+           ("&& input.snapshot.rw_valid_until &&\n             input.now <= *input.snapshot.rw_valid_until", "")),
+    mutant("routing ignores max_replay_lag", "ro beyond max_replay_lag", "routing/eligible.cpp",
+           ("return backend.is_ro_eligible && is_within_lag(backend, input.policy);", "return backend.is_ro_eligible;")),
+    mutant("prefer-standby prefers the primary", "prefer-standby", "routing/choose.cpp",
+           ("  if (standby.backend != nullptr) return standby;\n", "")),
+]
+
+
+def build_flags(tree: Path) -> list:
+    return ["-std=c++20", "-O1", "-w", "-DPGSTEER_VERSION=\"0\"", f"-I{tree}", f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}",
+            f"-I{ROOT / 'tests'}"]
+
+
+def compile_one(tree: Path, source: Path, target: Path) -> None:
+    compiler = os.environ.get("CXX", "g++")
+    subprocess.run([compiler, *build_flags(tree), "-c", source, "-o", target], check=True)
+
+
+class Workshop:
+    """The sound core, the simulation and their objects; each mutant replaces one object."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor):
+        self.folder = folder
+        self.tree = folder / "src"
+        for module in CORE:
+            shutil.copytree(ROOT / "src" / module, self.tree / module)
+        sources = [path for module in CORE for path in sorted((self.tree / module).glob("*.cpp"))]
+        sources += sorted((ROOT / "tests/simulation").glob("*.cpp"))
+        sources += [ROOT / "src/probe/probe_schedule.cpp", ROOT / "src/base/assert.cpp", ROOT / "src/base/endpoint.cpp",
+                    ROOT / "src/base/errc.cpp"]
+        self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
+        list(pool.map(lambda source: compile_one(self.tree, source, self.objects[source]), sources))
+
+    def link(self, name: str, objects: list) -> Path:
+        program = self.folder / name
+        compiler = os.environ.get("CXX", "g++")
+        subprocess.run([compiler, "-o", program, *objects], check=True)
+        return program
+
+    def build_sound(self) -> Path:
+        return self.link("sound", list(self.objects.values()))
+
+    def build(self, number: int, one: Mutant) -> Path:
+        source = self.tree / one.file
+        text = source.read_text(encoding="utf-8")
+        for old, new in one.edits:
+            if text.count(old) != 1:
+                raise ValueError(f"does not fit {one.file} any more: {old.strip()}")
+            text = text.replace(old, new)
+        changed = self.folder / f"mutant_{number}.cpp"
+        changed.write_text(text, encoding="utf-8")
+        target = changed.with_suffix(".o")
+        compile_one(self.tree, changed, target)
+        objects = [target if path == source else made for path, made in self.objects.items()]
+        return self.link(f"mutant_{number}", objects)
+
+
+def verdict_of(program: Path, options) -> str:
+    """The broken rule in words, "assert: ..." or "" if all held."""
+    command = [program, "--histories", str(options.histories), "--events", str(options.events)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        return "assert: " + (done.stderr.strip().splitlines() or ["?"])[-1]
+    for line in done.stdout.splitlines():
+        if line.startswith("seed "):
+            return line.split(": ", 1)[1]
+        if line.startswith("too tame"):
+            return line
+    return ""
+
+
+def judge(workshop: Workshop, number: int, one: Mutant, options) -> bool:
+    try:
+        verdict = verdict_of(workshop.build(number, one), options)
+    except ValueError as error:
+        print(f"STALE   {one.name}: {error}", flush=True)
+        return False
+    wanted = "" if verdict.startswith(one.caught_by) else f" (expected {one.caught_by})"
+    print(f"{'caught' if verdict else 'MISSED'}  {one.name}: {verdict or 'every invariant held'}{wanted}", flush=True)
+    return bool(verdict)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="")
+    parser.add_argument("--histories", type=int, default=40)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    chosen = [one for one in MUTANTS if options.only in one.name]
+    with tempfile.TemporaryDirectory(prefix="pgsteer-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
+        workshop = Workshop(Path(folder), pool)
+        if verdict := verdict_of(workshop.build_sound(), options):
+            print(f"the sound core fails: {verdict}")
+            return 1
+        caught = list(pool.map(lambda pair: judge(workshop, *pair, options), enumerate(chosen)))
+    print(f"{sum(caught)} of {len(caught)} mutants caught")
+    return 0 if all(caught) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

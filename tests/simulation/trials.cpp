@@ -1,0 +1,160 @@
+// What happens to the world and to pgsteer in one history, but for the answers to its questions.
+#include "simulation/run.hpp"
+
+namespace pgsteer::simulation {
+namespace {
+
+// How often something happens, per event and mille: often in a storm, repairs in a calm.
+constexpr std::uint64_t storm_per_mille = 80;
+constexpr std::uint64_t calm_per_mille = 30;
+constexpr std::uint64_t pgsteer_per_mille = 150;  // of what happens in a storm
+constexpr std::uint64_t phase_min = 100;          // events
+constexpr std::uint64_t phase_span = 900;
+constexpr duration pause_max = seconds{12};
+constexpr duration names_age_max = seconds{2};
+// The longest that a stranger's answer is under way: shelf and pause, and then some.
+constexpr duration stranger_memory = seconds{20};
+
+}  // namespace
+
+void run::act() {
+  if (phase_left_-- == 0) {
+    is_storm_ = !is_storm_;
+    phase_left_ = phase_min + luck_.pick(phase_span);
+  }
+  if (!luck_.happens(is_storm_ ? storm_per_mille : calm_per_mille)) return;
+  if (!is_storm_) return mend();
+  if (luck_.happens(pgsteer_per_mille)) return disturb_pgsteer();
+  disturb_world();
+}
+
+void run::disturb_world() {
+  const bool is_pinned = settings_.topology.system.value != 0 || core_->mark();
+  note_strangers();
+  const world::deed done = world_.disturb(is_pinned);
+  if (done.what == nullptr) return;
+  story_.note(now_, done.what, done.place);
+  notice_lost_connections();
+  push(now_ + luck_.between(duration{1}, names_age_max), kind::names);
+  if (luck_.happens(200)) hint(done.place);  // by a session that felt it
+  if (now_ < resumes_at_) return;
+  ++events_;
+  choose();
+}
+
+void run::mend() {
+  if (luck_.happens(100)) return replace_mark();
+  if (luck_.happens(100)) return forget_one();
+  note_strangers();
+  const world::deed done = world_.mend();
+  if (done.what == nullptr) return;
+  story_.note(now_, done.what, done.place);
+  notice_lost_connections();
+  push(now_ + luck_.between(duration{1}, names_age_max), kind::names);
+}
+
+void run::disturb_pgsteer() {
+  switch (luck_.pick(8)) {
+    case 0:
+    case 1:
+      return pause();
+    case 2:
+      return restart(true);
+    case 3:
+      return restart(false);
+    case 4:
+      story_.note(now_, "this host is out of descriptors for a while");
+      trouble_until_ = now_ + luck_.between(duration{1}, seconds{3});
+      return;
+    case 5:
+      return hint_all();
+    case 6:
+      return replace_mark();
+    default:
+      return forget_one();
+  }
+}
+
+// The world goes on meanwhile.
+void run::pause() {
+  const duration length = luck_.between(milliseconds{50}, pause_max);
+  story_.note(now_, "pgsteer stands still");
+  ++tried_.pauses;
+  resumes_at_ = now_ + length;
+  oracle_.stands_still_until(resumes_at_);
+  is_pause_noted_ = length >= seconds{1};
+  for (std::uint64_t changes = luck_.pick(4); changes > 0; --changes) {
+    push(now_ + luck_.between(duration{1}, length), kind::change);
+  }
+  push(resumes_at_, kind::resume);
+}
+
+// Before every change of the world: a stranger that goes now may still be heard of.
+void run::note_strangers() {
+  if (world_.has_strangers()) strangers_until_ = now_ + stranger_memory;
+}
+
+// With neither a mark nor a name another cluster could be taken for ours: the README says so.
+bool run::may_learn_anew() const {
+  return settings_.topology.system.value != 0 || (!world_.has_strangers() && now_ >= strangers_until_);
+}
+
+void run::restart(bool with_mark) {
+  const bool has_mark = with_mark && saved_;
+  if (!has_mark && !may_learn_anew()) return;
+  if (!has_mark) saved_.reset();
+  ++(has_mark ? tried_.restarts_with_mark : tried_.restarts_without);
+  story_.note(now_, has_mark ? "pgsteer is restarted with its mark" : "pgsteer is restarted without a mark");
+  core_.emplace(settings_.topology, saved_);
+  oracle_.restarted(saved_);
+  is_published_ = has_had_primary_ = false;
+  rw_lost_at_.reset();
+  // Nothing that was under way reaches the new process; the world's own changes are not due while it runs.
+  due_ = {};
+  shelf_.clear();
+  for (asker& probe : askers_) probe = {std::nullopt, std::nullopt, probe.number + 1, false, {}, 0, {}};
+  tell_names();
+}
+
+void run::tell_names() {
+  std::uint64_t names = 0;
+  for (std::size_t index = 0; index < places_count; ++index) {
+    if (world_.places()[index].is_named) names |= std::uint64_t{1} << index;
+  }
+  if (is_published_ && names == told_names_) return;
+  told_names_ = names;
+  story_.note(now_, "discovery tells its names");
+  core_->set_backends(world_.named(), now_);
+  oracle_.told_names();
+  conclude(false, true);
+}
+
+void run::forget_one() {
+  const std::size_t index = luck_.pick(places_count);
+  const asker& probe = askers_[index];
+  if (!probe.id) return;
+  story_.note(now_, "has no sessions any more: to be forgotten if it left", index);
+  core_->forget(*probe.id);
+  oracle_.forgot(index);
+  conclude(false, true);
+}
+
+// After a restore to an earlier point in time the operator lowers the fence by hand.
+void run::replace_mark() {
+  const auto newest = world_.newest_primary();
+  if (!newest) return;
+  const postgres& primary = *world_.places()[*newest].here;
+  if (primary.timeline >= oracle_.highest()) return;
+  std::optional<fence_mark> mark;
+  if (!may_learn_anew() || luck_.happens(500)) {
+    mark = fence_mark{world_.ours(), primary.timeline, {primary.position}};
+  }
+  ++tried_.marks_replaced;
+  story_.note(now_, "the operator replaces the mark", *newest);
+  if (!mark) saved_.reset();
+  core_->replace_mark(mark);
+  oracle_.told_mark(mark);
+  conclude();
+}
+
+}  // namespace pgsteer::simulation
