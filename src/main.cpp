@@ -22,7 +22,8 @@ constexpr int exit_usage = 2;
 int serve(const pgsteer::config::config& options) {
   pgsteer::server::server server(options);
   if (const auto started = server.start(); !started) {
-    std::cerr << "pgsteer: cannot start: " << server.failure() << '\n';
+    // In one piece: the log's thread writes there too.
+    std::cerr << "pgsteer: cannot start: " + server.failure() + "\n";
     return exit_cannot_start;
   }
   return server.run(true);

@@ -113,6 +113,9 @@ void add_topology(document& out, const metrics_view& view) {
       .add({}, view.has_primary);
   out.gauge("primary_ambiguous", "1 if two backends claim to be primary on one timeline.")
       .add({}, view.is_ambiguous);
+  out.gauge("fence_unsaved",
+            "1 while the fence is not in cluster.state_dir yet: a restart would not know it.")
+      .add({}, view.is_fence_unsaved);
   out.counter("primary_changes_total", "How often another backend became the primary.")
       .add({}, view.primary_changes);
 }

@@ -12,15 +12,6 @@ using topology::probe_outcome;
 using topology::probe_result;
 using ending = probe_schedule::ending;
 
-namespace {
-
-ending ending_of(probe_outcome outcome) noexcept {
-  const bool is_answer = outcome == probe_outcome::answered || outcome == probe_outcome::login_hung;
-  return is_answer ? ending::answered : ending::failed;
-}
-
-}  // namespace
-
 backend_probe::backend_probe(asio::io_context& context, const probe_options& options, probe_target target,
                              handlers report)
     : context_(context),
@@ -80,7 +71,7 @@ asio::awaitable<void> backend_probe::run(std::shared_ptr<backend_probe> self) {
     self->schedule_.start(clock::now());
     const probe_result result = co_await self->probe();
     if (self->is_stopped_) break;
-    self->schedule_.end(ending_of(result.outcome), clock::now(), self->random());
+    self->schedule_.end(probe_schedule::ending_of(result.outcome), clock::now(), self->random());
     if (was_open && !self->open_) self->schedule_.lose(clock::now());
     self->deliver(result);
   }
@@ -144,7 +135,7 @@ asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
     result = std::move(answer);
   }
   opening_.reset();
-  schedule_.end_login(ending_of(result.outcome), random());
+  schedule_.end_login(probe_schedule::ending_of(result.outcome), random());
   if (connection->is_usable()) {
     open_ = connection;
     login_trouble_.reset();
@@ -172,7 +163,7 @@ asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_pro
   const probe_result result = co_await self->log_in(connection);
   self->fresh_.reset();
   if (self->is_stopped_) co_return;
-  self->schedule_.end_login(ending_of(result.outcome), self->random());
+  self->schedule_.end_login(probe_schedule::ending_of(result.outcome), self->random());
   if (result.outcome == probe_outcome::answered) {
     // The next probe asks on it, so that one backend never has two questions at once.
     self->spare_ = connection;

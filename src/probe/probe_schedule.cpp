@@ -11,6 +11,30 @@ duration scale(duration value, double factor) {
 
 }  // namespace
 
+probe_schedule::ending probe_schedule::ending_of(topology::probe_outcome outcome) noexcept {
+  using topology::probe_outcome;
+  switch (outcome) {
+    case probe_outcome::answered:
+    case probe_outcome::login_hung:
+      return ending::answered;
+    case probe_outcome::wrong_credentials:
+    case probe_outcome::missing_database:
+    case probe_outcome::too_many_clients:
+    case probe_outcome::query_failed:
+      return ending::turned_away;
+    case probe_outcome::refused:
+    case probe_outcome::unreachable:
+    case probe_outcome::timed_out:
+    case probe_outcome::connection_lost:
+    case probe_outcome::not_accepting:
+    case probe_outcome::tls_failed:
+    case probe_outcome::not_postgresql:
+    case probe_outcome::local_trouble:
+      return ending::failed;
+  }
+  return ending::failed;
+}
+
 probe_schedule::probe_schedule(const probe_options& options, time_point now)
     : interval_(options.interval),
       burst_interval_(options.burst_interval),
@@ -32,8 +56,8 @@ void probe_schedule::end(ending how, time_point now, double random) {
 duration probe_schedule::gap(ending how, time_point now, double random) {
   const duration backoff = backoff_;
   backoff_ = how == ending::answered ? backoff_min : std::min(backoff_ * 2, interval_);
-  if (is_burst(now)) return burst_interval_;
-  if (how == ending::failed) return std::min(backoff, interval_);
+  if (is_burst(now) && how != ending::turned_away) return burst_interval_;
+  if (how != ending::answered) return std::min(backoff, interval_);
   if (is_phase_open_) {
     is_phase_open_ = false;
     return share_of_interval(random);

@@ -7,6 +7,7 @@
 // expedite() at any time. Two starts are never closer than burst_interval, whatever is hinted.
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/probe/options.hpp"
+#include "pgsteer/topology/probe_result.hpp"
 
 namespace pgsteer::probe {
 
@@ -15,7 +16,14 @@ inline constexpr duration backoff_min = milliseconds{100};
 
 class probe_schedule {
  public:
-  enum class ending { answered, failed };
+  enum class ending {
+    answered,
+    failed,
+    turned_away,  // alive, but it does not let the probe in: each try costs it a process and a line of its
+                  // log
+  };
+
+  [[nodiscard]] static ending ending_of(topology::probe_outcome outcome) noexcept;
 
   probe_schedule(const probe_options& options, time_point now);
 

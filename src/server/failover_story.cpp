@@ -9,6 +9,8 @@ namespace {
 
 // A sign after which nothing was lost for so long had another reason, such as a session that simply ended.
 constexpr auto sign_memory = seconds{2};
+// Signs without end, such as sessions that PostgreSQL ends all the time, are none.
+constexpr auto sign_age_max = seconds{5};
 
 std::int64_t since(std::uint64_t now, std::uint64_t before) {
   return static_cast<std::int64_t>(now - before);
@@ -47,7 +49,7 @@ void failover_story::remember_primary(const session::published_topology& publish
 
 void failover_story::lose(time_point now) {
   lost_at_ = now;
-  if (!sign_at_ || now - last_sign_at_ > sign_memory) sign_at_.reset();
+  if (sign_at_ && (now - last_sign_at_ > sign_memory || now - *sign_at_ > sign_age_max)) sign_at_.reset();
   began_at_ = sign_at_.value_or(now);
   lost_ = in_use_;
   lost_.sessions = lost_.counters->sessions.value();

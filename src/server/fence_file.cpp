@@ -73,6 +73,14 @@ std::string problem_with(const std::string& path, int error) {
   return path + ": " + std::generic_category().message(error);
 }
 
+std::string write_whole(const std::string& path, const std::string& text) {
+  const net::unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.is_open()) return problem_with(path, errno);
+  const ssize_t written = ::write(fd.value(), text.data(), text.size());
+  if (written != static_cast<ssize_t>(text.size())) return problem_with(path, written < 0 ? errno : ENOSPC);
+  return ::fsync(fd.value()) == 0 ? std::string() : problem_with(path, errno);
+}
+
 std::string remove_file(const std::string& path) {
   std::error_code ec;
   std::filesystem::remove(path, ec);
@@ -112,19 +120,16 @@ fence_reading read_fence(const std::string& state_dir) {
 std::string write_fence(const std::string& state_dir, const std::optional<fence_mark>& mark) {
   const std::string path = fence_path(state_dir);
   if (!mark) return remove_file(path);
-  const std::string draft = path + ".new";
-  const std::string text = text_of(*mark);
-  {
-    const net::unique_fd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!fd.is_open()) return problem_with(draft, errno);
-    const ssize_t written = ::write(fd.value(), text.data(), text.size());
-    if (written != static_cast<ssize_t>(text.size()))
-      return problem_with(draft, written < 0 ? errno : ENOSPC);
-    if (::fsync(fd.value()) != 0) return problem_with(draft, errno);
+  // pgsteer and the command may write at the same time, as different users.
+  const std::string draft = path + "." + std::to_string(::getpid()) + ".new";
+  std::string problem = write_whole(draft, text_of(*mark));
+  if (problem.empty() && ::rename(draft.c_str(), path.c_str()) != 0) problem = problem_with(path, errno);
+  if (problem.empty()) {
+    sync_folder(state_dir);
+  } else {
+    ::unlink(draft.c_str());
   }
-  if (::rename(draft.c_str(), path.c_str()) != 0) return problem_with(path, errno);
-  sync_folder(state_dir);
-  return {};
+  return problem;
 }
 
 }  // namespace pgsteer::server

@@ -4,47 +4,100 @@
 #include <utility>
 
 #include "pgsteer/base/log.hpp"
-#include "server/fence_file.hpp"
 
 namespace pgsteer::server {
+namespace asio = boost::asio;
+namespace {
 
-fence_memory::fence_memory(std::string state_dir, topology::system_identifier named, on_mark handler)
-    : state_dir_(std::move(state_dir)), named_(named), handler_(std::move(handler)) {}
+constexpr auto retry_interval = seconds{1};
+
+}  // namespace
+
+fence_memory::fence_memory(asio::io_context& control, std::string state_dir,
+                           topology::system_identifier named, on_mark handler)
+    : control_(control),
+      state_dir_(std::move(state_dir)),
+      named_(named),
+      handler_(std::move(handler)),
+      retry_timer_(control) {}
+
+fence_memory::~fence_memory() {
+  if (!disk_) return;
+  if (is_unsaved()) write();
+  disk_->join();
+}
 
 std::string fence_memory::recall() {
   if (state_dir_.empty()) return {};
   fence_reading reading = read_fence(state_dir_);
   if (!reading.problem.empty()) return std::move(reading.problem);
-  writer_.emplace(1);
+  disk_.emplace(1);
   take(reading.mark);
   return {};
 }
 
 void fence_memory::keep(const topology::fence_mark& mark) {
-  if (!writer_) return;
-  boost::asio::post(*writer_, [folder = state_dir_, mark] {
-    const std::string problem = write_fence(folder, mark);
-    if (!problem.empty())
-      log(log_level::error, "the fence cannot be remembered", {{"reason", std::string_view(problem)}});
+  if (!disk_) return;
+  wanted_ = mark;
+  if (is_unsaved() && !is_writing_) write();
+}
+
+void fence_memory::write() {
+  is_writing_ = true;
+  asio::post(*disk_, [this, mark = *wanted_] {
+    std::string problem = write_fence(state_dir_, mark);
+    asio::post(control_, [this, mark, problem = std::move(problem)] { on_written(mark, problem); });
+  });
+}
+
+void fence_memory::on_written(const std::optional<topology::fence_mark>& mark, const std::string& problem) {
+  is_writing_ = false;
+  if (problem != problem_) {
+    if (problem.empty()) {
+      log(log_level::info, "the fence is remembered after all");
+    } else {
+      log(log_level::error, "the fence cannot be remembered, trying again",
+          {{"reason", std::string_view(problem)}});
+    }
+  }
+  problem_ = problem;
+  if (problem.empty()) {
+    saved_ = mark;
+    if (is_unsaved()) write();
+    return;
+  }
+  retry_timer_.expires_after(retry_interval);
+  retry_timer_.async_wait([this](const error_code& ec) {
+    if (!ec && is_unsaved() && !is_writing_) write();
   });
 }
 
 void fence_memory::reread() {
-  if (state_dir_.empty()) {
+  if (!disk_) {
     log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
     return;
   }
-  const fence_reading reading = read_fence(state_dir_);
-  if (!reading.problem.empty()) {
+  asio::post(*disk_, [this] {
+    asio::post(control_, [this, reading = read_fence(state_dir_)] { on_read(reading); });
+  });
+}
+
+void fence_memory::on_read(const fence_reading& reading) {
+  if (is_unsaved()) {
+    log(log_level::error, "SIGHUP: the fence stays as it is: the file is older, it could not be written yet");
+  } else if (!reading.problem.empty()) {
     log(log_level::error, "SIGHUP: the fence stays as it is",
         {{"reason", std::string_view(reading.problem)}});
-    return;
+  } else if (reading.mark == saved_) {
+    log(log_level::info, "SIGHUP: the fence is unchanged");
+  } else {
+    log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");
+    take(reading.mark);
   }
-  log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");
-  take(reading.mark);
 }
 
 void fence_memory::take(const std::optional<topology::fence_mark>& mark) {
+  wanted_ = saved_ = mark;
   handler_(mark);
   if (!mark) return;
   const bool is_ignored = named_.value != 0 && named_ != mark->system;

@@ -2,16 +2,21 @@
 // fence_memory: what cluster.state_dir keeps of the fence while pgsteer runs; does nothing without a
 // state_dir.
 //
-// Decides nothing: what a mark means is topology's. Control thread; a thread of its own writes, since a slow
-// disk must not delay a failover.
+// Decides nothing: what a mark means is topology's. Control thread; a thread of its own reads and writes, one
+// after the other, since a slow disk must not delay a failover.
 //
-// Flow: recall() before the first probe -> keep(mark) at every change; reread() at SIGHUP.
+// Flow: recall() before the first probe -> keep(mark) at every change; reread() at SIGHUP. A mark that could
+// not be written is tried again every second; until then the file is older than what was proven, and is not
+// believed. Destruction waits until the last mark is on disk, or has failed once more.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "pgsteer/topology/topology.hpp"
+#include "server/fence_file.hpp"
 
 namespace pgsteer::server {
 
@@ -19,10 +24,13 @@ class fence_memory {
  public:
   using on_mark = std::function<void(const std::optional<topology::fence_mark>&)>;
 
-  // handler: gets what is read. named: cluster.system_identifier, 0 if it names none.
-  fence_memory(std::string state_dir, topology::system_identifier named, on_mark handler);
-  // Waits until the last mark is on disk.
-  ~fence_memory() = default;
+  // handler: gets what was read and is not what was kept. named: cluster.system_identifier, 0 if it names
+  // none.
+  fence_memory(boost::asio::io_context& control, std::string state_dir, topology::system_identifier named,
+               on_mark handler);
+  ~fence_memory();
+  fence_memory(const fence_memory&) = delete;
+  fence_memory& operator=(const fence_memory&) = delete;
 
   // Why the state_dir cannot be used, or nothing. The operator relies on it: there is no start without it.
   [[nodiscard]] std::string recall();
@@ -31,13 +39,25 @@ class fence_memory {
   // nothing.
   void reread();
 
+  // True while a restart would not know what was proven here.
+  [[nodiscard]] bool is_unsaved() const noexcept { return wanted_ != saved_; }
+
  private:
+  void write();
+  void on_written(const std::optional<topology::fence_mark>& mark, const std::string& problem);
+  void on_read(const fence_reading& reading);
   void take(const std::optional<topology::fence_mark>& mark);
 
+  boost::asio::io_context& control_;
   const std::string state_dir_;
   const topology::system_identifier named_;
   on_mark handler_;
-  std::optional<boost::asio::thread_pool> writer_;  // one thread, once the folder has proved usable
+  std::optional<topology::fence_mark> wanted_;
+  std::optional<topology::fence_mark> saved_;  // as last read or written
+  bool is_writing_ = false;
+  std::string problem_;  // of the last write; logged when it changes
+  boost::asio::steady_timer retry_timer_;
+  std::optional<boost::asio::thread_pool> disk_;  // one thread, once the folder has proved usable
 };
 
 }  // namespace pgsteer::server

@@ -28,7 +28,7 @@ void publication::publish(const session::published_topology& next) {
 
 void publication::open(const session::published_topology& next) {
   if (next.snapshot->rw_valid_until) open_primary_ = next.snapshot->primary;
-  for (const auto& worker : workers_) worker->publish(next);
+  for (const taker& take : workers_) take(next, {});
 }
 
 void publication::close_then_open(const session::published_topology& next) {
@@ -36,8 +36,8 @@ void publication::close_then_open(const session::published_topology& next) {
   workers_to_close_ = workers_.size();
   session::published_topology closed = next;
   closed.snapshot = std::make_shared<const topology::topology_snapshot>(without_rw(*next.snapshot));
-  for (const auto& worker : workers_)
-    worker->publish(closed, [this] { boost::asio::post(control_, [this] { on_closed(); }); });
+  for (const taker& take : workers_)
+    take(closed, [this] { boost::asio::post(control_, [this] { on_closed(); }); });
 }
 
 void publication::on_closed() {

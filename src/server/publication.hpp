@@ -7,20 +7,26 @@
 // Flow: publish(next); if its primary is another than the workers have: next without any rw-eligible backend
 // goes out first, which also closes the sessions that must go, and next itself once each worker has said so.
 #include <boost/asio/io_context.hpp>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <vector>
 
-#include "server/worker.hpp"
+#include "pgsteer/session/worker_context.hpp"
 
 namespace pgsteer::server {
 
 class publication {
  public:
-  // Both must outlive it, the workers' threads too.
-  publication(boost::asio::io_context& control, const std::vector<std::unique_ptr<worker>>& workers)
-      : control_(control), workers_(workers) {}
+  // Takes a snapshot, and calls on_taken, if there is one, once nothing of its worker goes by an older one;
+  // both on any thread.
+  using taker =
+      std::function<void(const session::published_topology& topology, std::function<void()> on_taken)>;
 
+  // control must outlive it, and so must the takers' threads.
+  explicit publication(boost::asio::io_context& control) : control_(control) {}
+
+  // Before the first publish().
+  void add(taker worker) { workers_.push_back(std::move(worker)); }
   void publish(const session::published_topology& next);
 
  private:
@@ -29,7 +35,7 @@ class publication {
   void on_closed();
 
   boost::asio::io_context& control_;
-  const std::vector<std::unique_ptr<worker>>& workers_;
+  std::vector<taker> workers_;
   std::optional<topology::backend_id> open_primary_;  // some worker may still send rw logins there
   session::published_topology waiting_;               // the newest, while workers have yet to let go
   std::size_t workers_to_close_ = 0;

@@ -67,9 +67,9 @@ class server::implementation {
             context_, options_,
             [this](const session::published_topology& topology) { publication_.publish(topology); },
             [this](const topology::fence_mark& mark) { fence_memory_.keep(mark); }),
-        fence_memory_(options_.state_dir, options_.topology.system,
+        fence_memory_(context_, options_.state_dir, options_.topology.system,
                       [this](const std::optional<topology::fence_mark>& mark) { keeper_.remember(mark); }),
-        publication_(context_, workers_),
+        publication_(context_),
         signals_(context_),
         drain_timer_(context_) {
     awaited_.on_login = [this] {
@@ -154,6 +154,10 @@ class server::implementation {
       }
       engine_name_ = (*made)->engine_name();
       workers_.push_back(std::move(*made));
+      publication_.add([to = workers_.back().get()](const session::published_topology& topology,
+                                                    std::function<void()> on_taken) {
+        to->publish(topology, std::move(on_taken));
+      });
     }
     return {};
   }
@@ -178,7 +182,7 @@ class server::implementation {
   }
 
   view_sources sources() const {
-    return {keeper_, listeners_, acceptors_, workers_, cancel_counters_, start_time_seconds_};
+    return {keeper_, fence_memory_, listeners_, acceptors_, workers_, cancel_counters_, start_time_seconds_};
   }
 
   admin::admin_provider provider() {

@@ -66,7 +66,7 @@ void topology_keeper::hint(topology::backend_id id) {
 
 void topology_keeper::doubt(topology::backend_id id) {
   asio::post(context_, [this, id] {
-    story_.note_sign(id, "a login there is slow", clock::now());
+    story_.note_sign(id, "a session there ended or a login is slow", clock::now());
     prober_->doubt(id);
   });
 }
@@ -214,7 +214,7 @@ void topology_keeper::forget_left_backends() {
   for (std::size_t i = 0; i < snapshot->backends.size(); ++i) {
     const topology::backend_status& status = snapshot->backends[i];
     if (!status.is_leaving || published_.counters[i]->sessions.value() > 0) continue;
-    topology_.forget(status.id);
+    if (!topology_.forget(status.id)) continue;
     backend_counters_.erase(status.id.value);
     is_changed = true;
   }

@@ -43,6 +43,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   view.topology_generation = published.snapshot->generation;
   view.fence_timeline = published.snapshot->fence.value;
   view.has_primary = published.snapshot->rw_valid_until && now <= *published.snapshot->rw_valid_until;
+  view.is_fence_unsaved = sources.memory.is_unsaved();
   view.is_ambiguous = published.snapshot->is_ambiguous;
   view.primary_changes = sources.keeper.primary_changes();
   return view;

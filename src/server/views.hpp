@@ -9,6 +9,7 @@
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/session/worker_context.hpp"
 #include "server/acceptor.hpp"
+#include "server/fence_memory.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/worker.hpp"
 
@@ -16,6 +17,7 @@ namespace pgsteer::server {
 
 struct view_sources {
   const topology_keeper& keeper;
+  const fence_memory& memory;
   const std::vector<std::unique_ptr<session::listener_state>>& listeners;
   const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners
   const std::vector<std::unique_ptr<worker>>& workers;

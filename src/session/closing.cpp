@@ -36,12 +36,12 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::failed:
       watched_end_ = close_reason::login_failed;
-      if (smells_of_change(o.watch.sqlstate())) worker_.shared.hint(backend_id_);
+      if (smells_of_change(o.watch.sqlstate())) worker_.hint(backend_id_);
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::refused_hot_standby:
       watched_end_ = close_reason::stale_primary;
       listener_.counters.stale_refused.add();
-      worker_.shared.hint(backend_id_);
+      worker_.hint(backend_id_);
       break;
     case pgwire::login_watch::state::not_postgresql:
       watched_end_ = close_reason::backend_misbehaved;
@@ -82,9 +82,9 @@ close_reason session::reason_of(const relay::flow_summary& summary) const {
 }
 
 void session::close(close_reason reason) {
-  const bool is_the_backends_end =
-      reason == close_reason::backend_closed || reason == close_reason::backend_lost;
-  if (is_the_backends_end) worker_.shared.hint(backend_id_);
+  if (reason == close_reason::backend_lost) worker_.hint(backend_id_);
+  // PostgreSQL ends sessions for many reasons, such as idle_session_timeout.
+  if (reason == close_reason::backend_closed) worker_.doubt(backend_id_);
   farewell(reason);
   if (key_) worker_.shared.cancels.remove(*key_, backend_address_);
   if (backend_counters_) backend_counters_->sessions.subtract();

@@ -43,6 +43,8 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
       end = co_await route();
       if (end) break;
       outcome = co_await dial();
+      // The process may have stood still meanwhile: nothing is sent by knowledge that is too old.
+      if (outcome == attempt_end::answered && !is_backend_usable()) outcome = attempt_end::cut;
     }
     if (outcome == attempt_end::answered) outcome = co_await ask(what);
     o.watchdog.disarm();
@@ -207,13 +209,13 @@ void session::expect_within(duration timeout, std::function<void()> on_timeout) 
   const time_point asked = clock::now();
   const duration first = std::min<duration>(slow_after, timeout);
   opening_->watchdog.arm(asked + first, [this, asked, timeout, on_timeout = std::move(on_timeout)] {
-    worker_.shared.doubt(backend_id_);
+    worker_.doubt(backend_id_);
     opening_->watchdog.arm(asked + timeout, on_timeout);
   });
 }
 
 void session::on_slow_answer(question what) {
-  worker_.shared.hint(backend_id_);
+  worker_.hint(backend_id_);
   leave_dial_gate();  // others need not wait for this one
   opening_->is_slow = true;
   review(*worker_.topology().snapshot);
@@ -281,7 +283,7 @@ void session::drop_backend(attempt_end why) {
   if (why == attempt_end::cut) return;
   o.tried.push_back(backend_id_);
   const bool is_merely_full = why == attempt_end::refused && !o.refusal.empty();
-  if (!is_merely_full) worker_.shared.hint(backend_id_);
+  if (!is_merely_full) worker_.hint(backend_id_);
 }
 
 void session::leave_dial_gate() {

@@ -295,7 +295,9 @@ bool session::is_backend_usable() const {
   if (status == nullptr || status->sessions == topology::session_verdict::close_all) return false;
   const bool needs_primary = routing::needs_primary(listener_.options.policy.route);
   if (needs_primary && status->role != topology::role::primary) return false;
-  const bool is_eligible = needs_primary ? status->is_rw_eligible : status->is_answering;
+  const auto& valid_until = worker_.topology().snapshot->rw_valid_until;
+  const bool is_eligible =
+      needs_primary ? status->is_rw_eligible && clock::now() <= *valid_until : status->is_answering;
   return is_eligible || !opening_->is_slow;
 }
 

@@ -14,6 +14,9 @@ struct worker_context::session_list {
 
 namespace {
 
+// Much shorter than probe.burst_interval can be of use.
+constexpr auto news_interval = milliseconds{5};
+
 // Before the first that came later. Nearly everybody joins at the end.
 template <class Line>
 typename Line::iterator place_in_order(Line& line, time_point arrived) {
@@ -102,6 +105,21 @@ routing::choice worker_context::choose(const listener_state& listener,
     sessions.resize(snapshot.backends.size());
   }
   return routing::choose({snapshot, listener.options.policy, sessions, tried, ticket, clock::now()});
+}
+
+bool worker_context::is_news(told& last, topology::backend_id id) {
+  const time_point now = clock::now();
+  if (last.id == id && now < last.at + news_interval) return false;
+  last = {id, now};
+  return true;
+}
+
+void worker_context::hint(topology::backend_id id) {
+  if (is_news(hinted_, id)) shared.hint(id);
+}
+
+void worker_context::doubt(topology::backend_id id) {
+  if (is_news(doubted_, id)) shared.doubt(id);
 }
 
 void worker_context::enlist(session& member) {

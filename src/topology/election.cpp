@@ -15,6 +15,12 @@ bool has_moved_to(const knowledge& successor, const knowledge& incumbent) noexce
          successor.answer->write_lsn >= incumbent.answer->write_lsn;
 }
 
+bool is_known_rival(const knowledge& backend, const backend_table& backends, const fence& limit) noexcept {
+  if (backend.rival_on != limit.timeline) return false;
+  const auto other = backends.find(backend.rival_of);
+  return other == backends.end() || !other->second.answer || !other->second.answer->is_in_recovery;
+}
+
 }  // namespace
 
 bool claims_primary(const knowledge& backend, const identity& cluster, const fence& limit) noexcept {
@@ -28,6 +34,7 @@ election elect(const backend_table& backends, const identity& cluster, const fen
   const knowledge* rival = nullptr;
   backend_id rival_id;
   std::size_t rivals = 0;
+  bool is_electable = true;  // the last rival
   for (const auto& [id, backend] : backends) {
     if (!claims_primary(backend, cluster, limit)) continue;
     if (id == incumbent) {
@@ -35,12 +42,25 @@ election elect(const backend_table& backends, const identity& cluster, const fen
     } else if (!is_absent(backend)) {
       rival = &backend;
       rival_id = id;
+      is_electable = !is_known_rival(backend, backends, limit);
       ++rivals;
     }
   }
-  if (holder != nullptr && !(rivals == 1 && has_moved_to(*rival, *holder))) return {incumbent, rivals > 0};
-  if (rivals == 1 && was_everybody_probed(backends)) return {rival_id, false};
-  return {std::nullopt, rivals > 1};
+  const bool is_sole = rivals == 1 && is_electable;
+  if (holder != nullptr && !(is_sole && has_moved_to(*rival, *holder))) return {incumbent, rivals > 0};
+  if (is_sole && was_everybody_probed(backends)) return {rival_id, false};
+  return {std::nullopt, rivals > 1 || (rivals == 1 && !is_electable)};
+}
+
+void note_rivals(backend_table& backends, const identity& cluster, const fence& limit,
+                 const election& elected) {
+  if (!elected.primary || !elected.is_ambiguous || !backends.at(*elected.primary).is(standing::open)) return;
+  for (auto& [id, backend] : backends) {
+    if (id == *elected.primary || !backend.is(standing::open) || !claims_primary(backend, cluster, limit))
+      continue;
+    backend.rival_on = limit.timeline;
+    backend.rival_of = *elected.primary;
+  }
 }
 
 }  // namespace pgsteer::topology

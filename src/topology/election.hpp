@@ -22,8 +22,13 @@ struct election {
 // once every backend had its first probe (to answer first proves nothing: a discarded primary may be the
 // quicker one), and of several claimants nobody. One exception: an incumbent that discovery no longer names
 // and that is silent has moved if exactly one other claims its timeline with at least its last write position
-// (a pod that came back under another address).
+// (a pod that came back under another address). Who once stood beside the primary in use, both answering, is
+// a known rival on that timeline: it is elected only after the other has answered as a standby.
 [[nodiscard]] election elect(const backend_table& backends, const identity& cluster, const fence& limit,
                              std::optional<backend_id> incumbent);
+
+// Remembers who stands beside the primary in use.
+void note_rivals(backend_table& backends, const identity& cluster, const fence& limit,
+                 const election& elected);
 
 }  // namespace pgsteer::topology

@@ -3,7 +3,9 @@
 namespace pgsteer::topology {
 
 void fence::raise(const role_answer& primary) noexcept {
-  if (primary.timeline <= timeline) return;
+  // An operator who lowers the fence does not know where its timeline began.
+  const bool is_position_due = primary.timeline == timeline && raised_at.value == 0;
+  if (primary.timeline <= timeline && !is_position_due) return;
   timeline = primary.timeline;
   raised_at = primary.write_lsn;
 }

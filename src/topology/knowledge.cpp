@@ -75,6 +75,7 @@ void forget_all(knowledge& backend) {
   knowledge unasked;
   unasked.spec = std::move(backend.spec);
   unasked.is_leaving = backend.is_leaving;
+  unasked.left_as_primary = backend.left_as_primary;
   backend = std::move(unasked);
 }
 

@@ -29,6 +29,7 @@ enum class standing {
 struct knowledge {
   backend_spec spec;
   bool is_leaving = false;
+  bool left_as_primary = false;  // leaving, and the primary in use when it was named last
 
   std::optional<probe_outcome> last_outcome;  // of the last probe, local trouble included
   time_point probed_at;
@@ -43,6 +44,10 @@ struct knowledge {
   // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.
   timeline_id followed;              // the fence that it was proven to follow
   std::int64_t followed_in_run = 0;  // start_time_us at that time
+
+  // Stood beside another primary in use on this timeline: that one's silence does not make it the primary.
+  timeline_id rival_on;
+  backend_id rival_of;
 
   std::optional<time_point> late_at;  // a probe asked then is overdue, and nothing newer is known
 

@@ -130,6 +130,7 @@ void topology::set_backends(std::span<const backend_spec> specs, time_point) {
   std::map<endpoint, backend_id> known;
   for (auto& [id, backend] : backends) {
     known.emplace(backend.spec.address, id);
+    if (!backend.is_leaving) backend.left_as_primary = memory_->incumbent == id;
     backend.is_leaving = true;
   }
   std::set<endpoint> named;
@@ -140,13 +141,16 @@ void topology::set_backends(std::span<const backend_spec> specs, time_point) {
     const backend_id id = found != known.end() ? found->second : backend_id{++memory_->last_id};
     knowledge& backend = backends[id];
     backend.spec = spec;
-    backend.is_leaving = false;
+    backend.is_leaving = backend.left_as_primary = false;
   }
 }
 
-void topology::forget(backend_id id) {
+bool topology::forget(backend_id id) {
   const auto found = memory_->backends.find(id);
-  if (found != memory_->backends.end() && found->second.is_leaving) memory_->backends.erase(found);
+  if (found == memory_->backends.end() || !found->second.is_leaving) return false;
+  if (found->second.left_as_primary && memory_->incumbent == id) return false;
+  memory_->backends.erase(found);
+  return true;
 }
 
 void topology::record(backend_id id, const probe_result& result, time_point) {
@@ -183,6 +187,7 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
   for (auto& [id, backend] : mind.backends) {
     // With neither a name nor a mark the cluster is learned anew, and from everybody.
     if (!mind.cluster.is_pinned) forget_all(backend);
+    backend.rival_on = {};
     if (backend.answer && !backend.answer->is_in_recovery) backend.answer.reset();
   }
 }
@@ -193,6 +198,7 @@ topology_snapshot topology::decide(time_point now) {
   if (!mind.cluster.is_pinned) mind.learn({});  // whoever was waited for may have left
   const election elected = elect(mind.backends, mind.cluster, mind.limit, mind.incumbent);
   mind.incumbent = elected.primary;
+  note_rivals(mind.backends, mind.cluster, mind.limit, elected);
   const knowledge* const primary = elected.primary ? &mind.backends.at(*elected.primary) : nullptr;
   if (primary != nullptr) mind.primary_write_lsn = primary->answer->write_lsn;
 

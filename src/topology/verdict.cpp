@@ -60,10 +60,12 @@ void judge_fenced(backend_status& status, const findings& found) {
 }
 
 // A claimant that was not elected. Without a primary nobody has lost the role by proof.
-void judge_rival(backend_status& status, const findings& found) {
+void judge_rival(backend_status& status, const knowledge& backend, const findings& found) {
   if (found.elected.primary) {
     status.sessions = session_verdict::close_read_write;
     status.reason = "second primary on the primary's timeline: excluded";
+  } else if (found.elected.is_ambiguous && backend.rival_on == found.limit.timeline) {
+    status.reason = "second primary on the lost primary's timeline: excluded";
   } else if (!found.elected.is_ambiguous) {
     status.reason = "primary by its own word, until every backend was probed once";
   } else {
@@ -73,7 +75,7 @@ void judge_rival(backend_status& status, const findings& found) {
 
 void judge_primary(backend_status& status, const knowledge& backend, const findings& found) {
   status.role = role::primary;
-  if (backend.is_leaving) {
+  if (backend.is_leaving && !backend.left_as_primary) {
     status.reason = "primary, leaving: no new sessions";
   } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
     status.reason = but("primary", *backend.outcome);
@@ -91,7 +93,8 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
   } else {
     status.is_rw_eligible = true;
     status.reason = backend.is(standing::mute) ? but("primary when last known", *backend.outcome)
-                                               : "primary on the highest timeline";
+                    : backend.is_leaving ? "primary on the highest timeline, though discovery dropped it"
+                                         : "primary on the highest timeline";
   }
 }
 
@@ -172,7 +175,7 @@ backend_status judge(backend_id id, const knowledge& backend, const findings& fo
   } else if (found.elected.primary == id) {
     judge_primary(status, backend, found);
   } else {
-    judge_rival(status, found);
+    judge_rival(status, backend, found);
   }
   return status;
 }

@@ -162,6 +162,7 @@ TEST(Admin, ExposesItsMetricsByName) {
                                  "pgsteer_fence_timeline",
                                  "pgsteer_primary_known",
                                  "pgsteer_primary_ambiguous",
+                                 "pgsteer_fence_unsaved",
                                  "pgsteer_primary_changes_total",
                                  "pgsteer_relay_bytes_total",
                                  "pgsteer_worker_sessions",

@@ -12,11 +12,6 @@ constexpr duration shelf_time_max = seconds{2};
 constexpr std::uint64_t shelved_per_mille = 40;
 constexpr std::uint64_t doubled_per_mille = 30;
 
-probe::probe_schedule::ending ending_of(probe_outcome outcome) {
-  const bool is_answer = outcome == probe_outcome::answered || outcome == probe_outcome::login_hung;
-  return is_answer ? probe::probe_schedule::ending::answered : probe::probe_schedule::ending::failed;
-}
-
 }  // namespace
 
 bool run::is_lost(bool is_cut, const way& between) {
@@ -92,7 +87,7 @@ void run::answer(std::size_t index, std::uint64_t number) {
   if (!probe.id || !probe.is_asking || probe.number != number) return;
   probe.is_asking = false;
   probe.result.received_at = now_;
-  const auto ending = ending_of(probe.result.outcome);
+  const auto ending = probe::probe_schedule::ending_of(probe.result.outcome);
   const bool was_open = probe.connection.has_value();
   probe.connection.reset();
   if (ending == probe::probe_schedule::ending::answered) probe.connection = probe.reached;

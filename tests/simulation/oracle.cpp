@@ -44,12 +44,14 @@ void oracle::told_mark(const std::optional<fence_mark>& mark) {
   highest_ = remembered_ = mark ? mark->timeline : timeline_id{};
   highest_lsn_ = mark ? mark->raised_at : lsn{};
   for (evidence& known : seen_) {
+    known.rival_on = {};
     if (known.answer && !known.answer->is_in_recovery) known.answer.reset();
     if (is_pinned_) continue;
-    const auto [id, is_named] = std::pair(known.id, known.is_named);
-    known = {};
-    known.id = id;
-    known.is_named = is_named;
+    evidence unasked;
+    unasked.id = known.id;
+    unasked.is_named = known.is_named;
+    unasked.left_as_primary = known.left_as_primary;
+    known = unasked;
   }
   incumbent_.reset();
   disturbed_at_ = truth_.now();
@@ -58,7 +60,11 @@ void oracle::told_mark(const std::optional<fence_mark>& mark) {
 
 void oracle::told_names() {
   for (std::size_t index = 0; index < places_count; ++index) {
-    seen_[index].is_named = truth_.places()[index].is_named;
+    evidence& known = seen_[index];
+    const bool is_named = truth_.places()[index].is_named;
+    if (known.is_named && !is_named) known.left_as_primary = incumbent_ && known.id == incumbent_;
+    if (is_named) known.left_as_primary = false;
+    known.is_named = is_named;
   }
   disturbed_at_ = truth_.now();
 }
@@ -110,7 +116,9 @@ void oracle::note_proof(evidence& known, const probe_result& result) {
     known.answered_at = result.sent_at;
   }
   const role_answer& answer = *result.answer;
-  if (answer.system != truth_.ours() || answer.is_in_recovery || answer.timeline <= highest_) return;
+  if (answer.system != truth_.ours() || answer.is_in_recovery) return;
+  const bool is_position_due = answer.timeline == highest_ && highest_lsn_.value == 0;
+  if (answer.timeline <= highest_ && !is_position_due) return;
   highest_ = answer.timeline;
   highest_lsn_ = answer.write_lsn;
 }

@@ -107,7 +107,8 @@ class oracle {
   struct evidence {
     std::optional<backend_id> id;
     bool is_named = false;
-    bool is_heard = false;  // a first result of any kind came
+    bool left_as_primary = false;  // was named last as the primary in use
+    bool is_heard = false;         // a first result of any kind came
     std::optional<role_answer> answer;
     time_point answered_at;
     std::optional<probe_outcome> outcome;  // the newest one but local trouble
@@ -116,6 +117,9 @@ class oracle {
     // The highest timeline that it was proven to follow, and in which run of PostgreSQL.
     timeline_id followed;
     std::int64_t followed_in_run = 0;
+    // Answered as a primary on this timeline while that backend, in use, did too.
+    timeline_id rival_on;
+    backend_id rival_of;
     bool was_gone = false;  // or starting up, and has proved nothing since
     std::optional<time_point> late_at;
     time_point meddled_at = time_point::min();
@@ -154,6 +158,8 @@ class oracle {
   [[nodiscard]] verdict check_read_only(std::size_t index) const;
   [[nodiscard]] bool shows_timeline(const evidence& known) const;
   [[nodiscard]] bool is_on_timeline(const evidence& known) const;
+  [[nodiscard]] bool is_known_rival(const evidence& known) const;
+  void note_rivals();
   [[nodiscard]] verdict check_sessions(const evidence& known, const backend_status& status,
                                        const topology_snapshot& snapshot);
   [[nodiscard]] verdict check_primary(const topology_snapshot& snapshot);

@@ -41,7 +41,25 @@ oracle::verdict oracle::check(const decision& made) {
   }
   if (broken == nullptr) broken = check_rest(snapshot);
   incumbent_ = snapshot.primary;
+  if (snapshot.is_ambiguous) note_rivals();
   return broken;
+}
+
+void oracle::note_rivals() {
+  const auto holder = std::ranges::find(seen_, incumbent_, &evidence::id);
+  if (!incumbent_ || holder == seen_.end() || holder->outcome != probe_outcome::answered) return;
+  for (evidence& other : seen_) {
+    if (&other == &*holder || !claims(other) || other.outcome != probe_outcome::answered) continue;
+    other.rival_on = highest_;
+    other.rival_of = *incumbent_;
+  }
+}
+
+// The silence of the one that it stood beside does not make it the primary.
+bool oracle::is_known_rival(const evidence& known) const {
+  if (known.rival_on != highest_) return false;
+  const auto other = std::ranges::find(seen_, std::optional(known.rival_of), &evidence::id);
+  return other == seen_.end() || !other->answer || !other->answer->is_in_recovery;
 }
 
 oracle::verdict oracle::check_generation(const decision& made) const {
@@ -97,6 +115,7 @@ oracle::verdict oracle::check_primary(const topology_snapshot& snapshot) {
   primary_position_ = found->answer->write_lsn.value;
   if (snapshot.primary != incumbent_) {
     if (has_rival(*found, false)) return "rule 4: one of several that claim was elected";
+    if (is_known_rival(*found)) return "rule 4: a known rival was elected by silence";
     if (!was_everybody_heard()) return "elected before every backend was probed once";
   }
   if (snapshot.primary == last_primary_) return nullptr;
@@ -115,12 +134,13 @@ bool oracle::has_rival(const evidence& known, bool counts_doubtful) const {
 
 // It claims alone, was heard of late, and everything that was told speaks for it.
 bool oracle::must_take_rw(const evidence& known) const {
-  if (!is_pinned_ || !known.is_named || !claims(known) || known.late_at) return false;
+  if (!is_pinned_ || !claims(known) || known.late_at) return false;
+  if (!known.is_named && (!known.left_as_primary || known.id != incumbent_)) return false;
   if (known.outcome != probe_outcome::answered || known.heard_at != known.answered_at) return false;
   if (truth_.now() - known.answered_at > options_.role_ttl) return false;
   if (resumed_at_ && known.answered_at < *resumed_at_) return false;
   if (!was_everybody_asked_again() || (known.id != incumbent_ && !was_everybody_heard())) return false;
-  return !has_rival(known, true);
+  return !has_rival(known, true) && (known.id == incumbent_ || !is_known_rival(known));
 }
 
 // I3 in terms of the truth: the one reachable primary, undisturbed for two probe periods.
@@ -133,6 +153,7 @@ bool oracle::is_stable_primary(std::size_t index) const {
   const time_point disturbed_at =
       std::max({where.changed_at, who.ready_at, disturbed_at_, seen_[index].meddled_at});
   if (truth_.now() - disturbed_at < 2 * probe_period_ || !seen_[index].is_named || !is_pinned_) return false;
+  if (seen_[index].id != incumbent_ && is_known_rival(seen_[index])) return false;
   for (std::size_t other = 0; other < places.size(); ++other) {
     if (other == index) continue;
     if (truth_.is_primary(places[other]) && places[other].here->timeline >= who.timeline) return false;
@@ -187,7 +208,7 @@ oracle::verdict oracle::check_read_write(std::size_t index) const {
   if (!was_everybody_asked_again()) return "rule 6: rw before everybody was asked again after a pause";
   if (!lets_in(*known.outcome)) return "rw to a backend that does not let in";
   if (known.was_gone) return "I6: rw by the last word of one that was gone since";
-  return known.is_named ? nullptr : "rw to a backend that discovery no longer names";
+  return known.is_named || known.left_as_primary ? nullptr : "rw to a backend that discovery no longer names";
 }
 
 oracle::verdict oracle::check_read_only(std::size_t index) const {

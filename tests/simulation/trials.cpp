@@ -134,8 +134,7 @@ void run::forget_one() {
   const asker& probe = askers_[index];
   if (!probe.id) return;
   story_.note(now_, "has no sessions any more: to be forgotten if it left", index);
-  core_->forget(*probe.id);
-  oracle_.forgot(index);
+  if (core_->forget(*probe.id)) oracle_.forgot(index);
   conclude(false, true);
 }
 
@@ -147,7 +146,7 @@ void run::replace_mark() {
   if (primary.timeline >= oracle_.highest()) return;
   std::optional<fence_mark> mark;
   if (!may_learn_anew() || luck_.happens(500)) {
-    mark = fence_mark{world_.ours(), primary.timeline, {primary.position}};
+    mark = fence_mark{world_.ours(), primary.timeline, {luck_.happens(500) ? primary.position : 0}};
   }
   ++tried_.marks_replaced;
   story_.note(now_, "the operator replaces the mark", *newest);

@@ -36,6 +36,8 @@ constexpr milliseconds shortest_interval{50};
 constexpr milliseconds shortest_burst_interval{5};
 constexpr std::uint64_t changes_per_report = 100'000;
 constexpr std::uint64_t changes_per_login_max = 200;  // fewer logins than that prove nothing
+constexpr std::uint64_t changes_per_primary_max =
+    100;  // and this of changes of the primary, most are of something else
 
 bool read_number(std::string_view digits, std::uint64_t& value) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -167,10 +169,14 @@ int soak(const arguments& wanted) {
   report_proxy(proxy);
   const bool is_rw_good = report("rw", rw.counts(), changes);
   const bool is_ro_good = report("ro", ro.counts(), changes);
+  const double seen = test::metric_in(proxy.admin_get("/metrics").body, "pgsteer_primary_changes_total", {});
+  const bool is_enough = seen >= static_cast<double>(changes) / changes_per_primary_max;
+  if (!is_enough) std::puts("pgsteer saw too few changes of the primary to prove anything");
   if (!is_settled) std::puts("pgsteer did not find its backends again at the end");
   if (on_stage.court.traps == 0)
     std::puts("no login met a backend that must not serve it: nothing is proven");
-  return is_rw_good && is_ro_good && is_settled && on_stage.court.traps > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return is_rw_good && is_ro_good && is_settled && is_enough && on_stage.court.traps > 0 ? EXIT_SUCCESS
+                                                                                         : EXIT_FAILURE;
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ struct metrics_view {
   std::uint64_t topology_generation = 0;       // pgsteer_topology_generation
   std::uint32_t fence_timeline = 0;            // pgsteer_fence_timeline
   bool has_primary = false;                    // pgsteer_primary_known 0|1
+  bool is_fence_unsaved = false;               // pgsteer_fence_unsaved 0|1
   bool is_ambiguous = false;                   // pgsteer_primary_ambiguous 0|1
   std::uint64_t primary_changes = 0;           // pgsteer_primary_changes_total
 };

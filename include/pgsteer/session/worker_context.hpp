@@ -119,7 +119,7 @@ struct worker_shared {  // what all workers refer to; outlives them
   cancel_registry& cancels;
   metrics::cancel_counters& cancel_counters;
   std::function<void(topology::backend_id)> hint;   // something smells of a change; any thread
-  std::function<void(topology::backend_id)> doubt;  // a login there is slow; any thread
+  std::function<void(topology::backend_id)> doubt;  // a login is slow or a session ended; any thread
   awaited_login& awaited;
 };
 
@@ -144,6 +144,10 @@ class worker_context {
                                        std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket) const;
 
+  // Tell the control thread; a backend that takes thousands of sessions with it is told of a few times.
+  void hint(topology::backend_id id);
+  void doubt(topology::backend_id id);
+
   void enlist(session& member);
   // Ends every session; those idle outside a transaction are told why.
   void close_all(close_reason reason);
@@ -155,6 +159,14 @@ class worker_context {
   friend class session;
   void delist(session& member);
 
+  struct told {
+    topology::backend_id id;
+    time_point at;
+  };
+  [[nodiscard]] static bool is_news(told& last, topology::backend_id id);
+
+  told hinted_;
+  told doubted_;
   published_topology topology_;
   struct session_list;
   std::unique_ptr<session_list> sessions_;

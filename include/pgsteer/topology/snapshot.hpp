@@ -37,7 +37,7 @@ struct backend_status {
   bool is_ro_eligible = false;               // takes new sessions as a standby, before max_replay_lag
   // Its last probe was answered like a PostgreSQL server does, and not by a hung login or 57P03 ("any").
   bool is_answering = false;
-  bool is_leaving = false;  // discovery no longer names it: no new sessions, keeps those it has
+  bool is_leaving = false;  // discovery no longer names it: only the primary in use takes new sessions
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
   std::string reason;                                // the verdict in words, for people
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe

@@ -1,5 +1,6 @@
 #pragma once
-// The decision core: who is primary, who may be read from, whose sessions must go. The seven rules of truth.
+// The decision core: who is primary, who may be read from, whose sessions must go. The rules of truth
+// (README).
 //
 // Pure: no socket, no clock, no log; values in, snapshot out. Not thread-safe; the control thread owns it.
 // Misses only stop new dials; only positive proof moves rw.
@@ -59,9 +60,11 @@ class topology {
   // Makes specs the backends that may take new sessions (at most backends_max; the rest is ignored, as is an
   // address named twice). One that is no longer named is leaving: it takes no new session, and is kept so
   // that its sessions live, until forget(). Named again before that, it is the same backend with the same id.
+  // Only the primary in use stays in use: discovery hints, probes prove.
   void set_backends(std::span<const backend_spec> specs, time_point now);
-  // Drops a leaving backend that has no sessions any more. Does nothing for any other.
-  void forget(backend_id id);
+  // Drops a leaving backend that has no sessions any more; false, and nothing done, for any other and for the
+  // primary in use.
+  bool forget(backend_id id);
   // Takes one result in. A result older than what is known overwrites nothing; an unknown id is ignored.
   void record(backend_id id, const probe_result& result, time_point now);
   // The probe asked at sent_at should have been answered by now: the backend is suspect, takes no new session
@@ -80,8 +83,8 @@ class topology {
   // What a restart needs to know; unset until the cluster is pinned and a primary of it was seen.
   [[nodiscard]] std::optional<fence_mark> mark() const;
   // The operator's word that the mark was wrong (after a point-in-time recovery to a lower timeline, or a new
-  // cluster under the old addresses): the fence is this one, or learned anew. Answers of primaries above the
-  // new fence are forgotten, so only a backend that still says so raises it again.
+  // cluster under the old addresses): the fence is this one, or learned anew, from every backend. Answers of
+  // primaries are forgotten, so only a backend that still says so raises it again.
   void replace_mark(const std::optional<fence_mark>& mark);
 
  private:

@@ -90,6 +90,7 @@ TEST_F(Exposition, WritesEveryMetricOfTheContract) {
       {R"(pgsteer_fence_timeline)", 3},
       {R"(pgsteer_primary_known)", 1},
       {R"(pgsteer_primary_ambiguous)", 0},
+      {R"(pgsteer_fence_unsaved)", 0},
       {R"(pgsteer_primary_changes_total)", 2},
       {R"(pgsteer_sessions_accepted_total{listener="rw"})", 11},
       {R"(pgsteer_sessions_accepted_total{listener="ro"})", 0},

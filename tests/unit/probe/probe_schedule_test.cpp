@@ -51,6 +51,14 @@ TEST_F(ProbeSchedule, BacksOffUpToTheInterval) {
   EXPECT_EQ(probe_once(ending::failed), milliseconds{100});
 }
 
+// A password that was changed, or no slot left: each try is a process and a line in PostgreSQL's log.
+TEST_F(ProbeSchedule, BacksOffInABurstWhereItIsTurnedAway) {
+  schedule_.hint(now_);
+  EXPECT_EQ(probe_once(ending::turned_away), milliseconds{100});
+  EXPECT_EQ(probe_once(ending::turned_away), milliseconds{200});
+  EXPECT_EQ(probe_once(ending::failed), milliseconds{20});
+}
+
 TEST_F(ProbeSchedule, CountsTheIntervalFromTheStartOfTheProbe) {
   probe_once(ending::answered);
   now_ = schedule_.due();

@@ -46,6 +46,14 @@ TEST(FenceMark, LoweredByTheOperatorLetsARestoredPrimaryIn) {
   EXPECT_EQ(story.play("a primary 1").summary(), "primary=a rw=a");
 }
 
+// Nobody tells where the lower timeline began; the first answer of its primary does.
+TEST(FenceMark, LoweredLearnsItsPositionAnew) {
+  history story = restarted(on_timeline_2, "a primary 1");
+  story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
+  story.play("a primary 1 lsn 700; a primary 1 lsn 900");
+  EXPECT_EQ(story.decider().mark()->raised_at, lsn{700});
+}
+
 TEST(FenceMark, RisesAgainIfTheHigherTimelineStillSpeaks) {
   history story = restarted({}, "a primary 2; b standby 2");
   story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});

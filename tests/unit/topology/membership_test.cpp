@@ -4,14 +4,30 @@
 namespace pgsteer::topology::testing {
 namespace {
 
+// DNS hints, probes prove: a bad minute of a resolver takes nobody's primary away.
+TEST(Membership, ThePrimaryInUseStaysInUse) {
+  run_stories({
+      {"NotNamedAnyMore", "a primary 1; name bc", "primary=a rw=a", 'a',
+       "primary on the highest timeline, though discovery dropped it"},
+      {"UntilItMisses", "a primary 1; name bc; a timed_out", "primary=a", 'a',
+       "primary, but no answer in time"},
+      {"AndAfterThat", "a primary 1; name bc; a timed_out; a primary 1", "primary=a rw=a"},
+      {"UntilAnotherIsProven", "a primary 1; name bc; b primary 2", "primary=b rw=b close_all=a"},
+      {"UntilItHasMoved", "a primary 1; name bc; a timed_out; b primary 1", "primary=b rw=b close_rw=a"},
+      {"IsNotForgotten", "a primary 1; name bc; forget a; a primary 1", "primary=a rw=a"},
+      {"UntilItIsDead", "a primary 1; name bc; a refused; wait 30000; a refused; forget a", ""},
+      {"WhoLeftBeforeIsNotElected", "a standby 1; name bc; b refused; c refused; a primary 2", "primary=a",
+       'a', "primary, leaving: no new sessions"},
+      {"NamedInBetweenItIsLikeAnyOther", "a primary 1; name bc; name abc; a standby 1; name bc; a primary 1",
+       "primary=a"},
+  });
+}
+
 TEST(Membership, LeavingBackendTakesNothingNew) {
   run_stories({
-      {"LeavingPrimaryStaysPrimary", "a primary 1; name bc", "primary=a", 'a',
-       "primary, leaving: no new sessions"},
       {"LeavingStandby", "b standby 1; name ac", "close_rw=b", 'b', "standby, leaving: no new sessions"},
-      {"LeavingPrimaryIsStillFenced", "a primary 1; name bc; b primary 2", "primary=b rw=b close_all=a"},
       {"NamedAgain", "a primary 1; name bc; name abc", "primary=a rw=a"},
-      {"ForgottenPrimary", "a primary 1; name bc; forget a", ""},
+      {"Forgotten", "b standby 1; name ac; forget b", ""},
       {"ForgetSparesTheNamed", "a primary 1; forget a", "primary=a rw=a"},
   });
 }

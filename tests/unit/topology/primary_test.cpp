@@ -20,7 +20,8 @@ TEST(Fence, HighestTimelineIsPrimary) {
        "primary on timeline 1, below the fence 2"},
       {"FencedStaysFencedWhenTheNewPrimaryIsDemoted", "a primary 1; b primary 2; b standby 2; a primary 1",
        "ro=b close_rw=b close_all=a"},
-      {"FencedStaysFencedWhenTheNewPrimaryLeft", "a primary 1; b primary 2; name ac; forget b; a primary 1",
+      {"FencedStaysFencedWhenTheNewPrimaryLeft",
+       "a primary 1; b primary 2; name ac; b refused; wait 30000; b refused; forget b; a primary 1",
        "close_all=a"},
       {"FencedRejoinsAsStandbyOfTheFence", "a primary 1; b primary 2; a standby 2",
        "primary=b rw=b ro=a close_rw=a", 'a', "standby"},
@@ -42,9 +43,6 @@ TEST(Incumbent, StaysAgainstASecondPrimaryOnItsTimeline) {
        "primary=a rw=a close_rw=b AMBIGUOUS"},
       {"SilenceOfTheIncumbentHelpsNoIntruder", "a primary 1; b primary 1; a timed_out; b primary 1",
        "primary=a close_rw=b AMBIGUOUS"},
-      {"DeadIncumbentIsSucceeded",
-       "a primary 1; b primary 1; a timed_out; wait 30000; a timed_out; b primary 1",
-       "primary=b rw=b close_all=a"},
       {"DemotedIncumbentIsSucceeded", "a primary 1; b primary 1; a standby 1",
        "primary=b rw=b ro=a close_rw=a"},
       {"HigherTimelineEndsTheDispute", "a primary 1; b primary 1; b primary 2", "primary=b rw=b close_all=a"},
@@ -58,12 +56,15 @@ TEST(Incumbent, StaysAgainstASecondPrimaryOnItsTimeline) {
 TEST(Incumbent, WithoutOneNobodyIsPrimary) {
   run_stories({
       {"TwoAreLeftWhenTheIncumbentDies", "a primary 1; b primary 1; c primary 1; a refused; wait 30000",
-       "close_all=a AMBIGUOUS", 'b', "one of several primaries on the same timeline: none is used"},
+       "close_all=a AMBIGUOUS", 'b', "second primary on the lost primary's timeline: excluded"},
       {"SilenceOfOneHelpsNotTheOther",
        "a primary 1; b primary 1; c primary 1; a refused; wait 30000; b timed_out; c primary 1",
        "close_all=a AMBIGUOUS"},
-      {"DemotionOfOneDecides", "a primary 1; b primary 1; c primary 1; a refused; wait 30000; b standby 1",
-       "primary=c ro=b close_rw=b close_all=a"},
+      {"DemotionOfOneDoesNotDecide",
+       "a primary 1; b primary 1; c primary 1; a refused; wait 30000; b standby 1",
+       "ro=b close_rw=b close_all=a AMBIGUOUS"},
+      {"DemotionOfTheOldOneLeavesTwo", "a primary 1; b primary 1; c primary 1; a standby 1",
+       "ro=a close_rw=a AMBIGUOUS"},
       {"ReturnOfTheOldOneDecidesNothing",
        "a primary 1; b primary 1; c primary 1; a refused; wait 30000; a primary 1", "AMBIGUOUS"},
   });
@@ -77,12 +78,13 @@ TEST(Incumbent, MovesToTheAddressThatTookOver) {
       {"OldAddressStillNamed", "a primary 1 lsn 10; a timed_out; b primary 1 lsn 10",
        "primary=a close_rw=b AMBIGUOUS"},
       {"OldAddressStillAnswers", "a primary 1 lsn 10; name bc; b primary 1 lsn 10",
-       "primary=a close_rw=b AMBIGUOUS"},
+       "primary=a rw=a close_rw=b AMBIGUOUS"},
       {"AnOlderCopyIsNotTheSame", "a primary 1 lsn 10; name bc; a timed_out; b primary 1 lsn 9",
        "primary=a close_rw=b AMBIGUOUS"},
       {"TheFirstToTakeOverIsTheIncumbent", "a primary 1; name bc; a timed_out; b primary 1; c primary 1",
        "primary=b rw=b close_rw=ac AMBIGUOUS"},
-      {"OldAddressForgotten", "a primary 1 lsn 10; name bc; forget a; b primary 1 lsn 9", "primary=b rw=b"},
+      {"OldAddressForgotten",
+       "a primary 1 lsn 10; name bc; a refused; wait 30000; forget a; b primary 1 lsn 9", "primary=b rw=b"},
   });
 }
 
@@ -108,6 +110,28 @@ TEST(Election, WaitsForTheFirstProbeOfEveryBackend) {
     history told({.system = {our_system}}, time_point{} + seconds{1000}, r.events);
     EXPECT_EQ(told.summary(), r.expected);
   }
+}
+
+// A cloned volume, or standby.signal lost: both write the same timeline, and what one has the other lacks.
+TEST(KnownRival, IsNotElectedBySilence) {
+  run_stories({
+      {"WhenTheOtherIsDead", "a primary 1; b primary 1; a refused; wait 60000; a refused; b primary 1",
+       "close_all=a AMBIGUOUS", 'b', "second primary on the lost primary's timeline: excluded"},
+      {"WhenTheOtherLeftAndIsGone", "a primary 1; b primary 1; name bc; a refused; b primary 1",
+       "primary=a close_rw=b AMBIGUOUS"},
+      {"WhenTheOtherCameBackAsItsStandby", "a primary 1; b primary 1; a refused; a standby 1; b primary 1",
+       "primary=b rw=b ro=a close_rw=a"},
+      {"WhoeverClaimedWhileTheOtherWasSilentHasMoved", "a primary 1; name bc; a refused; b primary 1",
+       "primary=b rw=b close_rw=a"},
+  });
+}
+
+TEST(KnownRival, IsLetInByTheOperator) {
+  history told;
+  told.play("a primary 1; b primary 1; a refused; wait 60000; a refused; b primary 1");
+  told.decider().replace_mark(told.decider().mark());
+  told.play("b primary 1");
+  EXPECT_EQ(told.summary(), "primary=b rw=b close_all=a");
 }
 
 }  // namespace

@@ -1,0 +1,123 @@
+// What a running pgsteer does with fence.json: keeps, reads again, tries again. A real folder, a loop run by
+// hand.
+#include "server/fence_memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+
+namespace pgsteer::server {
+namespace {
+
+using topology::fence_mark;
+
+constexpr fence_mark second{{7}, {2}, {0x500}};
+constexpr fence_mark third{{7}, {3}, {0x900}};
+constexpr auto patience = std::chrono::seconds{10};
+
+class FenceMemory : public testing::Test {
+ protected:
+  FenceMemory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-memory-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~FenceMemory() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<fence_memory> memory() {
+    auto made = std::make_unique<fence_memory>(control_, folder_, topology::system_identifier{},
+                                               [this](const auto& mark) { told_.push_back(mark); });
+    EXPECT_EQ(made->recall(), "");
+    return made;
+  }
+  bool run_until(const std::function<bool()>& is_done) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!is_done() && std::chrono::steady_clock::now() < end) {
+      control_.restart();
+      control_.run_for(std::chrono::milliseconds{5});
+    }
+    return is_done();
+  }
+  void run_for_a_while() {
+    (void)run_until([end = clock::now() + milliseconds{50}] { return clock::now() > end; });
+  }
+  std::optional<fence_mark> on_disk() const { return read_fence(folder_).mark; }
+
+  std::string folder_;
+  boost::asio::io_context control_;
+  std::vector<std::optional<fence_mark>> told_;
+};
+
+TEST_F(FenceMemory, TellsAtStartWhatIsRemembered) {
+  (void)memory();
+  ASSERT_EQ(write_fence(folder_, second), "");
+  (void)memory();
+  EXPECT_EQ(told_, (std::vector<std::optional<fence_mark>>{std::nullopt, second}));
+}
+
+TEST_F(FenceMemory, SavesEveryChange) {
+  const auto kept = memory();
+  kept->keep(second);
+  kept->keep(third);
+  EXPECT_TRUE(kept->is_unsaved());
+  EXPECT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  EXPECT_EQ(on_disk(), third);
+}
+
+// SIGTERM right after a failover, before the disk has answered.
+TEST_F(FenceMemory, EndsOnlyWhenTheLastMarkIsOnDisk) {
+  auto kept = memory();
+  kept->keep(second);
+  kept->keep(third);
+  kept.reset();
+  EXPECT_EQ(on_disk(), third);
+}
+
+// SIGHUP out of habit must not make anybody forget who is primary.
+TEST_F(FenceMemory, ReadingTheSameAgainTellsNobody) {
+  const auto kept = memory();
+  kept->keep(second);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  told_.clear();
+  kept->reread();
+  run_for_a_while();
+  EXPECT_TRUE(told_.empty());
+}
+
+TEST_F(FenceMemory, TakesTheOperatorsWord) {
+  const auto kept = memory();
+  kept->keep(third);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  told_.clear();
+  for (const std::optional<fence_mark>& wish : {std::optional(second), std::optional<fence_mark>()}) {
+    ASSERT_EQ(write_fence(folder_, wish), "");
+    kept->reread();
+    ASSERT_TRUE(run_until([&] { return !told_.empty(); }));
+    EXPECT_EQ(told_, std::vector{wish});
+    EXPECT_FALSE(kept->is_unsaved());
+    told_.clear();
+  }
+}
+
+// A disk that is full, or a folder that is gone for a while, at the moment of a failover: the file is older
+// than what was proven. It is not believed, and written as soon as it can be.
+TEST_F(FenceMemory, TriesAgainAndDoesNotBelieveTheOlderFile) {
+  const auto kept = memory();
+  kept->keep(second);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  told_.clear();
+  const std::string elsewhere = folder_ + ".elsewhere";
+  std::filesystem::rename(folder_, elsewhere);
+  kept->keep(third);
+  run_for_a_while();
+  EXPECT_TRUE(kept->is_unsaved());
+  std::filesystem::rename(elsewhere, folder_);
+  kept->reread();
+  run_for_a_while();
+  EXPECT_TRUE(told_.empty());
+  EXPECT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  EXPECT_EQ(on_disk(), third);
+}
+
+}  // namespace
+}  // namespace pgsteer::server

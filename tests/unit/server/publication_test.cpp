@@ -1,0 +1,141 @@
+// The two steps by which a new primary is opened: nobody opens it before everybody has let go of the old one.
+#include "server/publication.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace pgsteer::server {
+namespace {
+
+using session::published_topology;
+using topology::backend_id;
+
+// Workers that take a snapshot when they are told to; what they go by is text: "rw=1", "none".
+class Publication : public testing::Test {
+ protected:
+  static constexpr std::size_t workers = 3;
+
+  Publication() {
+    for (std::size_t i = 0; i < workers; ++i) {
+      publication_.add([this, i](const published_topology& topology, std::function<void()> on_taken) {
+        queues_[i].push_back({topology, std::move(on_taken)});
+      });
+    }
+  }
+
+  static published_topology with_primary(std::uint32_t id, std::uint64_t generation = 1) {
+    auto snapshot = std::make_shared<topology::topology_snapshot>();
+    snapshot->generation = generation;
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      auto& status = snapshot->backends.emplace_back();
+      status.id = {i};
+      status.is_rw_eligible = i == id;
+      status.is_ro_eligible = i != id;
+    }
+    if (id != 0) {
+      snapshot->primary = backend_id{id};
+      snapshot->rw_valid_until = time_point{} + seconds{1};
+    }
+    return {snapshot, {}};
+  }
+
+  // The worker takes the next snapshot in its queue; false if there is none.
+  bool take(std::size_t i) {
+    if (queues_[i].empty()) return false;
+    const auto [topology, on_taken] = queues_[i].front();
+    queues_[i].erase(queues_[i].begin());
+    goes_by_[i] = "none";
+    for (const auto& status : topology.snapshot->backends) {
+      if (status.is_rw_eligible) goes_by_[i] = "rw=" + std::to_string(status.id.value);
+    }
+    if (on_taken) on_taken();
+    control_.restart();
+    control_.poll();
+    return true;
+  }
+  void take_all() {
+    for (std::size_t i = 0; i < workers; ++i) {
+      while (take(i)) continue;
+    }
+  }
+
+  std::array<std::string, workers> all(const std::string& text) { return {text, text, text}; }
+
+  struct waiting {
+    published_topology topology;
+    std::function<void()> on_taken;
+  };
+  boost::asio::io_context control_;
+  publication publication_{control_};
+  std::array<std::vector<waiting>, workers> queues_;
+  std::array<std::string, workers> goes_by_{"none", "none", "none"};
+};
+
+TEST_F(Publication, OpensTheFirstPrimaryAtOnce) {
+  publication_.publish(with_primary(1));
+  EXPECT_TRUE(take(0));
+  EXPECT_EQ(goes_by_[0], "rw=1");
+}
+
+TEST_F(Publication, OpensANewPrimaryOnlyWhenTheLastWorkerHasLetGo) {
+  publication_.publish(with_primary(1));
+  take_all();
+  publication_.publish(with_primary(2));
+  for (std::size_t last = 0; last + 1 < workers; ++last) {
+    take(last);
+    EXPECT_FALSE(take(last)) << "the new primary is not open yet";
+    EXPECT_EQ(goes_by_[last], "none");
+  }
+  EXPECT_EQ(goes_by_[workers - 1], "rw=1");
+  take_all();
+  EXPECT_EQ(goes_by_[workers - 1], "rw=2");
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=2"));
+}
+
+TEST_F(Publication, KeepsReadersWhereTheyAreMeanwhile) {
+  publication_.publish(with_primary(1));
+  take_all();
+  publication_.publish(with_primary(2));
+  const auto& closed = *queues_[0].front().topology.snapshot;
+  EXPECT_FALSE(closed.rw_valid_until);
+  EXPECT_TRUE(closed.backends[0].is_ro_eligible);
+}
+
+TEST_F(Publication, OfSeveralThatComeMeanwhileOnlyTheNewestIsOpened) {
+  publication_.publish(with_primary(1));
+  take_all();
+  publication_.publish(with_primary(2, 2));
+  publication_.publish(with_primary(3, 3));
+  publication_.publish(with_primary(3, 4));
+  take_all();
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=3"));
+}
+
+TEST_F(Publication, AnOldPrimaryIsClosedAlsoIfNobodyWasPrimaryInBetween) {
+  publication_.publish(with_primary(1));
+  take_all();
+  publication_.publish(with_primary(0));  // on its way
+  publication_.publish(with_primary(2));
+  take(0);
+  take(0);
+  EXPECT_FALSE(take(0)) << "the others may still go by the old one";
+  EXPECT_EQ(goes_by_[1], "rw=1");
+  take_all();
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=2"));
+}
+
+TEST_F(Publication, TheSamePrimaryNeedsNoSteps) {
+  publication_.publish(with_primary(1, 1));
+  take_all();
+  publication_.publish(with_primary(1, 2));
+  take(0);
+  EXPECT_EQ(goes_by_[0], "rw=1");
+  EXPECT_FALSE(take(0));
+}
+
+}  // namespace
+}  // namespace pgsteer::server
