@@ -14,6 +14,16 @@ def address_of(connection) -> str:
     return ask(connection, ADDRESS)
 
 
+def readers(proxy, connect, count: int = 6) -> set:
+    """The backends that so many new ro sessions are sent to, one after the other."""
+    found = set()
+    for _ in range(count):
+        connection = connect(proxy.ro_port)
+        found.add(address_of(connection))
+        connection.close()
+    return found
+
+
 class PendingLogin:
     """One login. Flow: is_waiting() -> address(), which is the backend's that took it, or raises what the client got."""
 
@@ -56,4 +66,4 @@ def wait_held(proxy, count: int, timeout: float = 5) -> None:
     wait_until(lambda: proxy.metrics()['pgsteer_logins_held{listener="rw"}'] == count, timeout, f"{count} held logins")
 
 
-__all__ = ["PendingLogin", "address_of", "addresses_of", "wait_held"]
+__all__ = ["PendingLogin", "address_of", "addresses_of", "readers", "wait_held"]
