@@ -1,6 +1,8 @@
 #include "pgsteer/net/socket.hpp"
 
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -66,6 +68,24 @@ bool is_local_trouble(const error_code& ec) noexcept {
     return false;
   const int value = ec.value();
   return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM || value == EADDRNOTAVAIL;
+}
+
+bool has_peer_left(int fd) noexcept {
+  pollfd asked{fd, POLLRDHUP, 0};
+  return ::poll(&asked, 1, 0) == 1 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+bool ignore_what_arrived(int fd) noexcept {
+  // Far below half a receive buffer, where Linux caps the low-water mark (tcp_set_rcvlowat() in
+  // net/ipv4/tcp.c).
+  constexpr int arrived_max = 16 * 1024;
+  int arrived = 0;
+  return ::ioctl(fd, FIONREAD, &arrived) == 0 && arrived < arrived_max &&
+         !set_option(fd, SOL_SOCKET, SO_RCVLOWAT, arrived + 1);
+}
+
+void heed_what_arrived(int fd) noexcept {
+  (void)set_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 void close_with_reset(int fd) noexcept {

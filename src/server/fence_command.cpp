@@ -37,7 +37,7 @@ int run_fence(const std::string& state_dir, const fence_request& request, std::o
     return failed;
   }
   if (request.lower_to == 0) {
-    out << (reading.mark ? in_words(*reading.mark) : "nothing is remembered yet") << '\n';
+    out << (reading.mark ? in_words(*reading.mark) : "nothing is remembered") << '\n';
     return done;
   }
   if (!reading.mark || request.lower_to >= reading.mark->timeline.value) {

@@ -43,11 +43,13 @@ bool read_lsn(std::string_view text, topology::lsn& out) {
   return true;
 }
 
-std::optional<fence_mark> parse(const std::string& text) {
-  error_code ec;
-  const json::value root = json::parse(text, ec);
-  const json::object* const fields = ec ? nullptr : root.if_object();
-  if (fields == nullptr) return std::nullopt;
+bool says_forgotten(const json::object& fields) {
+  const json::value* const said = fields.if_contains("forgotten");
+  return said != nullptr && fields.size() == 1 && said->is_bool() && said->get_bool();
+}
+
+std::optional<fence_mark> read_mark(const json::object& fields_in) {
+  const json::object* const fields = &fields_in;
   const json::value* const system = fields->if_contains("system_identifier");
   const json::value* const timeline = fields->if_contains("timeline");
   const json::value* const raised_at = fields->if_contains("raised_at");
@@ -61,11 +63,15 @@ std::optional<fence_mark> parse(const std::string& text) {
   return is_read ? std::optional(mark) : std::nullopt;
 }
 
-std::string text_of(const fence_mark& mark) {
+std::string text_of(const std::optional<fence_mark>& mark) {
   json::object fields;
-  fields["system_identifier"] = std::to_string(mark.system.value);
-  fields["timeline"] = mark.timeline.value;
-  fields["raised_at"] = topology::to_string(mark.raised_at);
+  if (mark) {
+    fields["system_identifier"] = std::to_string(mark->system.value);
+    fields["timeline"] = mark->timeline.value;
+    fields["raised_at"] = topology::to_string(mark->raised_at);
+  } else {
+    fields["forgotten"] = true;
+  }
   return json::serialize(fields) + "\n";
 }
 
@@ -81,17 +87,15 @@ std::string write_whole(const std::string& path, const std::string& text) {
   return ::fsync(fd.value()) == 0 ? std::string() : problem_with(path, errno);
 }
 
-std::string remove_file(const std::string& path) {
-  std::error_code ec;
-  std::filesystem::remove(path, ec);
-  return ec ? path + ": " + ec.message() : std::string();
-}
-
 // A name in a folder lasts only once the folder is on disk too: fsync(2).
 void sync_folder(const std::string& folder) {
   const net::unique_fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.is_open()) [[maybe_unused]]
     const int ignored = ::fsync(fd.value());  // some file systems cannot; the rename has been done
+}
+
+fence_reading failed(std::string problem) {
+  return {.mark = {}, .is_missing = false, .problem = std::move(problem)};
 }
 
 }  // namespace
@@ -104,25 +108,29 @@ fence_reading read_fence(const std::string& state_dir) {
   const std::string path = fence_path(state_dir);
   std::error_code ec;
   if (!std::filesystem::is_directory(state_dir, ec))
-    return {{}, state_dir + ": expected an existing folder (cluster.state_dir)"};
-  if (::access(state_dir.c_str(), W_OK) != 0) return {{}, problem_with(state_dir, errno)};
-  if (!std::filesystem::exists(path, ec) && !ec) return {};
+    return failed(state_dir + ": expected an existing folder (cluster.state_dir)");
+  if (::access(state_dir.c_str(), W_OK) != 0) return failed(problem_with(state_dir, errno));
+  if (!std::filesystem::exists(path, ec) && !ec) return {.mark = {}, .is_missing = true, .problem = {}};
+  if (!std::filesystem::is_regular_file(path, ec)) return failed(path + ": expected a regular file");
   errno = 0;
   std::ifstream stream(path);
   std::ostringstream text;
   text << stream.rdbuf();
-  if (!stream) return {{}, problem_with(path, errno)};
-  const auto mark = parse(text.str());
-  if (mark) return {mark, {}};
-  return {{}, path + ": " + expected + "; `pgsteer fence --forget` starts anew"};
+  if (!stream) return failed(problem_with(path, errno));
+  error_code not_json;
+  const json::value root = json::parse(text.str(), not_json);
+  const json::object* const fields = not_json ? nullptr : root.if_object();
+  const auto mark = fields == nullptr ? std::nullopt : read_mark(*fields);
+  if (mark || (fields != nullptr && says_forgotten(*fields)))
+    return {.mark = mark, .is_missing = false, .problem = {}};
+  return failed(path + ": " + expected + "; `pgsteer fence --forget` starts anew");
 }
 
 std::string write_fence(const std::string& state_dir, const std::optional<fence_mark>& mark) {
   const std::string path = fence_path(state_dir);
-  if (!mark) return remove_file(path);
   // pgsteer and the command may write at the same time, as different users.
   const std::string draft = path + "." + std::to_string(::getpid()) + ".new";
-  std::string problem = write_whole(draft, text_of(*mark));
+  std::string problem = write_whole(draft, text_of(mark));
   if (problem.empty() && ::rename(draft.c_str(), path.c_str()) != 0) problem = problem_with(path, errno);
   if (problem.empty()) {
     sync_folder(state_dir);

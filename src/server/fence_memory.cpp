@@ -11,6 +11,13 @@ namespace {
 
 constexpr auto retry_interval = seconds{1};
 
+// Where its timeline began may be told differently by another pgsteer that remembers in the same folder.
+bool is_same_fence(const std::optional<topology::fence_mark>& left,
+                   const std::optional<topology::fence_mark>& right) {
+  if (!left || !right) return !left && !right;
+  return left->system == right->system && left->timeline == right->timeline;
+}
+
 }  // namespace
 
 fence_memory::fence_memory(asio::io_context& control, std::string state_dir,
@@ -88,7 +95,12 @@ void fence_memory::on_read(const fence_reading& reading) {
   } else if (!reading.problem.empty()) {
     log(log_level::error, "SIGHUP: the fence stays as it is",
         {{"reason", std::string_view(reading.problem)}});
-  } else if (reading.mark == saved_) {
+  } else if (reading.is_missing && wanted_) {
+    log(log_level::warning, "SIGHUP: the fence stays as it is: its file is gone, and written again",
+        {{"file", std::string_view(fence_path(state_dir_))}});
+    saved_.reset();
+    write();
+  } else if (is_same_fence(reading.mark, wanted_)) {
     log(log_level::info, "SIGHUP: the fence is unchanged");
   } else {
     log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");

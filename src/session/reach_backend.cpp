@@ -33,7 +33,7 @@ std::string wait_in_words(duration waited, std::string_view why) {
 asio::awaitable<session::maybe_end> session::reach_backend(question what) {
   opening& o = *opening_;
   o.watchdog.disarm();
-  if (o.step.bytes_behind == 0) watch_client();
+  watch_client();
   maybe_end end;
   for (;;) {
     attempt_end outcome = attempt_end::answered;
@@ -61,6 +61,7 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
   end_hold(!end);
   error_code ignored;
   client_.cancel(ignored);  // ends watch_client()
+  if (client_.is_open()) net::heed_what_arrived(client_.native_handle());
   co_return end;
 }
 
@@ -100,6 +101,10 @@ asio::awaitable<session::maybe_end> session::route() {
 // Waits for another snapshot, in the order of arrival.
 asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   opening& o = *opening_;
+  if (net::has_peer_left(client_.native_handle())) {
+    o.is_client_gone = true;
+    co_return interruption();
+  }
   if (!o.is_held) {
     auto permit = worker_.shared.limits.held_logins.take();
     if (!permit) co_return close_reason::too_many_logins;
@@ -299,12 +304,20 @@ void session::end_hold(bool is_released) {
   listener_.counters.held.subtract();
 }
 
-// While a backend is being found the client has nothing to say: if its socket becomes readable, it left. Then
-// its place is free at once.
+// A client that leaves while a backend is being found has its place freed at once, also if it sent its first
+// query behind the startup packet.
 void session::watch_client() {
   client_.async_wait(net::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
     if (ec || !self->opening_ || !self->client_.is_open()) return;
-    if (net::peek(self->client_.native_handle()) != net::pending_input::end_or_error) return;
+    const int fd = self->client_.native_handle();
+    if (!net::has_peer_left(fd)) {
+      if (net::ignore_what_arrived(fd)) self->watch_client();
+      return;
+    }
+    // Perhaps it has only ended its sending direction and waits for the answer; hold() asks again.
+    const bool has_asked =
+        self->opening_->step.bytes_behind > 0 || net::peek(fd) == net::pending_input::bytes;
+    if (has_asked && !self->opening_->is_held) return;
     self->opening_->is_client_gone = true;
     error_code ignored;
     self->backend_.cancel(ignored);

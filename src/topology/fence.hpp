@@ -22,11 +22,14 @@ enum class following {
   without_receiver,   // only a lower bound is known, and no WAL receiver runs
   before_the_switch,  // only a lower bound is known, and replay has not reached raised_at
   beyond_receipt,     // only a lower bound is known, and it replayed what its receiver did not bring
+  perhaps_stale,      // only a lower bound is known, and a primary below the fence is alive to stream from
 };
 
 // A timeline above the fence is fine: its primary just was not probed yet. With only the control file's
 // timeline (a lower bound until the next restartpoint), a WAL receiver and a replay position past the first
 // known position of the new timeline, by WAL that came through it, stand in for the proof.
-[[nodiscard]] following follows(const role_answer& standby, const fence& limit) noexcept;
+// has_stale_primary: a primary below the fence answers.
+[[nodiscard]] following follows(const role_answer& standby, const fence& limit,
+                                bool has_stale_primary) noexcept;
 
 }  // namespace pgsteer::topology

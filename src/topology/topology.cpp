@@ -75,15 +75,25 @@ struct topology::memory {
     }
   }
 
+  [[nodiscard]] bool has_stale_primary() const;
   void note_followers();
   topology_snapshot judge_all(const findings& found) const;
   topology_snapshot judge_fairly(findings found) const;
 };
 
+bool topology::memory::has_stale_primary() const {
+  return std::ranges::any_of(backends, [this](const auto& entry) {
+    const knowledge& backend = entry.second;
+    return backend.is(standing::open) && is_member(backend, cluster) && !backend.answer->is_in_recovery &&
+           backend.answer->timeline < limit.timeline;
+  });
+}
+
 void topology::memory::note_followers() {
+  const bool has_stale = has_stale_primary();
   for (auto& [id, backend] : backends) {
     if (!backend.answer || !backend.answer->is_in_recovery || !is_member(backend, cluster)) continue;
-    if (follows(*backend.answer, limit) != following::proven) continue;
+    if (follows(*backend.answer, limit, has_stale) != following::proven) continue;
     backend.followed = limit.timeline;
     backend.followed_in_run = backend.answer->start_time_us;
   }
@@ -188,6 +198,7 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
     // With neither a name nor a mark the cluster is learned anew, and from everybody.
     if (!mind.cluster.is_pinned) forget_all(backend);
     backend.rival_on = {};
+    backend.last_outcome.reset();  // nobody is elected before everybody was asked again
     if (backend.answer && !backend.answer->is_in_recovery) backend.answer.reset();
   }
 }
@@ -209,6 +220,7 @@ topology_snapshot topology::decide(time_point now) {
                          .limit = mind.limit,
                          .elected = elected,
                          .primary_write_lsn = mind.primary_write_lsn,
+                         .has_stale_primary = mind.has_stale_primary(),
                          .now = now,
                          .is_primary_answering = primary != nullptr && primary->is_responsive(),
                          .fresh_from = mind.fresh_from,

@@ -101,7 +101,7 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
 void judge_standby(backend_status& status, const knowledge& backend, const findings& found) {
   status.role = role::standby;
   status.sessions = session_verdict::close_read_write;
-  const following place = place_of(backend, found.limit);
+  const following place = place_of(backend, found);
   if (backend.is_leaving) {
     status.reason = "standby, leaving: no new sessions";
   } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
@@ -122,6 +122,8 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
     status.reason = "standby, timeline not proven: no WAL receiver";
   } else if (place == following::before_the_switch) {
     status.reason = "standby, timeline not proven: replay is before the fence's first known position";
+  } else if (place == following::perhaps_stale) {
+    status.reason = "standby, timeline not proven: a primary below the fence is alive";
   } else if (place == following::beyond_receipt) {
     status.reason = "standby, timeline not proven: it replayed more than its WAL receiver brought";
   } else if (rests(backend, found.now) && found.may_rest) {
@@ -145,10 +147,10 @@ void judge_lapsed(backend_status& status, const knowledge& backend) {
 
 }  // namespace
 
-following place_of(const knowledge& backend, const fence& limit) noexcept {
-  const following shown = follows(*backend.answer, limit);
+following place_of(const knowledge& backend, const findings& found) noexcept {
+  const following shown = follows(*backend.answer, found.limit, found.has_stale_primary);
   const bool was_proven =
-      backend.followed == limit.timeline && backend.followed_in_run == backend.answer->start_time_us;
+      backend.followed == found.limit.timeline && backend.followed_in_run == backend.answer->start_time_us;
   return was_proven && shown != following::below ? following::proven : shown;
 }
 

@@ -12,7 +12,8 @@ struct findings {
   identity cluster;
   fence limit;
   election elected;
-  lsn primary_write_lsn;  // the last known one, of the present or the last primary
+  lsn primary_write_lsn;           // the last known one, of the present or the last primary
+  bool has_stale_primary = false;  // one below the fence answers
   time_point now;
   bool is_primary_answering = false;  // it shows the timeline that the others ought to follow
   time_point fresh_from;              // answers to earlier questions do not make anybody rw-eligible (rule 6)
@@ -22,7 +23,7 @@ struct findings {
 };
 
 // Where a standby that answered stands, by what it shows now or has proved since it was started.
-[[nodiscard]] following place_of(const knowledge& backend, const fence& limit) noexcept;
+[[nodiscard]] following place_of(const knowledge& backend, const findings& found) noexcept;
 
 // True if the backend is a standby that is passed over only because it was lost repeatedly.
 [[nodiscard]] bool rests(const knowledge& backend, time_point now) noexcept;

@@ -79,6 +79,29 @@ TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
   EXPECT_TRUE(wait_for_held(proxy, 0));
 }
 
+// Drivers that pipeline, and attackers: something was sent behind the startup packet, and then the client
+// leaves.
+TEST(Hold, FreesThePlaceOfAClientThatLeftUnreadBytes) {
+  fake_postgres backend("standby", standby_role());
+  test_proxy proxy({backend.address()},
+                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{20}; });
+  ASSERT_TRUE(proxy.wait_for_backends(0, 1));
+  std::array<fake_client, 4> clients{fake_client(proxy.rw()), fake_client(proxy.rw()),
+                                     fake_client(proxy.rw()), fake_client(proxy.rw())};
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const std::string query = wire::query("select 1");
+    clients[i].send(i < 2 ? app_startup_message() + query : app_startup_message());
+    ASSERT_TRUE(wait_for_held(proxy, static_cast<double>(i) + 1));
+    if (i >= 2) clients[i].send(query);
+    clients[i].send(query);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    i % 2 == 0 ? clients[i].close() : clients[i].reset();
+    EXPECT_TRUE(wait_for_held(proxy, static_cast<double>(clients.size() - i) - 1)) << i;
+  }
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "client_left_early", 4));
+}
+
 // An application's own timeout fires while its login waits. Its place in the queue must not wait on.
 TEST(Hold, FreesThePlaceOfAClientThatLeft) {
   fake_postgres backend("standby", standby_role());

@@ -235,6 +235,16 @@ TEST_F(Relay, CarriesAQuerySentWithTheStartupMessage) {
 }
 
 // libpq's pipeline mode: many queries, one flight.
+// All in one go, and no more to say: the answer still comes.
+TEST_F(Relay, AnswersAClientThatHalfClosedBehindItsQuery) {
+  start();
+  fake_client client(proxy_->rw());
+  client.send(wire::startup_message({{"user", "app"}, {"database", "appdb"}}) + wire::query("whoami"));
+  client.half_close();
+  EXPECT_TRUE(client.read_login().is_logged_in);
+  EXPECT_EQ(client.read_query_result().value(), "primary");
+}
+
 TEST_F(Relay, CarriesPipelinedQueries) {
   start();
   fake_client client = logged_in();

@@ -114,6 +114,8 @@ MUTANTS = [
            ("backend.may_be_another = true;", "backend.may_be_another = false;")),
     mutant("WAL of its own proves a standby's timeline", "ro on a discarded timeline", "topology/fence.cpp",
            ("  if (standby.replay_lsn > standby.receive_lsn) return following::beyond_receipt;\n", "")),
+    mutant("a live stale primary is nobody's source", "ro on a discarded timeline", "topology/fence.cpp",
+           ("  if (has_stale_primary) return following::perhaps_stale;\n", "")),
     mutant("a standby's proof outlives its restart", "ro on a discarded timeline", "topology/verdict.cpp",
            (" && backend.followed_in_run == backend.answer->start_time_us;", ";")),
     mutant("a standby's proof ends with its receiver", "ro is withheld from a sound standby", "topology/topology.cpp",

@@ -45,6 +45,7 @@ void oracle::told_mark(const std::optional<fence_mark>& mark) {
   highest_lsn_ = mark ? mark->raised_at : lsn{};
   for (evidence& known : seen_) {
     known.rival_on = {};
+    known.is_heard_anew = false;
     if (known.answer && !known.answer->is_in_recovery) known.answer.reset();
     if (is_pinned_) continue;
     evidence unasked;
@@ -103,7 +104,7 @@ void oracle::told(std::size_t index, const probe_result& result) {
   evidence& known = seen_[index];
   if (!known.id) return;
   if (!known.is_heard) known.unwatched_until = std::max(known.unwatched_until, result.sent_at);
-  known.is_heard = true;
+  known.is_heard = known.is_heard_anew = true;
   known.newest_question = std::max(known.newest_question, result.sent_at);
   if (known.late_at && result.sent_at >= *known.late_at) known.late_at.reset();
   if (result.answer) note_proof(known, result);
@@ -202,7 +203,8 @@ bool oracle::is_primary_answering() const {
 }
 
 bool oracle::was_everybody_heard() const {
-  return std::ranges::all_of(seen_, [](const evidence& known) { return !known.is_named || known.is_heard; });
+  return std::ranges::all_of(seen_,
+                             [](const evidence& known) { return !known.is_named || known.is_heard_anew; });
 }
 
 }  // namespace pgsteer::simulation

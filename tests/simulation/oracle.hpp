@@ -109,6 +109,7 @@ class oracle {
     bool is_named = false;
     bool left_as_primary = false;  // was named last as the primary in use
     bool is_heard = false;         // a first result of any kind came
+    bool is_heard_anew = false;    // the same, since the operator replaced the mark
     std::optional<role_answer> answer;
     time_point answered_at;
     std::optional<probe_outcome> outcome;  // the newest one but local trouble

@@ -224,9 +224,13 @@ oracle::verdict oracle::check_read_only(std::size_t index) const {
 // It follows the highest timeline: by its own word, or by what it replayed of what it received.
 bool oracle::shows_timeline(const evidence& known) const {
   const role_answer& answer = *known.answer;
-  return answer.timeline >= highest_ ||
-         (answer.is_timeline_lower_bound && answer.has_wal_receiver && answer.replay_lsn >= highest_lsn_ &&
-          answer.replay_lsn <= answer.receive_lsn);
+  if (answer.timeline >= highest_) return true;
+  const bool has_stale_primary = std::ranges::any_of(seen_, [this](const evidence& other) {
+    return other.id && other.outcome == probe_outcome::answered && is_member(other) &&
+           !other.answer->is_in_recovery && other.answer->timeline < highest_;
+  });
+  return answer.is_timeline_lower_bound && answer.has_wal_receiver && answer.replay_lsn >= highest_lsn_ &&
+         answer.replay_lsn <= answer.receive_lsn && !has_stale_primary;
 }
 
 // Nobody leaves a timeline for an older one without a restart, so what it showed once holds for that run.

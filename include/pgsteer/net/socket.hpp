@@ -36,6 +36,15 @@ void close_with_reset(int fd) noexcept;
 enum class pending_input { nothing, bytes, end_or_error };
 [[nodiscard]] pending_input peek(int fd) noexcept;
 
+// True if the peer ended or the connection failed, whatever it sent before that is still unread.
+[[nodiscard]] bool has_peer_left(int fd) noexcept;
+
+// From now on the socket counts as readable only when more than what has arrived is there, or the end. False
+// if too much has arrived for that. Errors leave it as it is. socket(7), SO_RCVLOWAT.
+[[nodiscard]] bool ignore_what_arrived(int fd) noexcept;
+// And as usual again.
+void heed_what_arrived(int fd) noexcept;
+
 // One attempt to send everything without blocking; for a last message to a peer that reads.
 void send_best_effort(int fd, byte_span bytes) noexcept;
 

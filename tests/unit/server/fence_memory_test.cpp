@@ -99,6 +99,30 @@ TEST_F(FenceMemory, TakesTheOperatorsWord) {
   }
 }
 
+// Deleted by accident: what is known is not forgotten by that, and is written again.
+TEST_F(FenceMemory, AMissingFileIsWrittenAgain) {
+  const auto kept = memory();
+  kept->keep(second);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  told_.clear();
+  std::filesystem::remove(fence_path(folder_));
+  kept->reread();
+  EXPECT_TRUE(run_until([&] { return on_disk() == second; }));
+  EXPECT_TRUE(told_.empty());
+}
+
+// Two that remember in one folder saw the timeline for the first time at different positions.
+TEST_F(FenceMemory, AnotherPositionIsTheSameFence) {
+  const auto kept = memory();
+  kept->keep(second);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  told_.clear();
+  ASSERT_EQ(write_fence(folder_, fence_mark{second.system, second.timeline, {0x777}}), "");
+  kept->reread();
+  run_for_a_while();
+  EXPECT_TRUE(told_.empty());
+}
+
 // A disk that is full, or a folder that is gone for a while, at the moment of a failover: the file is older
 // than what was proven. It is not believed, and written as soon as it can be.
 TEST_F(FenceMemory, TriesAgainAndDoesNotBelieveTheOlderFile) {

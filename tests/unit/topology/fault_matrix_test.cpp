@@ -98,7 +98,8 @@ TEST(FaultMatrix, StandbyOnADiscardedTimeline) {
 }
 
 TEST(FaultMatrix, EverythingLeavesDiscoveryButKeepsItsSessions) {
-  tell({{"name d", "primary=a rw=a close_rw=bc"}, {"name abc; forget d", "primary=a rw=a ro=bc close_rw=bc"}});
+  tell(
+      {{"name d", "primary=a rw=a close_rw=bc"}, {"name abc; forget d", "primary=a rw=a ro=bc close_rw=bc"}});
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST(FenceMark, OfAnotherClusterThanTheNamedOneIsIgnored) {
 TEST(FenceMark, LoweredByTheOperatorLetsARestoredPrimaryIn) {
   history story = restarted(on_timeline_2, "a primary 1");
   story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
-  EXPECT_EQ(story.play("a primary 1").summary(), "primary=a rw=a");
+  EXPECT_EQ(story.play("a primary 1; b refused; c refused").summary(), "primary=a rw=a");
 }
 
 // Nobody tells where the lower timeline began; the first answer of its primary does.
@@ -54,10 +54,18 @@ TEST(FenceMark, LoweredLearnsItsPositionAnew) {
   EXPECT_EQ(story.decider().mark()->raised_at, lsn{700});
 }
 
+// Both wrote on after the restore; who answers first proves nothing.
+TEST(FenceMark, LoweredOverTwoPrimariesLetsNeitherIn) {
+  history story = restarted(on_timeline_2, "a primary 1; b primary 1; c refused");
+  story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
+  EXPECT_EQ(story.play("a primary 1").summary(), "");
+  EXPECT_EQ(story.play("b primary 1; c refused").summary(), "AMBIGUOUS");
+}
+
 TEST(FenceMark, RisesAgainIfTheHigherTimelineStillSpeaks) {
   history story = restarted({}, "a primary 2; b standby 2");
   story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
-  EXPECT_EQ(story.play("a primary 2").summary(), "primary=a rw=a ro=b close_rw=b");
+  EXPECT_EQ(story.play("a primary 2; b standby 2; c refused").summary(), "primary=a rw=a ro=b close_rw=b");
   EXPECT_EQ(story.decider().mark()->timeline, timeline_id{2});
 }
 

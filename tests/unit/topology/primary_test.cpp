@@ -130,7 +130,7 @@ TEST(KnownRival, IsLetInByTheOperator) {
   history told;
   told.play("a primary 1; b primary 1; a refused; wait 60000; a refused; b primary 1");
   told.decider().replace_mark(told.decider().mark());
-  told.play("b primary 1");
+  told.play("b primary 1; a refused; c refused");
   EXPECT_EQ(told.summary(), "primary=b rw=b close_all=a");
 }
 

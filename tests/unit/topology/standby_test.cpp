@@ -37,6 +37,13 @@ TEST(Standby, TimelineIsProven) {
       {"LowerBoundByItsOwnWal", "a primary 2 lsn 500; b standby 1 at-least receiver replay 700 received 500",
        "primary=a rw=a close_rw=b", 'b',
        "standby, timeline not proven: it replayed more than its WAL receiver brought"},
+      {"LowerBoundBesideALiveStalePrimary",
+       "a primary 1; c primary 2 lsn 500; a primary 1; b standby 1 at-least receiver replay 700",
+       "primary=c rw=c close_rw=b close_all=a", 'b',
+       "standby, timeline not proven: a primary below the fence is alive"},
+      {"LowerBoundOnceTheStalePrimaryIsGone",
+       "a primary 1; c primary 2 lsn 500; a refused; b standby 1 at-least receiver replay 700",
+       "primary=c rw=c ro=b close_rw=b close_all=a"},
       // The receiver ends with the primary it received from.
       {"OnceProvenIsProvenForThisRun",
        "a primary 2 lsn 500; b standby 1 at-least receiver replay 500; a refused; b standby 1 at-least "
