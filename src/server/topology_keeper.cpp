@@ -1,7 +1,6 @@
 #include "server/topology_keeper.hpp"
 
 #include <boost/asio/post.hpp>
-#include <utility>
 
 #include "pgsteer/base/log.hpp"
 #include "server/topology_story.hpp"
@@ -145,10 +144,8 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
     if (last_primary_) ++primary_changes_;
     last_primary_ = next->primary;
   }
-  // To the workers first: what follows is bookkeeping. Figures alone (lag, rw_valid_until) wait for the tick,
-  // so that not every answer wakes every worker.
-  has_unsent_figures_ = !is_changed;
-  if (is_changed) handler_(published_);
+  // To the workers first: what follows is bookkeeping.
+  handler_(published_);
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
@@ -203,7 +200,6 @@ void topology_keeper::schedule_tick() {
       decide();
     }
     ticked_at_ = now;
-    if (std::exchange(has_unsent_figures_, false)) handler_(published_);
     watch_closely(now);
     story_.tick(now);
     forget_left_backends();

@@ -4,8 +4,7 @@
 // Decides nothing itself. Lives on the control thread, but for hint() and doubt(), which any thread may
 // call.
 //
-// Flow: start() -> on_publish(snapshot and counters) at every change of a verdict, and every 100 ms if only
-// figures have changed -> stop().
+// Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -69,7 +68,6 @@ class topology_keeper {
   boost::asio::steady_timer tick_timer_;
   time_point ticked_at_;
   session::published_topology published_;
-  bool has_unsent_figures_ = false;  // the workers have the same verdicts, with older figures
   failover_story story_;
   std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
   metrics::probe_counters counters_;

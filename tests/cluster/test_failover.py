@@ -156,8 +156,11 @@ def test_old_primary_that_returns_as_primary_is_never_used(cluster, proxy, conne
     wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], what="a probe of the returned backend")
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
-        assert backend_port(connect(proxy.rw_port)) == cluster.primary.port
-        assert backend_port(connect(proxy.ro_port)) != old.port
+        writer, reader = connect(proxy.rw_port), connect(proxy.ro_port)
+        assert backend_port(writer) == cluster.primary.port
+        assert backend_port(reader) != old.port
+        writer.close()
+        reader.close()
     assert not proxy.backend_view(old)["rw_eligible"] and not proxy.backend_view(old)["ro_eligible"]
 
 
