@@ -1,6 +1,7 @@
 #include "server/fence_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/json/object.hpp>
@@ -82,6 +83,8 @@ std::string problem_with(const std::string& path, int error) {
 std::string write_whole(const std::string& path, const std::string& text) {
   const net::unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd.is_open()) return problem_with(path, errno);
+  // No secret; root's umask must not keep pgsteer's user from reading what root's command wrote.
+  if (::fchmod(fd.value(), 0644) != 0) return problem_with(path, errno);
   const ssize_t written = ::write(fd.value(), text.data(), text.size());
   if (written != static_cast<ssize_t>(text.size())) return problem_with(path, written < 0 ? errno : ENOSPC);
   return ::fsync(fd.value()) == 0 ? std::string() : problem_with(path, errno);
