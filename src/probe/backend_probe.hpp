@@ -49,6 +49,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   boost::asio::awaitable<topology::probe_result> log_in_and_ask();
   boost::asio::awaitable<std::optional<topology::probe_result>> ask_spare();
   boost::asio::awaitable<topology::probe_result> log_in(std::shared_ptr<role_connection> connection);
+  boost::asio::awaitable<topology::probe_result> knock(std::shared_ptr<role_connection> connection);
   std::shared_ptr<role_connection> make_connection();
   void start_fresh_login();
   void note_fresh_login(const topology::probe_result& result);
@@ -64,6 +65,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   outcome_log login_log_;
   net::wait_point wait_point_;
   probe_schedule schedule_;
+  time_point password_due_;  // the next fresh login shows it
   std::minstd_rand random_;
   std::shared_ptr<role_connection> open_;     // asked every interval
   std::shared_ptr<role_connection> opening_;  // the login that will be open_, while there is none

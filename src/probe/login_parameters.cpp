@@ -89,4 +89,10 @@ std::variant<std::vector<parameter>, unreadable_password> login_parameters(const
   return parameters;
 }
 
+std::vector<parameter> anonymous_login_parameters(probe_options options, const probe_target& target) {
+  options.password_file.clear();
+  options.passfile = "/dev/null/none";  // cannot exist; libpq would look for ~/.pgpass without one
+  return std::get<std::vector<parameter>>(login_parameters(options, target));
+}
+
 }  // namespace pgsteer::probe

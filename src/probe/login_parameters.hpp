@@ -21,6 +21,11 @@ struct unreadable_password {
 [[nodiscard]] std::variant<std::vector<parameter>, unreadable_password> login_parameters(
     const probe_options& options, const probe_target& target);
 
+// The same without a password, whatever the environment knows but PGPASSWORD: the login ends when the server
+// asks for it.
+[[nodiscard]] std::vector<parameter> anonymous_login_parameters(probe_options options,
+                                                                const probe_target& target);
+
 // What verify-full and the passfile compare: the name without its port; the address if there is no name.
 [[nodiscard]] std::string host_of(const probe_target& target);
 

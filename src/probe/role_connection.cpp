@@ -106,6 +106,7 @@ asio::awaitable<probe_result> role_connection::login(std::span<const parameter> 
     is_usable_ = true;
     result.outcome = probe_outcome::answered;
   } else if (end == wait_end::ready) {
+    was_asked_for_password_ = connection_->facts().needs_password;
     result.outcome = classify_login(connection_->facts());
     result.message = one_line(connection_->facts().message);
   } else {

@@ -38,6 +38,8 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   [[nodiscard]] boost::asio::awaitable<topology::probe_result> login(std::span<const parameter> parameters,
                                                                      duration timeout);
   [[nodiscard]] boost::asio::awaitable<topology::probe_result> ask(duration timeout);
+  // After login() failed: the server asked for a password, and there was none.
+  [[nodiscard]] bool was_asked_for_password() const noexcept { return was_asked_for_password_; }
   // True until the connection ended or an answer stayed out: what comes late would be taken for the next one.
   [[nodiscard]] bool is_usable() const noexcept { return is_usable_; }
 
@@ -77,6 +79,7 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   bool is_expired_ = false;
   bool is_closed_ = false;
   bool is_usable_ = false;
+  bool was_asked_for_password_ = false;
 };
 
 }  // namespace pgsteer::probe

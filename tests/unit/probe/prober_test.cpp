@@ -223,6 +223,24 @@ TEST_F(Prober, SeesBehindAnOpenConnectionThatLoginsHang) {
   EXPECT_GT(backend.logins(), logins);
 }
 
+// To be asked for a password shows that the postmaster and a new process answer; to give it is not worth its
+// rounds of SCRAM each time.
+TEST_F(Prober, TakesTheWishForAPasswordForASignOfLife) {
+  options_.login_interval = milliseconds{50};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave({});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::login_hung));
+  const std::string password_please("\0\0\0\3", 4);
+  backend.behave({.first_answer = wire_message('R', password_please)});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::answered));
+  const std::size_t results = results_.size();
+  ASSERT_TRUE(run_until([&] { return results_.size() >= results + 20; }));  // time for several fresh logins
+  EXPECT_EQ(backend.logged_in(), 1) << "the open connection, still the same";
+  for (std::size_t i = results; i < results_.size(); ++i)
+    EXPECT_EQ(results_[i].outcome, probe_outcome::answered);
+}
+
 // A storm of logins: the probe's own waits in line with all others, and others are let in meanwhile.
 TEST_F(Prober, DoesNotTakeABusyBackendForAHungOne) {
   options_.login_interval = milliseconds{50};
