@@ -1,8 +1,12 @@
 #include "probe/role_connection.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "pgsteer/net/socket.hpp"
@@ -17,9 +21,7 @@ using topology::probe_result;
 role_connection::role_connection(asio::io_context& context, lateness late)
     : descriptor_(context), watchdog_(context), late_watchdog_(context), late_(std::move(late)) {}
 
-role_connection::~role_connection() {
-  hand_back_socket();  // before PQfinish closes it
-}
+role_connection::~role_connection() = default;
 
 void role_connection::close() {
   is_closed_ = true;
@@ -29,15 +31,24 @@ void role_connection::close() {
   descriptor_.cancel(ignored);
 }
 
-void role_connection::hand_back_socket() {
-  if (descriptor_.is_open()) descriptor_.release();
+void role_connection::forget_socket() {
+  error_code ignored;
+  descriptor_.close(ignored);
 }
 
-// libpq closes its socket when the connection fails. The next socket of this thread may get the same number,
-// and must not be taken out of the io_context in its place later: so it is handed back before anything else
-// runs.
-void role_connection::hand_back_closed_socket() {
-  if (descriptor_.is_open() && connection_->socket() != descriptor_.native_handle()) descriptor_.release();
+void role_connection::forget_closed_socket() {
+  if (connection_->socket() < 0) forget_socket();
+}
+
+// libpq closes its socket when it likes, and its number may be another thread's a moment later: so Asio
+// watches a duplicate.
+error_code role_connection::take_socket() {
+  if (descriptor_.is_open()) return {};
+  const int duplicate = ::fcntl(connection_->socket(), F_DUPFD_CLOEXEC, 0);
+  error_code ec(errno, boost::system::system_category());
+  if (duplicate >= 0) descriptor_.assign(duplicate, ec);
+  if (ec && duplicate >= 0) ::close(duplicate);
+  return ec;
 }
 
 void role_connection::start_deadline(duration timeout) {
@@ -71,9 +82,8 @@ void role_connection::expect_answer(time_point sent_at) {
 asio::awaitable<role_connection::wait_end> role_connection::wait(readiness what) {
   if (is_closed_) co_return wait_end::failed;
   if (is_expired_) co_return wait_end::expired;
-  error_code ec;
-  if (!descriptor_.is_open()) descriptor_.assign(connection_->socket(), ec);
-  if (ec) co_return wait_end::failed;
+  const error_code taken = take_socket();
+  if (taken) co_return net::is_local_trouble(taken) ? wait_end::local_trouble : wait_end::failed;
   const auto kind = what == readiness::read ? asio::posix::descriptor_base::wait_read
                                             : asio::posix::descriptor_base::wait_write;
   const auto [wait_error] = co_await descriptor_.async_wait(kind, asio::as_tuple(asio::use_awaitable));
@@ -98,7 +108,7 @@ asio::awaitable<probe_result> role_connection::login(std::span<const parameter> 
     const wait_end waited = co_await wait(what);
     end = waited;
     if (end != wait_end::ready) break;
-    hand_back_socket();  // PQconnectPoll may close it and open another one
+    forget_socket();  // PQconnectPoll may close it and open another one
     progress = connection_->poll();
   }
   stop_deadline();
@@ -140,7 +150,7 @@ asio::awaitable<probe_outcome> role_connection::ask_once(probe_result& result) {
   result.sent_at = clock::now();
   expect_answer(result.sent_at);
   const bool is_sent = connection_->send(role_query);
-  hand_back_closed_socket();
+  forget_closed_socket();
   if (!is_sent) {
     is_usable_ = false;
     result.message = connection_->trouble();
@@ -158,7 +168,7 @@ asio::awaitable<role_connection::wait_end> role_connection::finish_sending() {
   while (true) {
     bool is_done = false;
     const bool is_open = connection_->flush(is_done);
-    hand_back_closed_socket();
+    forget_closed_socket();
     if (!is_open) co_return wait_end::failed;
     if (is_done) co_return wait_end::ready;
     const wait_end end = co_await wait(readiness::write);
@@ -172,7 +182,7 @@ asio::awaitable<role_connection::wait_end> role_connection::receive(query_answer
     if (end != wait_end::ready) co_return end;
     const bool is_open = connection_->consume();
     auto whole = connection_->take_answer();
-    hand_back_closed_socket();
+    forget_closed_socket();
     if (whole) {
       answer = *std::move(whole);
       co_return wait_end::ready;
@@ -206,6 +216,10 @@ probe_outcome role_connection::read_answer(const query_answer& answer, probe_res
 
 probe_outcome role_connection::fail(wait_end end, probe_result& result) {
   is_usable_ = false;
+  if (end == wait_end::local_trouble) {
+    result.message = "no descriptor is left for the probe";
+    return probe_outcome::local_trouble;
+  }
   if (end == wait_end::expired) {
     const auto ms = std::chrono::duration_cast<milliseconds>(timeout_).count();
     result.message = "no answer within " + std::to_string(ms) + " ms";
@@ -234,7 +248,7 @@ void role_connection::watch_once(unsigned watch_number) {
                            if (!self || ec || self->watch_number_ != watch_number) return;
                            const bool is_open = self->connection_->consume();
                            const bool is_quiet = self->connection_->take_notices();
-                           self->hand_back_closed_socket();
+                           self->forget_closed_socket();
                            if (is_open && is_quiet) return self->watch_once(watch_number);
                            self->is_usable_ = false;
                            const auto on_loss = std::exchange(self->on_loss_, nullptr);

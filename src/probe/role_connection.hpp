@@ -53,7 +53,7 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
 
  private:
   enum class readiness { read, write };
-  enum class wait_end { ready, expired, failed };
+  enum class wait_end { ready, expired, failed, local_trouble };
 
   boost::asio::awaitable<wait_end> wait(readiness what);
   boost::asio::awaitable<wait_end> finish_sending();
@@ -64,11 +64,12 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   void start_deadline(duration timeout);
   void expect_answer(time_point sent_at);
   void stop_deadline();
-  void hand_back_socket();
-  void hand_back_closed_socket();
+  [[nodiscard]] error_code take_socket();
+  void forget_socket();
+  void forget_closed_socket();
   void watch_once(unsigned watch_number);
 
-  boost::asio::posix::stream_descriptor descriptor_;  // libpq's socket, on loan
+  boost::asio::posix::stream_descriptor descriptor_;  // a duplicate of libpq's socket
   net::watchdog watchdog_;
   net::watchdog late_watchdog_;
   const lateness late_;

@@ -56,12 +56,13 @@ TEST(FirstAnswer, SeesARefusalThatCameWithAuthenticationOk) {
       error_response("FATAL", "57P01", "terminating connection due to administrator command");
   const auto status = message('S', zero_terminated("is_superuser") + zero_terminated("off"));
   for (const auto& before : {accepted, older_version + accepted, accepted + status}) {
-    const auto answer = read(before + stopped);
+    const std::string bytes = before + stopped;
+    const auto answer = read(bytes);
     ASSERT_EQ(answer.kind, kind::error_response);
     EXPECT_EQ(answer.fields.sqlstate, "57P01");
-    for (std::size_t cut = before.size(); cut < before.size() + stopped.size(); ++cut) {
+    for (std::size_t cut = before.size(); cut < bytes.size(); ++cut) {
       SCOPED_TRACE(cut);
-      EXPECT_EQ(read(std::string_view(before + stopped).substr(0, cut)).kind, kind::other);
+      EXPECT_EQ(read(std::string_view(bytes).substr(0, cut)).kind, kind::other);
     }
   }
   EXPECT_EQ(read(accepted + message('Z', "I") + stopped).kind, kind::other) << "a session's error is its own";
