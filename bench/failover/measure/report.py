@@ -17,7 +17,7 @@ TITLES = {"kill": "kill -9 of the primary, promotion at once",
 def machine() -> str:
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), "unknown processor")
-    return f"{os.cpu_count()} processors ({model}), Linux {platform.release().partition("-")[0]}"
+    return f"{os.cpu_count()} processors ({model}), Linux {platform.release().partition('-')[0]}"
 
 
 def tables(results: dict) -> str:
