@@ -20,7 +20,7 @@ struct probe_options {
   // An answer still missing after this makes the backend suspect: no new sessions. A hundred times what a
   // local network needs, so an ordinary hiccup passes unnoticed.
   duration late_after = milliseconds{100};
-  duration login_interval = seconds{5};  // a fresh login: an open connection hides a hung postmaster
+  duration login_interval = seconds{10};  // a fresh login: an open connection hides a hung postmaster
   // libpq-ssl.html, by libpq's own names; empty: libpq's default.
   std::string sslmode = "prefer";
   std::string sslrootcert;

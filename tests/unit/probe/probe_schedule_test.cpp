@@ -20,7 +20,13 @@ class ProbeSchedule : public testing::Test {
     return schedule_.due() - now_;
   }
 
-  probe_options options_;  // interval 500 ms, burst 20 ms for 2 s, logins every 5 s
+  static probe_options with_logins_every_5s() {
+    probe_options options;
+    options.login_interval = seconds{5};
+    return options;
+  }
+
+  probe_options options_ = with_logins_every_5s();  // interval 500 ms, burst 20 ms for 2 s
   time_point now_{seconds{1000}};
   probe_schedule schedule_{options_, now_};
 };
