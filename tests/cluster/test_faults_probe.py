@@ -171,7 +171,7 @@ def test_primary_in_crash_recovery_is_waited_for(cluster, proxy, connect):
     recovering = start_and_stop_in_recovery(cluster.primary)
     try:
         wait_until(lambda: "starting up" in proxy.backend_view(cluster.primary)["reason"], what="57P03")
-        with pytest.raises(psycopg2.OperationalError, match="starting up"):
+        with pytest.raises(psycopg2.OperationalError, match="starting up|not yet accepting connections"):
             connect(cluster.primary.port)
         waiting = [PendingLogin(cluster.conninfo(proxy.rw_port)) for _ in range(10)]
         wait_held(proxy, 10)
