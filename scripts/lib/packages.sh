@@ -18,7 +18,7 @@ packages_of() {
       if [[ -z ${PGSTEER_NO_PG18:-} ]] && ! command -v npm >/dev/null; then echo npm; fi
       ;;
     bench)
-      echo haproxy
+      echo haproxy nginx-light libnginx-mod-stream pgbouncer
       ;;
   esac
 }

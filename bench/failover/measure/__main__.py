@@ -3,18 +3,18 @@ import argparse
 import os
 import random
 import resource
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path[:0] = [str(HERE.parent), str(ROOT / "tests" / "cluster")]
+sys.path[:0] = [str(HERE.parent), str(ROOT / "bench"), str(ROOT / "tests" / "cluster")]
 from measure import failover, held, load, plot, proxies, report, switchover  # noqa: E402
 from measure.clients import Programs  # noqa: E402
 from measure.faults import FAULTS  # noqa: E402
 from measure.stage import Stage  # noqa: E402
+from reporting import page  # noqa: E402
 
 MODES = ("kill", "freeze", "blackhole", "switchover", "held")
 RUNS = {"kill": 100, "freeze": 50, "blackhole": 50, "held": 10}
@@ -49,7 +49,7 @@ class Measurement:
         self.options = options
         self.programs = Programs(options.programs.resolve(), options.binary.resolve())
         self.names = options.proxies.split(",")
-        self.results = {"date": date.today().isoformat(), "machine": report.machine(), "seed": options.seed,
+        self.results = {"date": date.today().isoformat(), "machine": page.machine(), "seed": options.seed,
                         "versions": proxies.versions(self.programs), "load_factor": {},
                         "runs": report.runs_of_other_modes(options.output, options.modes)}
 
@@ -125,7 +125,7 @@ def publish(results: dict, options: argparse.Namespace) -> None:
         (folder / "reroute.svg").write_text(picture)
     if options.readme:
         shown = "\n![reroute of every run](reroute.svg)\n" if picture else ""
-        report.write_into_readme(HERE.parent / "README.md", report.tables(results) + shown)
+        page.write_into_readme(HERE.parent / "README.md", report.tables(results) + shown)
     say("\n" + report.tables(results))
     say(f"Written to {options.output}: results.json, results.md" + (", reroute.svg" if picture else ""))
 

@@ -2,7 +2,8 @@
 import math
 import random
 
-from .figures import ms, quantile
+from reporting.figures import ms, quantile
+from reporting.svg import page, text, vertical
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 960, 210, 190, 64, 52
 AXIS_MS = (1, 10_000)
@@ -15,14 +16,6 @@ def x_of(value_ms: float) -> float:
     low, high = (math.log10(end) for end in AXIS_MS)
     place = (math.log10(min(max(value_ms, AXIS_MS[0]), AXIS_MS[1])) - low) / (high - low)
     return LEFT + place * (WIDTH - LEFT - RIGHT)
-
-
-def text(x: float, y: float, words: str, more: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{words}</text>'
-
-
-def vertical(x: float, top: float, bottom: float, more: str) -> str:
-    return f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}" {more}/>'
 
 
 def axis(bottom: float) -> list:
@@ -65,7 +58,4 @@ def svg(runs: list) -> str:
                           "through the proxy", 'font-size="16" font-weight="600"'), *axis(bottom)]
     for i, ((mode, proxy), values) in enumerate(groups.items()):
         lines += row(TOP + i * ROW, mode, proxy, values, seeded)
-    body = "\n".join(lines)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 34}" width="{WIDTH}" '
-            f'font-family="sans-serif" font-size="13" fill="#222">\n'
-            f'<rect width="100%" height="100%" fill="#fff"/>\n{body}\n</svg>\n')
+    return page(WIDTH, bottom + 34, lines)

@@ -1,23 +1,15 @@
-"""What was measured, as Markdown tables and as JSON; and the marked place in a README."""
+"""What was measured, as Markdown tables and as JSON."""
 import json
-import os
-import platform
 from pathlib import Path
 
-from . import targets
-from .figures import cells, markdown, ms
+from reporting.figures import cells, markdown, ms
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+from . import targets
+
 TITLES = {"kill": "kill -9 of the primary, promotion at once",
           "freeze": "Frozen primary (SIGSTOP of every process), promotion after 1.5 s, thawed 0.5 s after that",
           "blackhole": "Blackholed primary (every packet lost), promotion after 1.5 s, healed 0.5 s after that",
           "switchover": "Planned switchovers at 300 logins a second", "held": "500 held logins"}
-
-
-def machine() -> str:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown processor")
-    return f"{os.cpu_count()} processors ({model}), Linux {platform.release().partition('-')[0]}"
 
 
 def tables(results: dict) -> str:
@@ -124,12 +116,3 @@ def write(folder: Path, results: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "results.md").write_text(tables(results))
-
-
-def write_into_readme(readme: Path, text: str) -> None:
-    """Between the two comments, nothing else."""
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f"{readme} has no place for results")
-    readme.write_text(f"{before}{BEGIN}\n{text.rstrip()}\n{END}{after}")

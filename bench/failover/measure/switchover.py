@@ -3,10 +3,10 @@ import random
 import time
 
 from harness.cluster import APP_PASSWORD
+from reporting.figures import quantile
 
 from . import proxies
 from .clients import READ_ONLY, Client, is_commit, reasons
-from .figures import quantile
 
 LOGINS_PER_SECOND = 300
 PAUSE_SECONDS = 1.0  # between switchovers, and up to as much again

@@ -1,5 +1,5 @@
 """What pgsteer aims at, beside what was measured of it."""
-from .figures import markdown, ms, quantile
+from reporting.figures import markdown, ms, quantile
 
 RUNS_WANTED, LOGINS_WANTED = 100, 10_000
 REROUTE_SECONDS = {0.5: 0.030, 0.99: 0.100, 1: 0.250}
