@@ -83,6 +83,8 @@ void relay_round_trip(benchmark::State& state, engine_choice choice, socket_pair
   relay_options options;
   options.engine = choice;
   auto engine = std::move(make_engine(context, options, counters).value());
+  if (choice == engine_choice::io_uring && engine->name() != "io_uring")
+    return state.SkipWithError("this kernel denies io_uring");
   silent_owner owner;
   struct session {
     socket_pair client;
@@ -132,6 +134,12 @@ void RelayRoundTripUnix(benchmark::State& state) {
 void RelayRoundTripTcp(benchmark::State& state) {
   relay_round_trip(state, engine_choice::epoll, tcp_pair);
 }
+void UringRoundTripUnix(benchmark::State& state) {
+  relay_round_trip(state, engine_choice::io_uring, unix_pair);
+}
+void UringRoundTripTcp(benchmark::State& state) {
+  relay_round_trip(state, engine_choice::io_uring, tcp_pair);
+}
 void BareRoundTripUnix(benchmark::State& state) {
   bare_round_trip(state, unix_pair);
 }
@@ -141,6 +149,8 @@ void BareRoundTripTcp(benchmark::State& state) {
 
 BENCHMARK(RelayRoundTripUnix)->Arg(1)->Arg(64)->Arg(512);
 BENCHMARK(RelayRoundTripTcp)->Arg(1)->Arg(64)->Arg(512);
+BENCHMARK(UringRoundTripUnix)->Arg(1)->Arg(64)->Arg(512);
+BENCHMARK(UringRoundTripTcp)->Arg(1)->Arg(64)->Arg(512);
 BENCHMARK(BareRoundTripUnix);
 BENCHMARK(BareRoundTripTcp);
 

@@ -62,8 +62,6 @@ void read_relay(section& keys, relay::relay_options& out) {
             {{"auto", engine_choice::automatic},
              {"epoll", engine_choice::epoll},
              {"io_uring", engine_choice::io_uring}});
-  if (out.engine == engine_choice::io_uring)
-    keys.report("engine", "auto or epoll", "\"io_uring\", which is not available in this version");
   keys.size("buffer", out.buffer_bytes, {4U << 10U, 1U << 20U});
   keys.whole("reads_per_turn", out.reads_per_turn_max, {1, 64});
   keys.time("half_close_timeout", out.half_close_timeout, {milliseconds{100}, hours{1}});

@@ -11,7 +11,7 @@ class category final : public boost::system::error_category {
   std::string message(int value) const override {
     switch (static_cast<errc>(value)) {
       case errc::invalid_options:
-        return "a relay option is out of range, or its engine is not in this version";
+        return "a relay option is out of range";
     }
     return "unknown error";
   }

@@ -1,11 +1,12 @@
 #pragma once
 // stuck_bytes: what one direction has read and its destination does not take yet.
 //
-// Owns memory only while something is stuck: at most what one read held, which is never replaced before all
-// of it is gone. One per direction; worker's thread.
+// Owns memory only while something is stuck; what is read next waits until all of it is gone. One per
+// direction; worker's thread.
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/bytes.hpp"
@@ -18,10 +19,28 @@ class stuck_bytes {
   void keep(byte_span bytes) {
     PGSTEER_ASSERT(empty());
     if (bytes.empty()) return;
-    memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(bytes.size());
-    std::memcpy(memory_.get(), bytes.data(), bytes.size());
+    auto copied = std::make_unique_for_overwrite<std::uint8_t[]>(bytes.size());
+    std::memcpy(copied.get(), bytes.data(), bytes.size());
+    adopt(std::move(copied), bytes.size(), bytes.size());
+  }
+  // Takes over memory of capacity bytes that begins with n to keep. Precondition: empty().
+  void adopt(std::unique_ptr<std::uint8_t[]> memory, std::size_t capacity, std::size_t n) noexcept {
+    PGSTEER_ASSERT(empty() && n <= capacity);
+    memory_ = std::move(memory);
+    capacity_ = capacity;
     begin_ = 0;
-    end_ = bytes.size();
+    end_ = n;
+  }
+  // Room for n bytes behind what is kept, to be filled by the caller.
+  [[nodiscard]] mutable_byte_span make_room(std::size_t n) {
+    const std::size_t kept = end_ - begin_;
+    auto grown = std::make_unique_for_overwrite<std::uint8_t[]>(kept + n);
+    if (kept > 0) std::memcpy(grown.get(), memory_.get() + begin_, kept);
+    memory_ = std::move(grown);
+    capacity_ = kept + n;
+    begin_ = 0;
+    end_ = kept + n;
+    return {memory_.get() + kept, n};
   }
   // Forgets the first n; gives the memory back with the last of them.
   void consume(std::size_t n) noexcept {
@@ -31,16 +50,17 @@ class stuck_bytes {
   }
   void clear() noexcept {
     memory_.reset();
-    begin_ = end_ = 0;
+    capacity_ = begin_ = end_ = 0;
   }
 
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
   // Valid until consume() or clear().
   [[nodiscard]] byte_span view() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
-  [[nodiscard]] std::size_t capacity() const noexcept { return end_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
  private:
   std::unique_ptr<std::uint8_t[]> memory_;
+  std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

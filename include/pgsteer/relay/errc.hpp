@@ -5,8 +5,7 @@
 namespace pgsteer::relay {
 
 enum class errc {
-  invalid_options =
-      1,  // operator: a relay_options value is out of range, or the engine is not in this version
+  invalid_options = 1,  // operator: a relay_options value is out of range
 };
 
 [[nodiscard]] const boost::system::error_category& relay_category() noexcept;

@@ -47,12 +47,11 @@ TEST(TcpOptions, StayInsideTheKernelsBounds) {
   EXPECT_FALSE(verdict_on<tcp_options>([](tcp_options& o) { o.user_timeout = milliseconds{0}; }));
 }
 
-TEST(RelayOptions, NeedABufferTurnsAndAnEngineThatExists) {
+TEST(RelayOptions, NeedABufferAndTurns) {
   using relay::relay_options;
   expect_invalid<relay_options>(
       relay::errc::invalid_options,
-      {[](relay_options& o) { o.engine = relay::engine_choice::io_uring; },
-       [](relay_options& o) { o.buffer_bytes = 0; }, [](relay_options& o) { o.reads_per_turn_max = 0; },
+      {[](relay_options& o) { o.buffer_bytes = 0; }, [](relay_options& o) { o.reads_per_turn_max = 0; },
        [](relay_options& o) { o.half_close_timeout = duration::zero(); }});
 }
 

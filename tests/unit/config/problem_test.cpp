@@ -261,9 +261,6 @@ TEST(Problem, WhatThisVersionLacksIsSaid) {
        "f:1:24: cluster.backends.kubernetes: expected static or dns, found kubernetes, which is not "
        "available in "
        "this version"},
-      {minimal_and("relay: { engine: io_uring }\n"),
-       "f:4:18: relay.engine: expected auto or epoll, found \"io_uring\", which is not available in this "
-       "version"},
   });
 }
 

@@ -6,10 +6,10 @@
 namespace pgsteer::relay::testing {
 namespace {
 
-class Ending : public ::testing::TestWithParam<socket_kind> {
+class Ending : public on_each_engine_and_socket {
  protected:
-  harness engine_;
-  test_flow flow_{GetParam()};
+  harness engine_{choice()};
+  test_flow flow_{kind()};
 
   // A direction so full that bytes are stuck in the relay. Returns how many were sent.
   std::size_t fill(const net::unique_fd& from) {
@@ -81,7 +81,7 @@ TEST_P(Ending, DeliversEverythingBeforeTheEndToASlowReader) {
 
 TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
   for (const bool is_backend_first : {true, false}) {
-    test_flow flow(GetParam());
+    test_flow flow(kind());
     flow_start start = flow.start();
     start.is_readable_protocol = true;
     flow.handle = engine_.engine().start(start);
@@ -95,7 +95,7 @@ TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
 
 // TLS hides Terminate, whose answer the backend's end mostly is.
 TEST_P(Ending, NamesTheClientWhenBothHiddenSidesEndedBeforeTheTurn) {
-  test_flow flow(GetParam());
+  test_flow flow(kind());
   engine_.start(flow);
   engine_.run_ready();
   flow.backend.theirs.reset();
@@ -123,7 +123,7 @@ TEST_P(Ending, DeliversABulkAnswerBeforeReportingTheReset) {
   relay_options options;
   options.buffer_bytes = 1024;
   options.reads_per_turn_max = 1;
-  harness small(options);
+  harness small(choice(), options);
   small.start(flow_);
   send_some(flow_.client.theirs, "unread");
   ASSERT_TRUE(small.run_until([&] { return small.counters.bytes[0].value() == 6; }));
@@ -159,11 +159,12 @@ TEST_P(Ending, AClientThatVanishesReleasesABackendThatDoesNotRead) {
   EXPECT_EQ(flow_.end(), flow_end::client_failed);
 }
 
-INSTANTIATE_TEST_SUITE_P(Sockets, Ending, ::testing::Values(socket_kind::unix_stream, socket_kind::tcp),
-                         [](const auto& now) { return now.param == socket_kind::tcp ? "Tcp" : "Unix"; });
+INSTANTIATE_TEST_SUITE_P(Engines, Ending, each_engine_and_socket(), engine_and_socket_name);
 
-TEST(EndingOverTcp, AResetByTheClientEndsAnIdleFlow) {
-  harness engine;
+class EndingOnEachEngine : public on_each_engine {};
+
+TEST_P(EndingOnEachEngine, AResetByTheClientEndsAnIdleFlow) {
+  harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
   engine.start(flow);
   engine.run_ready();
@@ -173,8 +174,8 @@ TEST(EndingOverTcp, AResetByTheClientEndsAnIdleFlow) {
   EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
 }
 
-TEST(EndingOverTcp, AResetByTheBackendEndsAnIdleFlow) {
-  harness engine;
+TEST_P(EndingOnEachEngine, AResetByTheBackendEndsAnIdleFlow) {
+  harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
   engine.start(flow);
   engine.run_ready();
@@ -184,8 +185,8 @@ TEST(EndingOverTcp, AResetByTheBackendEndsAnIdleFlow) {
   EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
 }
 
-TEST(EndingOverTcp, AResetAfterAHalfCloseEndsTheFlow) {
-  harness engine;
+TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlow) {
+  harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
   engine.start(flow);
   shut_down_writing(flow.client.theirs);
@@ -211,8 +212,8 @@ TEST(EpollFlow, AFailedSendStillDeliversWhatTheBackendHadSaid) {
   EXPECT_EQ(flow.summary().error, boost::system::errc::broken_pipe);
 }
 
-TEST(EpollEngine, EndsAFlowWhoseSocketCannotBeWatched) {
-  harness engine;
+TEST_P(EndingOnEachEngine, EndsAFlowWhoseSocketCannotBeWatched) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.backend_fd = -1;
@@ -222,6 +223,8 @@ TEST(EpollEngine, EndsAFlowWhoseSocketCannotBeWatched) {
   EXPECT_EQ(flow.end(), flow_end::backend_failed);
   EXPECT_EQ(flow.owner.summary->error, boost::system::errc::bad_file_descriptor);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, EndingOnEachEngine, each_engine(), engine_name);
 
 }  // namespace
 }  // namespace pgsteer::relay::testing

@@ -1,10 +1,40 @@
 #include "unit/relay/harness.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
 namespace pgsteer::relay::testing {
+
+tested_engine::tested_engine(boost::asio::io_context& context, const relay_options& options,
+                             metrics::relay_counters& counters)
+    : stuck_bytes_max_(options.buffer_bytes) {
+  auto made = make_engine(context, options, counters);
+  if (!made) std::abort();
+  owned_ = std::move(*made);
+  uring_ = dynamic_cast<const uring_engine*>(owned_.get());
+  epoll_ = dynamic_cast<const epoll_engine*>(owned_.get());
+  if (uring_ != nullptr)
+    stuck_bytes_max_ = std::max(stuck_bytes_max_, uring_buffers::bytes_per_direction_max);
+}
+
+std::size_t tested_engine::stuck_bytes_held() const {
+  return uring_ != nullptr ? uring_->stuck_bytes_held() : epoll_->stuck_bytes_held();
+}
+
+std::size_t tested_engine::flow_count() const {
+  return uring_ != nullptr ? uring_->flow_count() : epoll_->flow_count();
+}
+
+bool is_available(engine_choice choice) {
+  static const bool has_io_uring = [] {
+    boost::asio::io_context context{1};
+    metrics::relay_counters counters;
+    return uring_engine::make(context, {}, counters).has_value();
+  }();
+  return choice != engine_choice::io_uring || has_io_uring;
+}
 
 bool harness::run_until(const std::function<bool()>& claim) {
   const time_point give_up = clock::now() + seconds{60};

@@ -1,16 +1,24 @@
 #pragma once
 // One engine on its io_context, and flows whose clients and backends the test plays itself.
 //
+// Whatever holds for the interface holds for each engine: such a suite is an on_each_engine and is
+// instantiated with each_engine(). An engine that this kernel denies skips its tests.
+//
 // Nothing sleeps: run_until() runs handlers until a claim holds, and gives up after a bound that only a
 // broken engine reaches.
+#include <gtest/gtest.h>
+
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "relay/epoll_engine.hpp"
+#include "relay/uring_engine.hpp"
 #include "unit/relay/socket_pair.hpp"
 
 namespace pgsteer::relay::testing {
@@ -58,19 +66,40 @@ struct test_flow {
   [[nodiscard]] flow_end end() const { return owner.summary.value().end; }
 };
 
+// An engine, and what only tests ask of one.
+class tested_engine {
+ public:
+  tested_engine(boost::asio::io_context& context, const relay_options& options,
+                metrics::relay_counters& counters);
+
+  [[nodiscard]] flow* start(const flow_start& start) { return owned_->start(start); }
+  void stop(flow& target) { owned_->stop(target); }
+  void tick(time_point now) { owned_->tick(now); }
+  [[nodiscard]] std::string_view name() const { return owned_->name(); }
+
+  [[nodiscard]] std::size_t stuck_bytes_held() const;
+  // The most that one direction may hold.
+  [[nodiscard]] std::size_t stuck_bytes_max() const { return stuck_bytes_max_; }
+  [[nodiscard]] std::size_t flow_count() const;
+
+ private:
+  std::unique_ptr<relay::engine> owned_;
+  const uring_engine* uring_ = nullptr;
+  const epoll_engine* epoll_ = nullptr;
+  std::size_t stuck_bytes_max_;
+};
+
 class harness {
  public:
-  explicit harness(relay_options options = {}) {
-    options.engine = engine_choice::epoll;
-    auto made = make_engine(context, options, counters);
-    if (!made) std::abort();
-    owned_ = std::move(*made);
+  explicit harness(engine_choice choice, relay_options options = {}) {
+    options.engine = choice;
+    owned_ = std::make_unique<tested_engine>(context, options, counters);
   }
 
   boost::asio::io_context context{1};
   metrics::relay_counters counters;
 
-  [[nodiscard]] epoll_engine& engine() { return static_cast<epoll_engine&>(*owned_); }
+  [[nodiscard]] tested_engine& engine() { return *owned_; }
   void destroy_engine() { owned_.reset(); }
 
   void start(test_flow& flow) { flow.handle = engine().start(flow.start()); }
@@ -85,7 +114,41 @@ class harness {
   [[nodiscard]] std::string receive(const net::unique_fd& from, std::size_t bytes);
 
  private:
-  std::unique_ptr<relay::engine> owned_;
+  std::unique_ptr<tested_engine> owned_;
+};
+
+[[nodiscard]] bool is_available(engine_choice choice);
+
+class on_each_engine : public ::testing::TestWithParam<engine_choice> {
+ protected:
+  void SetUp() override {
+    if (!is_available(GetParam())) GTEST_SKIP() << "this kernel denies the engine";
+  }
+};
+
+inline auto each_engine() {
+  return ::testing::Values(engine_choice::epoll, engine_choice::io_uring);
+}
+[[nodiscard]] inline std::string name_of(engine_choice choice) {
+  return choice == engine_choice::io_uring ? "IoUring" : "Epoll";
+}
+inline const auto engine_name = [](const auto& now) { return name_of(now.param); };
+
+// A suite that also runs on each kind of socket.
+class on_each_engine_and_socket : public ::testing::TestWithParam<std::tuple<engine_choice, socket_kind>> {
+ protected:
+  [[nodiscard]] static engine_choice choice() { return std::get<0>(GetParam()); }
+  [[nodiscard]] static socket_kind kind() { return std::get<1>(GetParam()); }
+  void SetUp() override {
+    if (!is_available(choice())) GTEST_SKIP() << "this kernel denies the engine";
+  }
+};
+
+inline auto each_engine_and_socket() {
+  return ::testing::Combine(each_engine(), ::testing::Values(socket_kind::unix_stream, socket_kind::tcp));
+}
+inline const auto engine_and_socket_name = [](const auto& now) {
+  return name_of(std::get<0>(now.param)) + (std::get<1>(now.param) == socket_kind::tcp ? "Tcp" : "Unix");
 };
 
 // length bytes that no offset of repeats soon; the same for the same seed.

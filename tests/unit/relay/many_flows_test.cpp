@@ -13,13 +13,15 @@
 namespace pgsteer::relay::testing {
 namespace {
 
+class ManyFlows : public on_each_engine {};
+
 // A bulk transfer leaves its neighbour a place in every turn: the small one waits for one budget, not for the
 // end of the bulk.
-TEST(ManyFlows, ABulkFlowDoesNotHoldUpASmallOne) {
+TEST_P(ManyFlows, ABulkFlowDoesNotHoldUpASmallOne) {
   relay_options options;
   options.buffer_bytes = 1024;
   options.reads_per_turn_max = 4;
-  harness engine(options);
+  harness engine(GetParam(), options);
   test_flow bulk;
   test_flow small;
   engine.start(bulk);
@@ -41,12 +43,12 @@ TEST(ManyFlows, ABulkFlowDoesNotHoldUpASmallOne) {
   EXPECT_LT(engine.counters.bytes[0].value(), 100U * 1024U) << "the bulk flow was over too soon to compete";
 }
 
-TEST(ManyFlows, ABulkDirectionDoesNotHoldUpTheOther) {
+TEST_P(ManyFlows, ABulkDirectionDoesNotHoldUpTheOther) {
   relay_options options;
   options.buffer_bytes = 1024;
   options.reads_per_turn_max = 2;
   for (const bool is_bulk_from_client : {true, false}) {
-    harness engine(options);
+    harness engine(GetParam(), options);
     test_flow flow;
     engine.start(flow);
     engine.run_ready();
@@ -63,8 +65,8 @@ TEST(ManyFlows, ABulkDirectionDoesNotHoldUpTheOther) {
   }
 }
 
-TEST(ManyFlows, TenThousandShortSessionsLeaveNothingOpen) {
-  harness engine;
+TEST_P(ManyFlows, TenThousandShortSessionsLeaveNothingOpen) {
+  harness engine(GetParam());
   const std::size_t open_before = open_descriptors();
   for (int i = 0; i < 10'000; ++i) {
     test_flow flow;
@@ -82,9 +84,9 @@ TEST(ManyFlows, TenThousandShortSessionsLeaveNothingOpen) {
 
 // Every end destroys its own flow's sockets and owner, and stops a neighbour whose events are in the same
 // batch.
-TEST(ManyFlows, OwnersMayDestroyThemselvesAndStopOthersInOnEnd) {
+TEST_P(ManyFlows, OwnersMayDestroyThemselvesAndStopOthersInOnEnd) {
   constexpr std::size_t count = 200;  // two events each: more than one batch
-  harness engine;
+  harness engine(GetParam());
   std::vector<std::unique_ptr<test_flow>> flows;
   std::size_t ends = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -109,8 +111,8 @@ TEST(ManyFlows, OwnersMayDestroyThemselvesAndStopOthersInOnEnd) {
   for (const auto& flow : flows) EXPECT_EQ(flow, nullptr);
 }
 
-TEST(ManyFlows, AWatcherMayStopAFlowThatIsReadyInTheSameTurn) {
-  harness engine;
+TEST_P(ManyFlows, AWatcherMayStopAFlowThatIsReadyInTheSameTurn) {
+  harness engine(GetParam());
   test_flow first;
   test_flow second;
   for (test_flow* flow : {&first, &second}) {
@@ -138,8 +140,8 @@ TEST(ManyFlows, AWatcherMayStopAFlowThatIsReadyInTheSameTurn) {
   EXPECT_EQ(engine.receive(alive.client.theirs, 1), "R");
 }
 
-TEST(ManyFlows, OnEndMayStartTheNextFlow) {
-  harness engine;
+TEST_P(ManyFlows, OnEndMayStartTheNextFlow) {
+  harness engine(GetParam());
   std::vector<std::unique_ptr<test_flow>> flows;
   std::function<void()> start_next = [&] {
     flows.push_back(std::make_unique<test_flow>());
@@ -154,8 +156,8 @@ TEST(ManyFlows, OnEndMayStartTheNextFlow) {
   ASSERT_TRUE(engine.run_until([&] { return flows.size() == 5 && flows.back()->has_ended(); }));
 }
 
-TEST(ManyFlows, AnEngineIsDestroyedWithLiveFlowsAndPendingEnds) {
-  harness engine;
+TEST_P(ManyFlows, AnEngineIsDestroyedWithLiveFlowsAndPendingEnds) {
+  harness engine(GetParam());
   std::vector<std::unique_ptr<test_flow>> flows;
   for (int i = 0; i < 20; ++i) {
     flows.push_back(std::make_unique<test_flow>());
@@ -176,8 +178,8 @@ unsigned user_timeout(const net::unique_fd& fd) {
 }
 
 // A client that does not read keeps its session, whatever its place among the others.
-TEST(ManyFlows, TicksGuardEveryFlowInTurn) {
-  harness engine;
+TEST_P(ManyFlows, TicksGuardEveryFlowInTurn) {
+  harness engine(GetParam());
   std::vector<std::unique_ptr<test_flow>> flows;
   const unsigned timeout_ms = 60'000;
   for (int i = 0; i < 25; ++i) {
@@ -198,6 +200,8 @@ TEST(ManyFlows, TicksGuardEveryFlowInTurn) {
   });
   EXPECT_TRUE(all_guarded);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, ManyFlows, each_engine(), engine_name);
 
 }  // namespace
 }  // namespace pgsteer::relay::testing

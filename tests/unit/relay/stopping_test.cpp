@@ -10,8 +10,10 @@ using namespace std::string_literals;
 
 const std::string idle = "Z\0\0\0\5I"s;
 
-TEST(Stopping, TellsTheOwnerOnceAndNotFromInsideStop) {
-  harness engine;
+class Stopping : public on_each_engine {};
+
+TEST_P(Stopping, TellsTheOwnerOnceAndNotFromInsideStop) {
+  harness engine(GetParam());
   test_flow flow;
   engine.start(flow);
   engine.run_ready();
@@ -25,8 +27,8 @@ TEST(Stopping, TellsTheOwnerOnceAndNotFromInsideStop) {
   EXPECT_EQ(engine.engine().flow_count(), 0U);
 }
 
-TEST(Stopping, MovesNothingAfterwards) {
-  harness engine;
+TEST_P(Stopping, MovesNothingAfterwards) {
+  harness engine(GetParam());
   test_flow flow;
   engine.start(flow);
   engine.run_ready();
@@ -36,7 +38,7 @@ TEST(Stopping, MovesNothingAfterwards) {
   EXPECT_EQ(read_available(flow.backend.theirs), "");
 }
 
-TEST(Stopping, WorksInEveryState) {
+TEST_P(Stopping, WorksInEveryState) {
   struct state_case {
     const char* name;
     void (*prepare)(harness&, test_flow&);
@@ -82,7 +84,7 @@ TEST(Stopping, WorksInEveryState) {
     SCOPED_TRACE(now.name);
     relay_options options;
     options.buffer_bytes = 4096;
-    harness engine(options);
+    harness engine(GetParam(), options);
     test_flow flow;
     engine.start(flow);
     now.prepare(engine, flow);
@@ -105,7 +107,7 @@ struct idle_case {
   bool expected;
 };
 
-TEST(Stopping, SaysWhetherTheSessionIsIdleOutsideATransaction) {
+TEST_P(Stopping, SaysWhetherTheSessionIsIdleOutsideATransaction) {
   const idle_case cases[] = {
       {"idle", true, {idle}, "", "", "", true},
       {"idle, message in pieces", true, {"C...Z", "\0\0"s, "\0\5"s, "I"}, "", "", "", true},
@@ -118,7 +120,7 @@ TEST(Stopping, SaysWhetherTheSessionIsIdleOutsideATransaction) {
   };
   for (const idle_case& now : cases) {
     SCOPED_TRACE(now.name);
-    harness engine;
+    harness engine(GetParam());
     test_flow flow;
     flow_start start = flow.start();
     start.is_readable_protocol = now.is_readable;
@@ -137,8 +139,8 @@ TEST(Stopping, SaysWhetherTheSessionIsIdleOutsideATransaction) {
   }
 }
 
-TEST(Stopping, BytesStuckOnTheWayAreNotIdle) {
-  harness engine;
+TEST_P(Stopping, BytesStuckOnTheWayAreNotIdle) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_readable_protocol = true;
@@ -151,18 +153,18 @@ TEST(Stopping, BytesStuckOnTheWayAreNotIdle) {
   EXPECT_FALSE(flow.owner.summary->is_idle_outside_transaction);
 }
 
-class HalfCloseTimeout : public ::testing::Test {
+class HalfCloseTimeout : public on_each_engine {
  protected:
   // A tick at a made-up time, and what it caused.
   void tick(int second) {
     engine_.engine().tick(time_point{seconds{1000 + second}});
     engine_.run_ready();
   }
-  harness engine_;  // half_close_timeout is 30 s
+  harness engine_{GetParam()};  // half_close_timeout is 30 s
   test_flow flow_;
 };
 
-TEST_F(HalfCloseTimeout, EndsAFlowWhoseOtherSideStaysOpen) {
+TEST_P(HalfCloseTimeout, EndsAFlowWhoseOtherSideStaysOpen) {
   engine_.start(flow_);
   shut_down_writing(flow_.client.theirs);
   engine_.run_ready();
@@ -173,14 +175,14 @@ TEST_F(HalfCloseTimeout, EndsAFlowWhoseOtherSideStaysOpen) {
   EXPECT_EQ(flow_.end(), flow_end::half_closed_too_long);
 }
 
-TEST_F(HalfCloseTimeout, DoesNotTouchAFlowThatIsOpenBothWays) {
+TEST_P(HalfCloseTimeout, DoesNotTouchAFlowThatIsOpenBothWays) {
   engine_.start(flow_);
   engine_.run_ready();
   for (int second = 0; second < 300; ++second) tick(second);
   EXPECT_FALSE(flow_.has_ended());
 }
 
-TEST_F(HalfCloseTimeout, StartsAgainWhenBytesMove) {
+TEST_P(HalfCloseTimeout, StartsAgainWhenBytesMove) {
   engine_.start(flow_);
   shut_down_writing(flow_.client.theirs);
   engine_.run_ready();
@@ -195,7 +197,7 @@ TEST_F(HalfCloseTimeout, StartsAgainWhenBytesMove) {
   EXPECT_TRUE(flow_.has_ended());
 }
 
-TEST_F(HalfCloseTimeout, CoversAReaderThatNeverTakesTheRest) {
+TEST_P(HalfCloseTimeout, CoversAReaderThatNeverTakesTheRest) {
   engine_.start(flow_);
   for (std::size_t quiet = 0; quiet < 50;) {
     quiet = send_some(flow_.backend.theirs, std::string(64 * 1024, 'x')) == 0 ? quiet + 1 : 0;
@@ -212,6 +214,10 @@ TEST_F(HalfCloseTimeout, CoversAReaderThatNeverTakesTheRest) {
   tick(60);
   EXPECT_TRUE(flow_.has_ended());
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, Stopping, each_engine(), engine_name);
+
+INSTANTIATE_TEST_SUITE_P(Engines, HalfCloseTimeout, each_engine(), engine_name);
 
 }  // namespace
 }  // namespace pgsteer::relay::testing

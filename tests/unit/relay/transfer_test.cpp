@@ -7,7 +7,7 @@
 namespace pgsteer::relay::testing {
 namespace {
 
-class Transfer : public ::testing::TestWithParam<socket_kind> {};
+class Transfer : public on_each_engine_and_socket {};
 
 // One direction as the test plays it: random chunks in, random reads out.
 struct stream {
@@ -30,15 +30,15 @@ TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
   constexpr std::uint64_t seed = 20'240'501;
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937_64 random(seed);
-  harness engine;
-  test_flow flow(GetParam());
+  harness engine(choice());
+  test_flow flow(kind());
   engine.start(flow);
   stream out{flow.client.theirs, flow.backend.theirs, random_bytes(seed, 24 << 20)};
   stream in{flow.backend.theirs, flow.client.theirs, random_bytes(seed + 1, 24 << 20)};
   ASSERT_TRUE(engine.run_until([&] {
     out.move(random);
     in.move(random);
-    EXPECT_LE(engine.engine().stuck_bytes_held(), 2U * relay_options{}.buffer_bytes);
+    EXPECT_LE(engine.engine().stuck_bytes_held(), 2U * engine.engine().stuck_bytes_max());
     return out.is_complete() && in.is_complete();
   }));
   EXPECT_TRUE(out.received == out.sent);
@@ -55,8 +55,8 @@ TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
 // A client that stops reading a large result must cost no more than one read's worth of memory, and find
 // every byte when it goes on.
 TEST_P(Transfer, AStalledReaderBoundsMemoryAndResumesByteExact) {
-  harness engine;
-  test_flow flow(GetParam());
+  harness engine(choice());
+  test_flow flow(kind());
   engine.start(flow);
   const std::string result = random_bytes(7, 32 << 20);
   std::size_t sent = 0;
@@ -69,7 +69,7 @@ TEST_P(Transfer, AStalledReaderBoundsMemoryAndResumesByteExact) {
   }
   ASSERT_LT(sent, result.size()) << "the backend was never held back";
   EXPECT_GT(engine.engine().stuck_bytes_held(), 0U);
-  EXPECT_LE(engine.engine().stuck_bytes_held(), relay_options{}.buffer_bytes);
+  EXPECT_LE(engine.engine().stuck_bytes_held(), engine.engine().stuck_bytes_max());
   EXPECT_GT(engine.counters.stalls.value(), 0U);
 
   // The other direction is not held up.
@@ -91,8 +91,8 @@ TEST_P(Transfer, WorksWithTheSmallestBufferAndBudget) {
   relay_options options;
   options.buffer_bytes = 1;
   options.reads_per_turn_max = 1;
-  harness engine(options);
-  test_flow flow(GetParam());
+  harness engine(choice(), options);
+  test_flow flow(kind());
   engine.start(flow);
   const std::string text = random_bytes(3, 2000);
   ASSERT_EQ(send_some(flow.client.theirs, text), text.size());
@@ -101,12 +101,13 @@ TEST_P(Transfer, WorksWithTheSmallestBufferAndBudget) {
   EXPECT_EQ(engine.receive(flow.client.theirs, text.size()), text);
 }
 
-INSTANTIATE_TEST_SUITE_P(Sockets, Transfer, ::testing::Values(socket_kind::unix_stream, socket_kind::tcp),
-                         [](const auto& now) { return now.param == socket_kind::tcp ? "Tcp" : "Unix"; });
+INSTANTIATE_TEST_SUITE_P(Engines, Transfer, each_engine_and_socket(), engine_and_socket_name);
+
+class TransferOnEachEngine : public on_each_engine {};
 
 // What was in the sockets before start() brings no edge of its own later.
-TEST(EpollEngine, MovesWhatArrivedBeforeTheStart) {
-  harness engine;
+TEST_P(TransferOnEachEngine, MovesWhatArrivedBeforeTheStart) {
+  harness engine(GetParam());
   test_flow flow;
   send_some(flow.client.theirs, "query");
   send_some(flow.backend.theirs, "notice");
@@ -115,8 +116,8 @@ TEST(EpollEngine, MovesWhatArrivedBeforeTheStart) {
   EXPECT_EQ(engine.receive(flow.client.theirs, 6), "notice");
 }
 
-TEST(EpollEngine, AnIdleFlowOwnsNoBuffer) {
-  harness engine;
+TEST_P(TransferOnEachEngine, AnIdleFlowOwnsNoBuffer) {
+  harness engine(GetParam());
   test_flow flow;
   engine.start(flow);
   for (int i = 0; i < 10; ++i) {
@@ -125,7 +126,10 @@ TEST(EpollEngine, AnIdleFlowOwnsNoBuffer) {
     EXPECT_EQ(engine.engine().stuck_bytes_held(), 0U);
   }
   EXPECT_LE(sizeof(epoll_flow), 512U);
+  EXPECT_LE(sizeof(uring_flow), 768U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, TransferOnEachEngine, each_engine(), engine_name);
 
 }  // namespace
 }  // namespace pgsteer::relay::testing

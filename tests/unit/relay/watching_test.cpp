@@ -6,8 +6,10 @@
 namespace pgsteer::relay::testing {
 namespace {
 
-TEST(Watching, ShowsBytesFromTheBackendOnlyAndBeforeTheClientHasThem) {
-  harness engine;
+class Watching : public on_each_engine {};
+
+TEST_P(Watching, ShowsBytesFromTheBackendOnlyAndBeforeTheClientHasThem) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -23,8 +25,8 @@ TEST(Watching, ShowsBytesFromTheBackendOnlyAndBeforeTheClientHasThem) {
   EXPECT_EQ(flow.owner.shown, "R");
 }
 
-TEST(Watching, ShowsNothingWhenNotAsked) {
-  harness engine;
+TEST_P(Watching, ShowsNothingWhenNotAsked) {
+  harness engine(GetParam());
   test_flow flow;
   engine.start(flow);
   send_some(flow.backend.theirs, "R");
@@ -32,8 +34,8 @@ TEST(Watching, ShowsNothingWhenNotAsked) {
   EXPECT_EQ(flow.owner.views, 0U);
 }
 
-TEST(Watching, StopsShowingAfterDone) {
-  harness engine;
+TEST_P(Watching, StopsShowingAfterDone) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -47,11 +49,11 @@ TEST(Watching, StopsShowingAfterDone) {
 }
 
 // The verdict falls on the chunk that completes the message, wherever the reads cut it.
-TEST(Watching, RefusedBytesNeverReachTheClient) {
+TEST_P(Watching, RefusedBytesNeverReachTheClient) {
   const std::string login = "S..in_hot_standby.on.";
   for (std::size_t cut = 1; cut < login.size(); ++cut) {
     SCOPED_TRACE(::testing::Message() << "cut at " << cut);
-    harness engine;
+    harness engine(GetParam());
     test_flow flow;
     flow_start start = flow.start();
     start.is_watched = true;
@@ -70,8 +72,8 @@ TEST(Watching, RefusedBytesNeverReachTheClient) {
   }
 }
 
-TEST(Watching, TheWatcherMayStopTheFlow) {
-  harness engine;
+TEST_P(Watching, TheWatcherMayStopTheFlow) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -87,8 +89,8 @@ TEST(Watching, TheWatcherMayStopTheFlow) {
   EXPECT_EQ(read_available(flow.client.theirs), "");
 }
 
-TEST(Watching, InitialBytesGoFirstAndAreShownFromTheContext) {
-  harness engine;
+TEST_P(Watching, InitialBytesGoFirstAndAreShownFromTheContext) {
+  harness engine(GetParam());
   test_flow flow;
   std::string to_client = "R....";
   std::string to_backend = "startup";
@@ -111,8 +113,8 @@ TEST(Watching, InitialBytesGoFirstAndAreShownFromTheContext) {
   EXPECT_EQ(flow.owner.summary->bytes, (std::array<std::uint64_t, 2>{16, 10}));
 }
 
-TEST(Watching, InitialBytesMayBeRefused) {
-  harness engine;
+TEST_P(Watching, InitialBytesMayBeRefused) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -125,8 +127,8 @@ TEST(Watching, InitialBytesMayBeRefused) {
   EXPECT_EQ(flow.owner.summary->bytes[1], 0U);
 }
 
-TEST(Watching, InitialBytesCountForIdleDetection) {
-  harness engine;
+TEST_P(Watching, InitialBytesCountForIdleDetection) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -138,8 +140,8 @@ TEST(Watching, InitialBytesCountForIdleDetection) {
   EXPECT_TRUE(flow.owner.summary->is_idle_outside_transaction);
 }
 
-TEST(Watching, ABackendThatEndsBehindItsInitialBytesIsStillHeard) {
-  harness engine;
+TEST_P(Watching, ABackendThatEndsBehindItsInitialBytesIsStillHeard) {
+  harness engine(GetParam());
   test_flow flow;
   flow_start start = flow.start();
   start.is_watched = true;
@@ -152,6 +154,8 @@ TEST(Watching, ABackendThatEndsBehindItsInitialBytesIsStillHeard) {
   ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
   EXPECT_EQ(flow.end(), flow_end::backend_closed);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, Watching, each_engine(), engine_name);
 
 }  // namespace
 }  // namespace pgsteer::relay::testing

@@ -1,0 +1,232 @@
+// What only the io_uring engine has: shared buffers, operations that the kernel holds, a ring of one thread.
+#include "relay/uring_engine.hpp"
+
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <thread>
+
+#include "unit/relay/harness.hpp"
+
+namespace pgsteer::relay::testing {
+namespace {
+
+class UringEngine : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_available(engine_choice::io_uring)) GTEST_SKIP() << "this kernel denies io_uring";
+  }
+  static constexpr std::size_t all_buffers = uring_buffers::count;
+
+  // Returns an engine on context_.
+  [[nodiscard]] std::unique_ptr<engine> make(relay_options options = {}) {
+    options.engine = engine_choice::io_uring;
+    return std::move(make_engine(context_, options, counters_).value());
+  }
+  [[nodiscard]] static uring_engine& uring(const std::unique_ptr<engine>& made) {
+    return dynamic_cast<uring_engine&>(*made);
+  }
+  // Runs handlers until claim() holds, for a minute at most.
+  template <class Claim>
+  [[nodiscard]] bool run_until(Claim claim) {
+    const time_point give_up = clock::now() + seconds{60};
+    while (!claim()) {
+      if (clock::now() > give_up) return false;
+      context_.restart();
+      context_.run_one_for(milliseconds{1});
+    }
+    return true;
+  }
+
+  boost::asio::io_context context_{1};
+  metrics::relay_counters counters_;
+};
+
+TEST_F(UringEngine, IsWhatIoUringMeansWhereTheKernelAllowsIt) {
+  EXPECT_EQ(make()->name(), "io_uring");
+}
+
+// A worker's engine is made before its thread starts and destroyed after it has ended.
+TEST_F(UringEngine, IsMadeAndDestroyedByOtherThreadsThanTheWorkers) {
+  std::unique_ptr<engine> engine = make();
+  test_flow flow;
+  std::thread worker([&] {
+    flow.handle = engine->start(flow.start());
+    send_some(flow.client.theirs, "query");
+    std::string got;
+    EXPECT_TRUE(run_until([&] {
+      got += read_available(flow.backend.theirs);
+      return got == "query";
+    }));
+  });
+  worker.join();
+  engine.reset();  // with a flow whose operations the ended thread had begun
+  EXPECT_FALSE(flow.has_ended());
+}
+
+TEST_F(UringEngine, GetsEveryBufferBack) {
+  const auto engine = make();
+  const std::string text = random_bytes(5, 100'000);
+  {
+    std::vector<std::unique_ptr<test_flow>> flows;
+    for (int i = 0; i < 20; ++i) {
+      flows.push_back(std::make_unique<test_flow>());
+      flows.back()->handle = engine->start(flows.back()->start());
+      send_some(flows.back()->backend.theirs, text);
+    }
+    std::vector<std::string> received(flows.size());
+    ASSERT_TRUE(run_until([&] {
+      bool is_complete = true;
+      for (std::size_t i = 0; i < flows.size(); ++i) {
+        received[i] += read_available(flows[i]->client.theirs);
+        is_complete = is_complete && received[i].size() == text.size();
+      }
+      return is_complete;
+    }));
+    for (const std::string& one : received) EXPECT_TRUE(one == text);
+    EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+
+    // Some end with bytes on the way.
+    for (const auto& flow : flows) {
+      send_some(flow->backend.theirs, text);
+      engine->stop(*flow->handle);
+    }
+    ASSERT_TRUE(run_until([&] { return uring(engine).flow_count() == 0; }));
+  }
+  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+}
+
+// Small buffers and a small allowance make every flow hold its share for many turns.
+TEST_F(UringEngine, FlowsWaitForBuffersAndLoseNothing) {
+  relay_options options;
+  options.buffer_bytes = 64;
+  options.reads_per_turn_max = 1;
+  const auto engine = make(options);
+  constexpr std::size_t flow_count = 100;
+  const std::string text = random_bytes(9, 64 * 60);
+  std::vector<std::unique_ptr<test_flow>> flows;
+  std::vector<std::string> received(flow_count);
+  for (std::size_t i = 0; i < flow_count; ++i) {
+    flows.push_back(std::make_unique<test_flow>());
+    send_some(flows.back()->client.theirs, text);
+    flows.back()->handle = engine->start(flows.back()->start());
+  }
+  std::size_t lent_min = all_buffers;
+  ASSERT_TRUE(run_until([&] {
+    lent_min = std::min(lent_min, uring(engine).buffers_lent());
+    bool is_complete = true;
+    for (std::size_t i = 0; i < flow_count; ++i) {
+      received[i] += read_available(flows[i]->backend.theirs);
+      is_complete = is_complete && received[i].size() == text.size();
+    }
+    return is_complete;
+  }));
+  for (const std::string& one : received) EXPECT_TRUE(one == text);
+  EXPECT_EQ(lent_min, 0U) << "the buffers were never used up";
+  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+}
+
+// A flow that stalls gives its share of the common buffers back.
+TEST_F(UringEngine, StalledFlowsHoldNoBuffers) {
+  const auto engine = make();
+  std::vector<std::unique_ptr<test_flow>> flows;
+  for (int i = 0; i < 50; ++i) {
+    flows.push_back(std::make_unique<test_flow>());
+    flows.back()->handle = engine->start(flows.back()->start());
+  }
+  const std::string block(64 * 1024, 'x');
+  std::size_t quiet = 0;
+  ASSERT_TRUE(run_until([&] {
+    std::size_t sent = 0;
+    for (const auto& flow : flows) sent += send_some(flow->backend.theirs, block);
+    quiet = sent == 0 ? quiet + 1 : 0;
+    return quiet > 50;
+  }));
+  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+  EXPECT_LE(uring(engine).stuck_bytes_held(), flows.size() * uring_buffers::bytes_per_direction_max);
+}
+
+TEST_F(UringEngine, IsDestroyedWhileTheKernelHoldsEveryKindOfOperation) {
+  auto engine = make();
+  test_flow idle;
+  test_flow stalled;
+  idle.handle = engine->start(idle.start());
+  stalled.handle = engine->start(stalled.start());
+  const std::string block(64 * 1024, 'x');
+  std::size_t quiet = 0;
+  ASSERT_TRUE(run_until([&] {
+    quiet = send_some(stalled.backend.theirs, block) == 0 ? quiet + 1 : 0;
+    return quiet > 50;
+  }));
+  send_some(idle.client.theirs, "not looked at yet");
+  engine.reset();
+  EXPECT_FALSE(idle.has_ended());
+  EXPECT_FALSE(stalled.has_ended());
+  // The kernel holds no reference to the sockets any more: closing them reaches their peers.
+  idle.client.ours.reset();
+  EXPECT_TRUE(has_failed(idle.client.theirs) || is_at_end(idle.client.theirs));
+}
+
+// One flow's send is prepared, then the watcher of another stops it before anything was submitted.
+TEST_F(UringEngine, StoppingTakesBackASendOfTheSameTurn) {
+  const auto engine = make();
+  test_flow sender;
+  test_flow watched;
+  sender.handle = engine->start(sender.start());
+  flow_start start = watched.start();
+  start.is_watched = true;
+  watched.handle = engine->start(start);
+  watched.owner.on_verdict = [&](std::string_view) {
+    engine->stop(*sender.handle);
+    return watch_verdict::done;
+  };
+  context_.poll();
+  send_some(sender.client.theirs, "query");
+  send_some(watched.backend.theirs, "R");
+  ASSERT_TRUE(run_until([&] { return sender.has_ended(); }));
+  EXPECT_EQ(read_available(sender.backend.theirs), "");
+  EXPECT_EQ(sender.owner.summary->bytes[0], 0U);
+  EXPECT_EQ(watched.owner.shown, "R");
+}
+
+// Container runtimes deny io_uring with a filter like this one; it is the calling thread's alone.
+bool deny_io_uring() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST(MakeEngine, FallsBackToEpollWhereIoUringIsDenied) {
+  std::thread denied([] {
+    ASSERT_TRUE(deny_io_uring());
+    boost::asio::io_context context{1};
+    metrics::relay_counters counters;
+    relay_options options;
+    options.engine = engine_choice::io_uring;
+    const auto refused = uring_engine::make(context, options, counters);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error(), boost::system::errc::operation_not_permitted);
+    const auto made = make_engine(context, options, counters);
+    ASSERT_TRUE(made.has_value());
+    EXPECT_EQ((*made)->name(), "epoll");
+  });
+  denied.join();
+}
+
+TEST(MakeEngine, TakesEpollForAuto) {
+  boost::asio::io_context context{1};
+  metrics::relay_counters counters;
+  EXPECT_EQ(make_engine(context, {}, counters).value()->name(), "epoll");
+}
+
+}  // namespace
+}  // namespace pgsteer::relay::testing
