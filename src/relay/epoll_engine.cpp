@@ -146,7 +146,7 @@ void epoll_engine::pump_ready() {
         retire(next);  // again, if the watcher has called stop()
         continue;
     }
-    if (next.is_half_closed() && !next.in_half_closed.is_linked()) newly_half_closed_.push_back(next);
+    half_closed_.note(next);
   }
   for (std::size_t i = 0; i < resources.bytes.size(); ++i)
     if (resources.bytes[i] != 0) counters_.bytes[i].add(resources.bytes[i]);
@@ -167,27 +167,11 @@ void epoll_engine::deliver_ends() {
 }
 
 void epoll_engine::tick(time_point now) {
-  watch_half_closed(now);
+  half_closed_.expire(now, options_.half_close_timeout, [this](epoll_flow& oldest) {
+    oldest.finish(flow_end::half_closed_too_long);
+    retire(oldest);
+  });
   guard_stalls();
-}
-
-// The clock of a half-closed flow starts with the first tick that sees it, and again when bytes have moved.
-void epoll_engine::watch_half_closed(time_point now) {
-  while (!half_closed_.empty() && now - half_closed_.front().quiet_since >= options_.half_close_timeout) {
-    epoll_flow& oldest = half_closed_.front();
-    if (oldest.bytes_moved() != oldest.bytes_at_quiet) {
-      half_closed_.pop_front();
-      newly_half_closed_.push_back(oldest);
-    } else {
-      oldest.finish(flow_end::half_closed_too_long);
-      retire(oldest);
-    }
-  }
-  for (epoll_flow& fresh : newly_half_closed_) {
-    fresh.quiet_since = now;
-    fresh.bytes_at_quiet = fresh.bytes_moved();
-  }
-  half_closed_.splice(half_closed_.end(), newly_half_closed_);
 }
 
 void epoll_engine::guard_stalls() {

@@ -18,6 +18,7 @@
 
 #include "pgsteer/relay/engine.hpp"
 #include "relay/epoll_flow.hpp"
+#include "relay/half_closed_flows.hpp"
 
 namespace pgsteer::relay {
 
@@ -60,7 +61,6 @@ class epoll_engine final : public engine {
   void pump_ready();
   void deliver_ends();
   void retire(epoll_flow& ended) noexcept;
-  void watch_half_closed(time_point now);
   void guard_stalls();
   // Returns an errno or 0.
   int watch(flow_socket& socket) noexcept;
@@ -74,8 +74,7 @@ class epoll_engine final : public engine {
   flow_list<&epoll_flow::in_all> all_;
   flow_list<&epoll_flow::in_queue> ready_;
   flow_list<&epoll_flow::in_queue> ended_;
-  flow_list<&epoll_flow::in_half_closed> newly_half_closed_;  // since the last tick
-  flow_list<&epoll_flow::in_half_closed> half_closed_;        // longest quiet first
+  half_closed_flows<epoll_flow> half_closed_;
   std::size_t flow_count_ = 0;
 
   bool is_armed_ = false;

@@ -4,6 +4,7 @@
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/net/socket.hpp"
+#include "relay/first_end.hpp"
 #include "relay/socket_io.hpp"
 
 namespace pgsteer::relay {
@@ -209,13 +210,8 @@ bool epoll_flow::is_idle_outside_transaction() const noexcept {
 }
 
 void epoll_flow::note_end(side which) noexcept {
-  if (first_to_end_) return;
-  // A backend ends as its answer to Terminate, maybe before the client's own end is read. TLS hides
-  // Terminate.
-  const bool is_an_answer =
-      is_readable_protocol_ ? tail_.is_terminated()
-                            : net::peek(sockets_[index(side::client)].fd) == net::pending_input::end_or_error;
-  first_to_end_ = is_an_answer ? side::client : which;
+  if (!first_to_end_)
+    first_to_end_ = first_end(which, is_readable_protocol_, tail_, sockets_[index(side::client)].fd);
 }
 
 }  // namespace pgsteer::relay

@@ -161,7 +161,7 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
     case uring_flow::outcome::ended:
       return retire(next);
   }
-  if (next.is_half_closed() && !next.in_half_closed.is_linked()) newly_half_closed_.push_back(next);
+  half_closed_.note(next);
 }
 
 // One buffer for each flow that waits for one, so that not all of them come in vain.
@@ -197,28 +197,12 @@ void uring_engine::deliver_ends() {
 }
 
 void uring_engine::tick(time_point now) {
-  watch_half_closed(now);
+  half_closed_.expire(now, options_.half_close_timeout, [this](uring_flow& oldest) {
+    oldest.finish(flow_end::half_closed_too_long);
+    make_ready(oldest);
+    post_turn();
+  });
   guard_stalls();
-}
-
-// The clock of a half-closed flow starts with the first tick that sees it, and again when bytes have moved.
-void uring_engine::watch_half_closed(time_point now) {
-  while (!half_closed_.empty() && now - half_closed_.front().quiet_since >= options_.half_close_timeout) {
-    uring_flow& oldest = half_closed_.front();
-    half_closed_.pop_front();
-    if (oldest.bytes_moved() != oldest.bytes_at_quiet) {
-      newly_half_closed_.push_back(oldest);
-    } else {
-      oldest.finish(flow_end::half_closed_too_long);
-      make_ready(oldest);
-      post_turn();
-    }
-  }
-  for (uring_flow& fresh : newly_half_closed_) {
-    fresh.quiet_since = now;
-    fresh.bytes_at_quiet = fresh.bytes_moved();
-  }
-  half_closed_.splice(half_closed_.end(), newly_half_closed_);
 }
 
 void uring_engine::guard_stalls() {

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "pgsteer/relay/engine.hpp"
+#include "relay/half_closed_flows.hpp"
 #include "relay/uring_flow.hpp"
 #include "relay/uring_ring.hpp"
 
@@ -66,7 +67,6 @@ class uring_engine final : public engine {
   void deliver_ends();
   void retire(uring_flow& ended);
   void make_ready(uring_flow& chosen) noexcept;
-  void watch_half_closed(time_point now);
   void guard_stalls();
   [[nodiscard]] bool has_work() const noexcept;
 
@@ -79,11 +79,10 @@ class uring_engine final : public engine {
 
   flow_list<&uring_flow::in_all> all_;
   flow_list<&uring_flow::in_queue> ready_;
-  flow_list<&uring_flow::in_queue> next_turn_;                // have used up their allowance
-  flow_list<&uring_flow::in_queue> hungry_;                   // found no buffer to receive into
-  flow_list<&uring_flow::in_queue> ended_;                    // and out of the kernel's hands
-  flow_list<&uring_flow::in_half_closed> newly_half_closed_;  // since the last tick
-  flow_list<&uring_flow::in_half_closed> half_closed_;        // longest quiet first
+  flow_list<&uring_flow::in_queue> next_turn_;  // have used up their allowance
+  flow_list<&uring_flow::in_queue> hungry_;     // found no buffer to receive into
+  flow_list<&uring_flow::in_queue> ended_;      // and out of the kernel's hands
+  half_closed_flows<uring_flow> half_closed_;
   std::size_t flow_count_ = 0;
 
   bool is_armed_ = false;

@@ -10,6 +10,7 @@
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/net/socket.hpp"
+#include "relay/first_end.hpp"
 #include "relay/socket_io.hpp"
 
 namespace pgsteer::relay {
@@ -406,13 +407,7 @@ bool uring_flow::holds_bytes(side source) const noexcept {
 }
 
 void uring_flow::note_end(side which) noexcept {
-  if (first_to_end_) return;
-  // A backend ends as its answer to Terminate, maybe before the client's own end is read. TLS hides
-  // Terminate.
-  const bool is_an_answer = is_readable_protocol_
-                                ? tail_.is_terminated()
-                                : net::peek(fd(side::client)) == net::pending_input::end_or_error;
-  first_to_end_ = is_an_answer ? side::client : which;
+  if (!first_to_end_) first_to_end_ = first_end(which, is_readable_protocol_, tail_, fd(side::client));
 }
 
 }  // namespace pgsteer::relay

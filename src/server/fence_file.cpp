@@ -49,11 +49,10 @@ bool says_forgotten(const json::object& fields) {
   return said != nullptr && fields.size() == 1 && said->is_bool() && said->get_bool();
 }
 
-std::optional<fence_mark> read_mark(const json::object& fields_in) {
-  const json::object* const fields = &fields_in;
-  const json::value* const system = fields->if_contains("system_identifier");
-  const json::value* const timeline = fields->if_contains("timeline");
-  const json::value* const raised_at = fields->if_contains("raised_at");
+std::optional<fence_mark> read_mark(const json::object& fields) {
+  const json::value* const system = fields.if_contains("system_identifier");
+  const json::value* const timeline = fields.if_contains("timeline");
+  const json::value* const raised_at = fields.if_contains("raised_at");
   if (system == nullptr || timeline == nullptr || raised_at == nullptr) return std::nullopt;
   if (!system->is_string() || !timeline->is_int64() || !raised_at->is_string()) return std::nullopt;
   fence_mark mark;

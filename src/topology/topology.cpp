@@ -76,7 +76,7 @@ struct topology::memory {
   }
 
   [[nodiscard]] bool has_stale_primary() const;
-  void note_followers();
+  void note_followers(bool has_stale);
   topology_snapshot judge_all(const findings& found) const;
   topology_snapshot judge_fairly(findings found) const;
 };
@@ -89,8 +89,7 @@ bool topology::memory::has_stale_primary() const {
   });
 }
 
-void topology::memory::note_followers() {
-  const bool has_stale = has_stale_primary();
+void topology::memory::note_followers(bool has_stale) {
   for (auto& [id, backend] : backends) {
     if (!backend.answer || !backend.answer->is_in_recovery || !is_member(backend, cluster)) continue;
     if (follows(*backend.answer, limit, has_stale) != following::proven) continue;
@@ -213,14 +212,15 @@ topology_snapshot topology::decide(time_point now) {
   const knowledge* const primary = elected.primary ? &mind.backends.at(*elected.primary) : nullptr;
   if (primary != nullptr) mind.primary_write_lsn = primary->answer->write_lsn;
 
-  mind.note_followers();
+  const bool has_stale = mind.has_stale_primary();
+  mind.note_followers(has_stale);
   mind.decided_at = now;
   topology_snapshot snapshot =
       mind.judge_fairly({.cluster = mind.cluster,
                          .limit = mind.limit,
                          .elected = elected,
                          .primary_write_lsn = mind.primary_write_lsn,
-                         .has_stale_primary = mind.has_stale_primary(),
+                         .has_stale_primary = has_stale,
                          .now = now,
                          .is_primary_answering = primary != nullptr && primary->is_responsive(),
                          .fresh_from = mind.fresh_from,
