@@ -6,11 +6,13 @@
 namespace pgsteer::server {
 namespace {
 
-// The same snapshot, but nobody takes new rw logins.
-topology::topology_snapshot without_rw(topology::topology_snapshot snapshot) {
-  for (topology::backend_status& status : snapshot.backends) status.is_rw_eligible = false;
-  snapshot.rw_valid_until.reset();
-  return snapshot;
+// The same, but nobody takes new rw logins.
+session::published_topology without_rw(session::published_topology topology) {
+  topology::topology_snapshot closed = *topology.snapshot;
+  for (topology::backend_status& status : closed.backends) status.is_rw_eligible = false;
+  closed.rw_valid_until.reset();
+  topology.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(closed));
+  return topology;
 }
 
 }  // namespace
@@ -19,6 +21,9 @@ void publication::publish(const session::published_topology& next) {
   const bool is_rw_open = next.snapshot->rw_valid_until.has_value();
   if (workers_to_close_ > 0) {
     waiting_ = next;
+    // What it says of standbys, and of sessions that must go, does not wait for the slowest worker.
+    const session::published_topology closed = without_rw(next);
+    for (const taker& take : workers_) take(closed, {});
   } else if (is_rw_open && open_primary_ && open_primary_ != next.snapshot->primary) {
     close_then_open(next);
   } else {
@@ -34,8 +39,7 @@ void publication::open(const session::published_topology& next) {
 void publication::close_then_open(const session::published_topology& next) {
   waiting_ = next;
   workers_to_close_ = workers_.size();
-  session::published_topology closed = next;
-  closed.snapshot = std::make_shared<const topology::topology_snapshot>(without_rw(*next.snapshot));
+  const session::published_topology closed = without_rw(next);
   for (const taker& take : workers_)
     take(closed, [this] { boost::asio::post(control_, [this] { on_closed(); }); });
 }

@@ -6,6 +6,7 @@
 //
 // Flow: publish(next); if its primary is another than the workers have: next without any rw-eligible backend
 // goes out first, which also closes the sessions that must go, and next itself once each worker has said so.
+// What comes meanwhile goes out in the same two steps.
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <optional>
@@ -22,7 +23,7 @@ class publication {
   using taker =
       std::function<void(const session::published_topology& topology, std::function<void()> on_taken)>;
 
-  // control must outlive it, and so must the takers' threads.
+  // control must outlive it, and it the threads of its takers.
   explicit publication(boost::asio::io_context& control) : control_(control) {}
 
   // Before the first publish().

@@ -114,6 +114,24 @@ TEST_F(Publication, OfSeveralThatComeMeanwhileOnlyTheNewestIsOpened) {
   EXPECT_EQ(goes_by_, all("rw=3"));
 }
 
+// A worker that is slow to let go must not keep the others sending readers to a standby that is none any
+// more.
+TEST_F(Publication, OfThoseThatComeMeanwhileAllButThePrimaryHoldsAtOnce) {
+  publication_.publish(with_primary(1, 1));
+  take_all();
+  publication_.publish(with_primary(2, 2));
+  take(0);
+  publication_.publish(with_primary(3, 3));
+  ASSERT_FALSE(queues_[0].empty());
+  const auto& meanwhile = *queues_[0].front().topology.snapshot;
+  EXPECT_EQ(meanwhile.generation, 3U);
+  EXPECT_FALSE(meanwhile.backends[2].is_ro_eligible);
+  EXPECT_FALSE(meanwhile.rw_valid_until);
+  take(0);
+  EXPECT_EQ(goes_by_[0], "none");
+  EXPECT_EQ(goes_by_[1], "rw=1");
+}
+
 TEST_F(Publication, AnOldPrimaryIsClosedAlsoIfNobodyWasPrimaryInBetween) {
   publication_.publish(with_primary(1));
   take_all();
