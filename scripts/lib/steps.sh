@@ -30,7 +30,7 @@ remember() {
 
 aside() {
   aside_name=$1
-  aside_started=$SECONDS
+  aside_started=$EPOCHSECONDS
   aside_output=$(mktemp)
   shift
   "$@" >"$aside_output" 2>&1 &
@@ -39,13 +39,14 @@ aside() {
 }
 
 join_aside() {
-  local status=0
+  local status=0 ended
   wait "$aside_pid" || status=$?
+  ended=$(stat -c %Y "$aside_output")  # its last word, maybe long before
   trap - EXIT
   printf '\n=== %s (ran beside the others)\n' "$aside_name"
   cat "$aside_output"
   rm -f "$aside_output"
-  remember "$aside_name, beside the others" $((SECONDS - aside_started)) "$status"
+  remember "$aside_name, beside the others" $((ended - aside_started)) "$status"
 }
 
 skip() {

@@ -1,10 +1,8 @@
 #include "admin/admin_client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -15,6 +13,7 @@
 #include <optional>
 
 #include "pgsteer/base/errc.hpp"
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/spawn.hpp"
 
 namespace pgsteer::admin {
@@ -24,7 +23,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 
 // A cluster of 1,000 backends makes 400 KiB of JSON.
 constexpr std::uint64_t body_bytes_max = 8 * 1024 * 1024;

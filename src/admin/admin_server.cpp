@@ -1,16 +1,15 @@
 #include "pgsteer/admin/admin_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "admin/http_session.hpp"
 #include "pgsteer/base/log.hpp"
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/net/spawn.hpp"
 
@@ -19,7 +18,7 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 
 // Out of descriptors, accept() fails again at once: wait a little instead of spinning.
 constexpr duration accept_pause = milliseconds{100};

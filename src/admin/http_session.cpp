@@ -1,19 +1,19 @@
 #include "admin/http_session.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "pgsteer/net/as_result.hpp"
+
 namespace pgsteer::admin {
 namespace {
 
 namespace asio = boost::asio;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 
 // What to say to bytes that are no request of ours; nothing if there is nobody left to talk to.
 std::optional<response> refusal_of(const error_code& ec) {

@@ -41,7 +41,7 @@ void read_addresses(section& keys, std::string_view name, std::vector<endpoint>&
                           "host:port with a host name or an IP address, and a port from 1 to 65535",
                           describe(item.node)});
     } else if (std::find(out.begin(), out.end(), *backend) != out.end()) {
-      keys.file().report({at, item.path, "each backend once", quoted(to_string(*backend)) + " again"});
+      keys.file().report({at, item.path, "each backend once", in_quotes(to_string(*backend)) + " again"});
     } else {
       out.push_back(*backend);
     }

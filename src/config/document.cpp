@@ -28,7 +28,7 @@ std::vector<std::string> document::problem_lines() const {
 std::string describe(const YAML::Node& node) {
   switch (node.Type()) {
     case YAML::NodeType::Scalar:
-      return quoted(node.Scalar());
+      return in_quotes(node.Scalar());
     case YAML::NodeType::Sequence:
       return node.size() == 0 ? "an empty list" : "a list";
     case YAML::NodeType::Map:
@@ -40,7 +40,7 @@ std::string describe(const YAML::Node& node) {
   return "nothing";
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t shown_bytes_max = 60;
   constexpr std::string_view hex = "0123456789abcdef";
   const bool is_cut = text.size() > shown_bytes_max;

@@ -51,6 +51,6 @@ class document {
 // What stands in the file, for a message: "fast" in quotes, a list, a mapping, nothing.
 [[nodiscard]] std::string describe(const YAML::Node& node);
 // In quotes, control characters escaped, cut after 60 bytes.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace pgsteer::config

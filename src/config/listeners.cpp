@@ -69,7 +69,7 @@ void read_max_replay_lag(section& keys, routing::route_policy& out) {
     const bool is_scalar = value.IsScalar();
     keys.report(
         "max_replay_lag", std::string(lag_expected),
-        is_scalar ? quoted(value.Scalar()) + did_you_mean(size_meant(value.Scalar())) : std::string());
+        is_scalar ? in_quotes(value.Scalar()) + did_you_mean(size_meant(value.Scalar())) : std::string());
   } else if (is_to_primary) {
     keys.report("max_replay_lag", "none on a route to the primary, which never lags");
   }
@@ -113,7 +113,7 @@ struct claims {
     for (const auto& [path, other] : addresses) {
       if (is_clash(bind, other)) {
         keys.report("bind", "an address that nothing else binds",
-                    quoted(to_string(bind)) + ", taken by " + path);
+                    in_quotes(to_string(bind)) + ", taken by " + path);
         break;
       }
     }
@@ -125,7 +125,7 @@ void check_names(section& keys, const std::vector<session::listener_options>& be
                  const std::string& name) {
   const auto same = [&](const session::listener_options& each) { return each.name == name; };
   if (!name.empty() && std::any_of(before.begin(), before.end(), same))
-    keys.report("name", "a name of its own", quoted(name) + " again");
+    keys.report("name", "a name of its own", in_quotes(name) + " again");
 }
 
 }  // namespace

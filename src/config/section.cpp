@@ -140,7 +140,7 @@ void section::finish() {
     // The full list only where a guess would not help.
     const std::string expected =
         closest.empty() ? "one of the keys " + listed(known) : "a known key " + where;
-    file_->report({each.at, path_of(each.name), expected, quoted(each.name) + did_you_mean(closest)});
+    file_->report({each.at, path_of(each.name), expected, in_quotes(each.name) + did_you_mean(closest)});
   }
 }
 

@@ -76,7 +76,7 @@ void section::size(std::string_view name, std::uint32_t& target, whole_range ran
   if (value && *value >= range.min && *value <= range.max) {
     target = static_cast<std::uint32_t>(*value);
   } else {
-    report(name, expected, quoted(*text) + (value ? std::string() : did_you_mean(size_meant(*text))));
+    report(name, expected, in_quotes(*text) + (value ? std::string() : did_you_mean(size_meant(*text))));
   }
 }
 
@@ -109,7 +109,7 @@ std::optional<std::ptrdiff_t> section::word_index(std::string_view name,
   if (!text) return std::nullopt;
   const auto found = std::find(known.begin(), known.end(), *text);
   if (found != known.end()) return found - known.begin();
-  report(name, expected, quoted(*text) + did_you_mean(closest_word(*text, known)));
+  report(name, expected, in_quotes(*text) + did_you_mean(closest_word(*text, known)));
   return std::nullopt;
 }
 

@@ -1,7 +1,6 @@
 #include "pgsteer/net/wait_point.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "pgsteer/net/as_result.hpp"
 
 namespace pgsteer::net {
 
@@ -9,7 +8,7 @@ boost::asio::awaitable<bool> wait_point::wait_until(time_point deadline) {
   while (!is_woken_) {
     if (clock::now() >= deadline) co_return false;
     timer_.expires_at(deadline);
-    co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_await timer_.async_wait(as_result);
   }
   is_woken_ = false;
   co_return true;

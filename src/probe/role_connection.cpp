@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <utility>
 
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "probe/role_query.hpp"
 
@@ -86,7 +85,7 @@ asio::awaitable<role_connection::wait_end> role_connection::wait(readiness what)
   if (taken) co_return net::is_local_trouble(taken) ? wait_end::local_trouble : wait_end::failed;
   const auto kind = what == readiness::read ? asio::posix::descriptor_base::wait_read
                                             : asio::posix::descriptor_base::wait_write;
-  const auto [wait_error] = co_await descriptor_.async_wait(kind, asio::as_tuple(asio::use_awaitable));
+  const auto [wait_error] = co_await descriptor_.async_wait(kind, net::as_result);
   if (is_expired_) co_return wait_end::expired;
   if (is_closed_ || wait_error) co_return wait_end::failed;
   co_return wait_end::ready;

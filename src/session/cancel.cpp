@@ -1,11 +1,10 @@
 // CancelRequest: to the backend that has the session, or, when no session here has that key (it runs through
 // another pgsteer, or its login was encrypted), to every backend that could have it. A wrong key is harmless:
 // protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/net/spawn.hpp"
 #include "session/session.hpp"
@@ -14,7 +13,7 @@ namespace pgsteer::session {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 
 // What the deliveries of one CancelRequest share with the session that waits for them.
 struct delivery {

@@ -1,9 +1,8 @@
 // Route, hold, dial, ask; and again until a backend answers or the login has waited long enough.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/pgwire/first_answer.hpp"
 #include "session/session.hpp"
@@ -12,7 +11,7 @@ namespace pgsteer::session {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 // After trouble of this host, such as EMFILE: long enough for other sessions to end, short for a client.
 constexpr auto local_trouble_pause = milliseconds{100};
 constexpr auto retry_pause_max = seconds{1};

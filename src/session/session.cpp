@@ -1,10 +1,9 @@
 #include "session/session.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/net/spawn.hpp"
 #include "pgsteer/pgwire/errc.hpp"
@@ -14,7 +13,7 @@ namespace pgsteer::session {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 // A StartupMessage is about 100 bytes; a ClientHello is below 2 KiB.
 constexpr std::size_t read_bytes = 2 * 1024;
 // How long a client that is being refused has to say what it wants, so that it can be told why not.

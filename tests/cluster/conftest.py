@@ -1,4 +1,7 @@
-"""Fixtures: one cluster and one pgsteer per test file; a test that breaks the cluster leaves it to be repaired."""
+"""Fixtures: one cluster and one pgsteer per test file; a test that breaks the cluster leaves it to be repaired.
+
+PGSTEER_DATA_FOLDER: where the clusters keep their data; by default in memory, if there is room.
+"""
 import os
 import sys
 from pathlib import Path
@@ -8,7 +11,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from harness.cluster import PgCluster  # noqa: E402  pylint: disable=wrong-import-position
+from harness.folders import memory_folder  # noqa: E402  pylint: disable=wrong-import-position
 from harness.proxy import Pgsteer  # noqa: E402  pylint: disable=wrong-import-position
+
+os.environ.setdefault("PGSTEER_DATA_FOLDER", memory_folder())
 
 
 @pytest.fixture(scope="session")

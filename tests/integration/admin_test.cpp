@@ -171,7 +171,7 @@ TEST(Admin, ExposesItsMetricsByName) {
     EXPECT_THAT(text, testing::HasSubstr("# TYPE " + name + " "));
   }
   EXPECT_EQ(metric_in(text, "pgsteer_primary_known", {}), 1);
-  EXPECT_EQ(metric_in(text, "pgsteer_sessions_accepted_total", {{"listener", "rw"}}), 1);
+  EXPECT_EQ(metric_in(text, "pgsteer_sessions_accepted_total", rw_label), 1);
   EXPECT_GE(metric_in(text, "pgsteer_probes_total", {{"outcome", "answered"}}), 2);
   // Both are counted down at the end of the session, one after the other.
   EXPECT_TRUE(eventually(patience, [&] {

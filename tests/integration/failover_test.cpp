@@ -72,7 +72,8 @@ TEST(Failover, ResetsBusySessionsOfADemotedPrimary) {
 // higher timeline is the proof; the lower one is fenced for good.
 TEST(Failover, FencesAPrimaryOnALowerTimeline) {
   fake_cluster cluster(1);
-  test_proxy proxy(cluster.endpoints());
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.listeners.at(0).hold_timeout = milliseconds{500}; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   fake_client old = logged_in(proxy.rw());
   cluster.standby(1).promote(2);
@@ -99,7 +100,7 @@ TEST(Failover, KeepsRoSessionsOnAPromotedStandby) {
   cluster.standby(1).promote(2);
   ASSERT_TRUE(proxy.wait_for_primary(cluster.standby(1).address()));
   EXPECT_TRUE(stays_true(milliseconds{200}, [&] { return reader.query("whoami").value() == "standby-1"; }));
-  EXPECT_EQ(proxy.metric("pgsteer_sessions", {{"listener", "ro"}}), 1);
+  EXPECT_EQ(proxy.metric("pgsteer_sessions", ro_label), 1);
 }
 
 // The main job: kill -9 of the primary, promotion of the standby. Logins in between wait and then succeed.
@@ -116,7 +117,7 @@ TEST(Failover, HoldsLoginsBetweenCrashAndPromotion) {
     waiting.emplace_back(proxy.rw());
     waiting.back().send(app_startup_message());
   }
-  ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", {{"listener", "rw"}}, 10));
+  ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", rw_label, 10));
   EXPECT_EQ(who_answers(proxy.ro()).substr(0, 7), "standby");
   cluster.standby(2).promote(2);
   cluster.standby(1).change([](fake_settings& settings) { settings.role.timeline = 2; });
@@ -125,10 +126,11 @@ TEST(Failover, HoldsLoginsBetweenCrashAndPromotion) {
     ASSERT_TRUE(client.read_login().is_logged_in);
     EXPECT_EQ(client.query("whoami").value(), "standby-2");
   }
-  EXPECT_LE(steady_clock::now() - promoted, seconds{1});
+  EXPECT_LE(steady_clock::now() - promoted, slowness * seconds{1});
   EXPECT_EQ(cluster.primary().counters().session_connections, 1U);
   EXPECT_EQ(proxy.metric("pgsteer_logins_hold_expired_total"), 0);
-  EXPECT_EQ(who_answers(proxy.ro()), "standby-1");
+  // Once a probe has seen that it follows to the new timeline; until then the primary serves readers too.
+  EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.ro()) == "standby-1"; }));
 }
 
 // An IP address is reused and another cluster's primary answers on it: never, whatever its timeline.

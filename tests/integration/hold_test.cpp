@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-const test_proxy::labels rw_label{{"listener", "rw"}};
-
 bool wait_for_held(const test_proxy& proxy, double n) {
   return proxy.wait_for_metric("pgsteer_logins_held", rw_label, n);
 }
@@ -72,7 +70,7 @@ TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
   EXPECT_FALSE(login.has_seen_ready);
   EXPECT_EQ(login.end, stream_end::closed);
   EXPECT_GE(waited, milliseconds{900});
-  EXPECT_LE(waited, seconds{2});
+  EXPECT_LE(waited, slowness * seconds{2});
   EXPECT_EQ(backend.counters().session_connections, 0U);
   EXPECT_TRUE(proxy.wait_for_metric("pgsteer_logins_hold_expired_total", rw_label, 1));
   EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));

@@ -10,9 +10,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-const test_proxy::labels ro_label{{"listener", "ro"}};
-const test_proxy::labels rw_label{{"listener", "rw"}};
-
 // A standby that restarts says 57P03, a full one 53300; the other standby is fine.
 TEST(Redispatch, RetriesOnAnotherStandby) {
   for (const std::string sqlstate : {"57P03", "53300"}) {
@@ -40,7 +37,8 @@ TEST(Redispatch, RetriesTheSamePrimaryLater) {
     ASSERT_TRUE(proxy.wait_for_backends(1, 1));
     cluster.primary().fail_logins(2, sqlstate);
     EXPECT_EQ(who_answers(proxy.rw()), "primary");
-    EXPECT_EQ(cluster.primary().counters().session_startups, 3U);
+    EXPECT_GE(cluster.primary().counters().session_startups, 3U);  // a slow host may have cut one short
+    EXPECT_EQ(cluster.primary().counters().session_logins, 1U);
     EXPECT_EQ(cluster.standby(1).counters().session_connections, 0U);
     EXPECT_GE(proxy.metric("pgsteer_login_retries_total", rw_label), 2);
   }
@@ -55,7 +53,7 @@ TEST(Redispatch, GivesUpAtHoldTimeoutWithoutHammering) {
   cluster.primary().set_session_logins({login_behaviour::error, "53300", "sorry, too many clients already"});
   const auto started = steady_clock::now();
   const auto login = fake_client(proxy.rw()).startup();
-  EXPECT_LE(steady_clock::now() - started, seconds{2});
+  EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
   EXPECT_FALSE(login.has_seen_ready);
   EXPECT_EQ(login.severity, "FATAL");
   EXPECT_TRUE(login.sqlstate == "53300" || login.sqlstate == "57P03") << login.sqlstate;
@@ -125,7 +123,7 @@ TEST(Redispatch, TriesTheNextAfterAHungPostmaster) {
   for (int i = 0; i < 2; ++i) {
     const auto started = steady_clock::now();
     EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
-    EXPECT_LE(steady_clock::now() - started, seconds{2});
+    EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
   }
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
   EXPECT_TRUE(proxy.accounts_balance());
@@ -140,7 +138,7 @@ TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
   for (int i = 0; i < 4; ++i) {
     const auto started = steady_clock::now();
     EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
-    EXPECT_LE(steady_clock::now() - started, seconds{2});
+    EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
   }
   cluster.standby(1).thaw();
 }
@@ -149,8 +147,10 @@ TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
 // I5: every client gets bytes or a close in bounded time, here login_timeout.
 TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.session.login_timeout = seconds{1}; });
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.session.login_timeout = seconds{1};
+    options.listeners.at(0).hold_timeout = milliseconds{500};
+  });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   cluster.primary().change([](fake_settings& settings) {
     settings.session_logins.otherwise = {login_behaviour::silent, "", ""};

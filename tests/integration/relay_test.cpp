@@ -31,7 +31,7 @@ class Relay : public testing::Test {
   void expect_closed(const std::string& reason, double n = 1) {
     EXPECT_TRUE(eventually(patience, [&] { return proxy_->closed("rw", reason) == n; })) << reason;
     EXPECT_TRUE(eventually(patience, [&] { return cluster_.open_sessions() == 0; }));
-    EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_sessions", {{"listener", "rw"}}, 0));
+    EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_sessions", rw_label, 0));
     EXPECT_TRUE(proxy_->accounts_balance());
   }
 
@@ -174,6 +174,7 @@ TEST_F(Relay, KeepsBytesInOrderWhateverTheirPieces) {
 // The client stops reading in the middle of a big result and goes on later. Meanwhile the backend must be
 // made to wait, other sessions must not, and afterwards not a byte may be missing.
 TEST_F(Relay, WaitsForAStalledReader) {
+  // Socket buffers take 25 MiB of it, on a busy machine up to 40: net.ipv4.tcp_rmem and tcp_wmem.
   constexpr std::size_t n = 64 * mebibyte;
   start();
   fake_client stalled = logged_in(32 * 1024);
@@ -183,11 +184,10 @@ TEST_F(Relay, WaitsForAStalledReader) {
     const std::uint64_t now = seen().session_bytes_sent;
     std::this_thread::sleep_for(milliseconds{100});
     const bool is_still = now > mebibyte && now == std::exchange(last, now);
-    return is_still;
+    return is_still && proxy_->metric("pgsteer_relay_stalls_total") >= 1;
   }));
-  EXPECT_LT(last, n / 2);
+  EXPECT_LT(last, n - n / 4);
   EXPECT_EQ(who_answers(proxy_->rw()), "primary");
-  EXPECT_GE(proxy_->metric("pgsteer_relay_stalls_total"), 1);
   const auto result = stalled.read_query_result(seconds{60});
   checksum sum;
   std::size_t total = 0;
@@ -260,7 +260,7 @@ TEST_F(Relay, KeepsIdleSessions) {
   start();
   std::vector<fake_client> clients;
   for (int i = 0; i < 100; ++i) clients.push_back(logged_in());
-  EXPECT_EQ(proxy_->metric("pgsteer_sessions", {{"listener", "rw"}}), 100);
+  EXPECT_EQ(proxy_->metric("pgsteer_sessions", rw_label), 100);
   EXPECT_TRUE(stays_true(milliseconds{200}, [&] { return seen().open_sessions == 100; }));
   for (fake_client& client : clients) ASSERT_EQ(client.query("whoami").value(), "primary");
   clients.clear();
@@ -287,7 +287,7 @@ TEST_F(Relay, TellsTheClientWhenTheBackendLeavesDuringLogin) {
   EXPECT_FALSE(login.has_seen_ready);
   EXPECT_NE(login.end, stream_end::timed_out);
   client.close();
-  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_sessions", {{"listener", "rw"}}, 0));
+  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_sessions", rw_label, 0));
   EXPECT_TRUE(proxy_->accounts_balance());
   EXPECT_EQ(seen().session_logins, 0U);
 }

@@ -79,16 +79,14 @@ TEST_F(Startup, EndsGarbageWithoutDialing) {
     const auto before = dialed();
     fake_client client(proxy_->rw());
     client.send(attack.bytes);
-    const auto started = steady_clock::now();
     const auto answer = client.read_until_end();
     EXPECT_NE(answer.end, stream_end::timed_out);
-    // At once, not when startup_timeout is over.
-    EXPECT_LE(steady_clock::now() - started, milliseconds{350});
     EXPECT_THAT(answer.bytes, testing::AnyOf("", testing::StartsWith("E")));
     EXPECT_THAT(answer.bytes, testing::HasSubstr(attack.sqlstate));
     EXPECT_EQ(dialed(), before);
     EXPECT_EQ(who_answers(proxy_->rw()), "primary");
   }
+  // At once, not when startup_timeout is over: that would be another reason.
   EXPECT_TRUE(eventually(patience, [&] {
     return proxy_->closed("rw", "malformed_startup") == static_cast<double>(garbage_table().size());
   }));
@@ -130,7 +128,7 @@ TEST_F(Startup, EndsAtStartupTimeoutWithoutDialing) {
   const auto started = steady_clock::now();
   for (fake_client& client : clients) EXPECT_NE(client.read_until_end().end, stream_end::timed_out);
   EXPECT_GE(steady_clock::now() - started, milliseconds{300});
-  EXPECT_LE(steady_clock::now() - started, milliseconds{1'400});
+  EXPECT_LE(steady_clock::now() - started, slowness * milliseconds{1'400});
   EXPECT_EQ(dialed(), 0U);
   EXPECT_TRUE(eventually(patience, [&] {
     return proxy_->closed("rw", "startup_timeout") == static_cast<double>(beginnings.size());
@@ -145,7 +143,7 @@ TEST_F(Startup, CountsStartupTimeoutFromTheFirstByte) {
   const auto started = steady_clock::now();
   client.send_in_chunks(startup.substr(0, startup.size() - 1), 2, milliseconds{50});
   EXPECT_NE(client.read_until_end().end, stream_end::timed_out);
-  EXPECT_LE(steady_clock::now() - started, seconds{3});
+  EXPECT_LE(steady_clock::now() - started, slowness * seconds{3});
   EXPECT_EQ(dialed(), 0U);
   expect_unharmed();
 }

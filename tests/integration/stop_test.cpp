@@ -1,6 +1,8 @@
 // SIGTERM, without the signal: a rolling update must lose nobody who could be told.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "support/fake_client.hpp"
 #include "support/test_proxy.hpp"
 
@@ -15,7 +17,7 @@ TEST(Stop, EndsAtOnceWithoutSessions) {
   test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.drain_timeout = seconds{20}; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   proxy.request_stop();
-  EXPECT_EQ(proxy.wait_for_exit(seconds{2}), 0);
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{2}), 0);
 }
 
 // An idle session is told with 57P01, at the drain deadline at the latest; nobody new comes in meanwhile.
@@ -29,13 +31,13 @@ TEST(Stop, TellsIdleSessionsAndTakesNoNewOnes) {
   EXPECT_EQ(idle.query("whoami").value(), "primary");
   const auto asked = steady_clock::now();
   proxy.request_stop();
-  EXPECT_TRUE(eventually(milliseconds{500}, [&] { return !fake_client(rw).is_open(); }));
+  EXPECT_TRUE(eventually(slowness * milliseconds{500}, [&] { return !fake_client(rw).is_open(); }));
   const auto told = idle.read_query_result();
   EXPECT_EQ(told.severity, "FATAL");
   EXPECT_EQ(told.sqlstate, "57P01");
   EXPECT_EQ(told.end, stream_end::closed);
-  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
-  EXPECT_LE(steady_clock::now() - asked, seconds{3});
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{3}), 0);
+  EXPECT_LE(steady_clock::now() - asked, slowness * seconds{3});
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
 }
 
@@ -55,7 +57,7 @@ TEST(Stop, LetsATransactionFinish) {
   EXPECT_EQ(client.query("commit").status, 'I');
   client.send(wire::terminate());
   client.close();
-  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{3}), 0);
 }
 
 // At the deadline a transaction is cut off; what pgsteer promises is an end, in time.
@@ -71,7 +73,7 @@ TEST(Stop, EndsAtTheDrainDeadlineWhateverIsOpen) {
   proxy.request_stop();
   EXPECT_EQ(in_transaction.read_until_end().end, stream_end::reset);
   EXPECT_NE(wordless.read_until_end().end, stream_end::timed_out);
-  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{3}), 0);
 }
 
 // A login held for a primary is told before pgsteer goes.
@@ -84,12 +86,12 @@ TEST(Stop, TellsHeldLogins) {
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client held(proxy.rw());
   held.send(app_startup_message());
-  ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", {{"listener", "rw"}}, 1));
+  ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", rw_label, 1));
   proxy.request_stop();
   const auto login = held.read_login();
   EXPECT_EQ(login.sqlstate, "57P01");
   EXPECT_EQ(login.end, stream_end::closed);
-  EXPECT_EQ(proxy.wait_for_exit(seconds{3}), 0);
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{3}), 0);
 }
 
 // Whoever asks twice does not want to wait.
@@ -104,7 +106,7 @@ TEST(Stop, EndsAtOnceWhenAskedTwice) {
   EXPECT_TRUE(stays_true(milliseconds{100}, [&] { return !proxy.has_ended(); }));
   proxy.request_stop();
   EXPECT_NE(client.read_until_end().end, stream_end::timed_out);
-  EXPECT_EQ(proxy.wait_for_exit(seconds{2}), 0);
+  EXPECT_EQ(proxy.wait_for_exit(slowness * seconds{2}), 0);
 }
 
 }  // namespace

@@ -163,9 +163,9 @@ int soak(const arguments& wanted) {
       "%llu changes in %.1f s, %.0f/s; pgsteer took in %llu answers; %llu startup packets came, %llu of "
       "them to a backend that must not serve them\n",
       static_cast<unsigned long long>(changes), took, static_cast<double>(changes) / took,
-      static_cast<unsigned long long>(on_stage.court.answers_taken_in),
-      static_cast<unsigned long long>(on_stage.court.startups),
-      static_cast<unsigned long long>(on_stage.court.traps));
+      static_cast<unsigned long long>(on_stage.court.ticks()),
+      static_cast<unsigned long long>(on_stage.court.startups.load()),
+      static_cast<unsigned long long>(on_stage.court.traps.load()));
   report_proxy(proxy);
   const bool is_rw_good = report("rw", rw.counts(), changes);
   const bool is_ro_good = report("ro", ro.counts(), changes);

@@ -1,17 +1,16 @@
 #include "soak/role_changes_backend.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
 #include <exception>
 #include <utility>
 
+#include "pgsteer/net/as_result.hpp"
 #include "support/fake_connection.hpp"
 #include "support/wire.hpp"
 
@@ -23,7 +22,7 @@ using tcp = asio::ip::tcp;
 
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 constexpr std::uint32_t packet_bytes_max = 10'000;
 constexpr auto frozen_look_interval = std::chrono::milliseconds{1};
 
@@ -51,7 +50,6 @@ bool is_same(const test::role_state& left, const test::role_state& right) {
 }  // namespace
 
 std::uint64_t judge::take_in(const test::role_state& told) {
-  ++answers_taken_in;
   if (is_ours(told) && !told.is_in_recovery) proven_timeline_ = std::max(proven_timeline_, told.timeline);
   return ticks_.fetch_add(1, std::memory_order_acq_rel) + 1;
 }
@@ -101,19 +99,19 @@ asio::awaitable<void> scripted_backend::connection::serve(std::shared_ptr<connec
 
 scripted_backend::connection::step scripted_backend::connection::read(std::size_t n) {
   bytes_.assign(n, '\0');
-  const auto [ec, done] = co_await asio::async_read(socket_, asio::buffer(bytes_), use_tuple);
+  const auto [ec, done] = co_await asio::async_read(socket_, asio::buffer(bytes_), as_result);
   co_return !ec;
 }
 
 scripted_backend::connection::step scripted_backend::connection::write(std::string bytes) {
-  const auto [ec, done] = co_await asio::async_write(socket_, asio::buffer(bytes), use_tuple);
+  const auto [ec, done] = co_await asio::async_write(socket_, asio::buffer(bytes), as_result);
   co_return !ec;
 }
 
 scripted_backend::connection::step scripted_backend::connection::thawed() {
   while (owner_.is_frozen_ && socket_.is_open()) {
     timer_.expires_after(frozen_look_interval);
-    const auto [ec] = co_await timer_.async_wait(use_tuple);
+    const auto [ec] = co_await timer_.async_wait(as_result);
     if (ec) co_return false;
   }
   co_return socket_.is_open();
@@ -184,7 +182,7 @@ scripted_backend::~scripted_backend() {
 
 asio::awaitable<void> scripted_backend::accept_all(scripted_backend& self) {
   for (;;) {
-    auto [ec, socket] = co_await self.acceptor_.async_accept(use_tuple);
+    auto [ec, socket] = co_await self.acceptor_.async_accept(as_result);
     if (ec) co_return;
     // A connection that was made while the port was being closed goes with it.
     if (!self.acceptor_.is_open()) co_return;

@@ -3,7 +3,7 @@
 //
 // Not fake_postgres: all of them live on one thread, the stage, so that what one says and another takes has
 // an order, and every login carries the judge's verdict to its client in a ParameterStatus. Stage's thread
-// only, but for judge::ticks().
+// only, but for what judge counts.
 //
 // Flow: scripted_backend(...) listens at once -> take_role(), stop(), start(), freeze(), thaw(), drop_all().
 #include <atomic>
@@ -37,9 +37,10 @@ class judge {
   std::uint64_t take_in(const test::role_state& told);
   [[nodiscard]] std::uint32_t proven_timeline() const { return proven_timeline_; }
 
-  std::uint64_t startups = 0;  // of sessions
-  std::uint64_t traps = 0;  // of these, by a backend that must not serve them: pgsteer is to let none through
-  std::uint64_t answers_taken_in = 0;
+  // Any thread may look. Startup packets of sessions, and those of them that came to a backend that must not
+  // serve them: pgsteer is to let none through.
+  std::atomic<std::uint64_t> startups{0};
+  std::atomic<std::uint64_t> traps{0};
 
  private:
   std::atomic<std::uint64_t> ticks_{0};

@@ -1,10 +1,10 @@
 #include "soak/role_changes_script.hpp"
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+
+#include "pgsteer/net/as_result.hpp"
 
 namespace pgsteer::soak {
 
@@ -36,7 +36,7 @@ asio::awaitable<void> role_script::play(role_script& self, std::uint64_t changes
     const milliseconds pause = is_resting ? rest : pauses[self.pick(pauses.size())];
     if (pause == milliseconds{0}) continue;
     timer.expires_after(pause);
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await timer.async_wait(net::as_result);
   }
   self.set_in_order();
 }

@@ -10,6 +10,13 @@ namespace pgsteer::test {
 // What a healthy machine does in milliseconds and a sanitizer build on a busy one in seconds.
 inline constexpr std::chrono::milliseconds patience{8'000};
 
+// How much longer a sanitizer may make what has a bound of its own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int slowness = 4;
+#else
+inline constexpr int slowness = 1;
+#endif
+
 // True as soon as predicate() is; false if it never was within deadline.
 template <class Predicate>
 [[nodiscard]] bool eventually(std::chrono::milliseconds deadline, Predicate predicate) {

@@ -17,8 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t read_bytes_max = 64 * 1024;
-
 int make_socket(std::optional<int> receive_buffer_bytes) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int on = 1;
@@ -81,6 +79,10 @@ bool fake_client::send(std::string_view bytes, milliseconds deadline) {
   return true;
 }
 
+bool fake_client::send_urgent(char byte) {
+  return ::send(fd_.value(), &byte, 1, MSG_NOSIGNAL | MSG_OOB) == 1;
+}
+
 bool fake_client::send_in_chunks(std::string_view bytes, std::size_t chunk_bytes, milliseconds pause) {
   for (std::size_t offset = 0; offset < bytes.size(); offset += chunk_bytes) {
     if (offset > 0 && pause.count() > 0) std::this_thread::sleep_for(pause);
@@ -94,7 +96,7 @@ bool fake_client::read_some(steady_clock::time_point until) {
     end_ = stream_end::reset;
     return false;
   }
-  std::string chunk(read_bytes_max, '\0');
+  std::string chunk(wire::read_bytes_max, '\0');
   for (;;) {
     const ssize_t n = ::recv(fd_.value(), chunk.data(), chunk.size(), 0);
     if (n > 0) {

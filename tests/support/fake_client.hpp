@@ -63,6 +63,7 @@ class fake_client {
   [[nodiscard]] bool is_open() const { return fd_.is_open(); }
   // False if the peer is gone or does not read within the deadline.
   bool send(std::string_view bytes, milliseconds deadline = patience);
+  bool send_urgent(char byte);  // TCP urgent data
   bool send_in_chunks(std::string_view bytes, std::size_t chunk_bytes, milliseconds pause = milliseconds{0});
   [[nodiscard]] read_result read_exactly(std::size_t n, milliseconds deadline = patience);
   [[nodiscard]] read_result read_until_end(milliseconds deadline = patience);

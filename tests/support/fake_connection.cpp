@@ -1,16 +1,15 @@
 #include "support/fake_connection.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+
+#include "pgsteer/net/as_result.hpp"
 
 namespace pgsteer::test {
 
 namespace asio = boost::asio;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t read_bytes_max = 64 * 1024;
+using net::as_result;
 
 fake_connection::fake_connection(asio::ip::tcp::socket socket, fake_shared& shared)
     : socket_(std::move(socket)), cancel_signal_(socket_.get_executor()), shared_(shared) {
@@ -72,14 +71,14 @@ fake_connection::step fake_connection::answer_messages() {
 
 fake_connection::step fake_connection::pause(std::chrono::milliseconds span) {
   asio::steady_timer timer(socket_.get_executor(), span);
-  const auto [ec] = co_await timer.async_wait(use_tuple);
+  const auto [ec] = co_await timer.async_wait(as_result);
   co_return !ec;
 }
 
 fake_connection::step fake_connection::fill(std::size_t n) {
   while (inbox_.size() < n) {
-    std::string chunk(read_bytes_max, '\0');
-    const auto [ec, length] = co_await socket_.async_read_some(asio::buffer(chunk), use_tuple);
+    std::string chunk(wire::read_bytes_max, '\0');
+    const auto [ec, length] = co_await socket_.async_read_some(asio::buffer(chunk), as_result);
     if (ec) co_return false;
     inbox_.append(chunk, 0, length);
     if (is_session_) count(&fake_counters::session_bytes_received, length);
@@ -97,7 +96,7 @@ fake_connection::step fake_connection::send(std::string bytes) {
   const std::size_t step_bytes = is_byte_by_byte ? 1 : std::max<std::size_t>(bytes.size(), 1);
   for (std::size_t offset = 0; offset < bytes.size(); offset += step_bytes) {
     const auto part = asio::buffer(bytes.data() + offset, std::min(step_bytes, bytes.size() - offset));
-    const auto [ec, n] = co_await asio::async_write(socket_, part, use_tuple);
+    const auto [ec, n] = co_await asio::async_write(socket_, part, as_result);
     if (ec) co_return false;
   }
   co_return true;

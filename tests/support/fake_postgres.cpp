@@ -1,10 +1,8 @@
 #include "support/fake_postgres.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <exception>
 #include <future>
@@ -12,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "pgsteer/net/as_result.hpp"
 #include "support/fake_connection.hpp"
 
 namespace pgsteer::test {
@@ -30,7 +29,7 @@ struct no_escape {
 
 asio::awaitable<void> accept_all(std::shared_ptr<tcp::acceptor> acceptor, fake_shared& shared) {
   for (;;) {
-    auto [ec, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
+    auto [ec, socket] = co_await acceptor->async_accept(net::as_result);
     // A connection accepted in the same turn in which the port was closed goes with it.
     if (ec || !acceptor->is_open()) co_return;
     auto connection = std::make_shared<fake_connection>(std::move(socket), shared);

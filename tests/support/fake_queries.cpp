@@ -1,16 +1,15 @@
 // The queries a fake_postgres knows; see answer_query() in fake_connection.hpp.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <sstream>
 
+#include "pgsteer/net/as_result.hpp"
 #include "support/byte_pattern.hpp"
 #include "support/fake_connection.hpp"
 
 namespace pgsteer::test {
 
 namespace asio = boost::asio;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+using net::as_result;
 
 namespace {
 
@@ -81,7 +80,7 @@ fake_connection::step fake_connection::query_hang() {
   cancel_signal_.expires_at(asio::steady_timer::time_point::max());
   // Ended by cancel() or by close(), never by its time.
   count(&fake_counters::hanging_queries);
-  [[maybe_unused]] const auto ended = co_await cancel_signal_.async_wait(use_tuple);
+  [[maybe_unused]] const auto ended = co_await cancel_signal_.async_wait(as_result);
   count(&fake_counters::hanging_queries, static_cast<std::uint64_t>(-1));
   if (!is_cancelled_) co_return false;
   const bool is_sent = co_await send(error("ERROR", "57014", "canceling statement due to user request") +

@@ -68,6 +68,7 @@ struct fake_settings {
   std::chrono::milliseconds probe_login_delay{0};
   std::size_t key_bytes = 4;                // of a session's BackendKeyData; up to 256 since protocol 3.2
   bool writes_byte_by_byte = false;         // to sessions
+  bool stops_in_hot_standby = false;        // a session's login, in the midst of that message, until unset
   std::optional<bool> says_in_hot_standby;  // unset: what the role says
 };
 

@@ -171,15 +171,34 @@ fake_connection::step fake_connection::log_in(std::string_view packet) {
   pid_ = next_pid();
   key_ = random_key(key_bytes);
   shared_.by_pid[pid_] = this;
-  const std::string greeting = wire::authentication_ok() + wire::parameter_status("server_version", "15.18") +
-                               wire::parameter_status("server_encoding", "UTF8") +
-                               wire::parameter_status("client_encoding", "UTF8") +
-                               wire::parameter_status("standard_conforming_strings", "on") +
-                               wire::parameter_status("in_hot_standby", is_in_hot_standby ? "on" : "off") +
-                               wire::backend_key_data(pid_, key_) + wire::ready_for_query(status_);
   // Counted before the client can know, so that a test that has logged in sees it counted.
   count(is_probe_ ? &fake_counters::probe_logins : &fake_counters::session_logins);
-  const bool is_sent = co_await send(greeting);
+  const bool is_greeted = co_await greet(is_in_hot_standby);
+  co_return is_greeted;
+}
+
+fake_connection::step fake_connection::greet(bool is_in_hot_standby) {
+  std::string greeting = wire::authentication_ok() + wire::parameter_status("server_version", "15.18") +
+                         wire::parameter_status("server_encoding", "UTF8") +
+                         wire::parameter_status("client_encoding", "UTF8") +
+                         wire::parameter_status("standard_conforming_strings", "on");
+  const std::string hot_standby = wire::parameter_status("in_hot_standby", is_in_hot_standby ? "on" : "off");
+  const std::size_t midst = greeting.size() + hot_standby.size() / 2;
+  greeting += hot_standby + wire::backend_key_data(pid_, key_) + wire::ready_for_query(status_);
+  const auto is_stopped = [this] {
+    const std::scoped_lock lock(shared_.state.mutex);
+    return !is_probe_ && shared_.state.settings.stops_in_hot_standby;
+  };
+  if (is_stopped()) {
+    const bool is_begun = co_await send(greeting.substr(0, midst));
+    if (!is_begun) co_return false;
+    greeting.erase(0, midst);
+    while (is_stopped()) {
+      const bool goes_on = co_await pause(std::chrono::milliseconds{1});
+      if (!goes_on) co_return false;
+    }
+  }
+  const bool is_sent = co_await send(std::move(greeting));
   co_return is_sent;
 }
 

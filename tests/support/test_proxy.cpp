@@ -30,12 +30,12 @@ config::config make_config(std::vector<endpoint> backends) {
   options.discovery = discovery;
   options.probe.interval = milliseconds{50};
   options.probe.burst_interval = milliseconds{10};
-  options.probe.timeout = milliseconds{200};
+  options.probe.timeout = milliseconds{500};
   options.probe.sslmode = "disable";  // a fake's answer to SSLRequest is for sessions
   options.listeners = {listener("rw", routing::target_session_attrs::primary),
                        listener("ro", routing::target_session_attrs::prefer_standby)};
   options.session.startup_timeout = seconds{2};
-  options.session.connect_timeout = milliseconds{300};
+  options.session.connect_timeout = milliseconds{500};
   options.admin.bind = {"127.0.0.1", 0};
   options.log.level = log_level::warning;
   options.workers = 2;

@@ -76,6 +76,10 @@ class test_proxy {
   std::thread thread_;
 };
 
+// Of the series that count by listener.
+inline const test_proxy::labels rw_label{{"listener", "rw"}};
+inline const test_proxy::labels ro_label{{"listener", "ro"}};
+
 // The sum over every series of this name with all these labels, in Prometheus text format 0.0.4.
 [[nodiscard]] double metric_in(const std::string& text, const std::string& name,
                                const test_proxy::labels& wanted);

@@ -16,6 +16,8 @@ inline constexpr std::uint32_t protocol_3_0 = 196'608;
 inline constexpr std::uint32_t ssl_request_code = 80'877'103;
 inline constexpr std::uint32_t gssenc_request_code = 80'877'104;
 inline constexpr std::uint32_t cancel_request_code = 80'877'102;
+// A fake takes no more than this from its socket at once.
+inline constexpr std::size_t read_bytes_max = 64 * 1024;
 
 using parameters = std::vector<std::pair<std::string, std::string>>;
 using row = std::vector<std::optional<std::string>>;

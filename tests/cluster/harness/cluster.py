@@ -6,12 +6,12 @@ Flow: with PgCluster() as cluster -> cluster.primary, cluster.standbys() -> kill
 """
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from . import processes
 from .backend import Backend
 from .certificates import make_certificates
+from .folders import make_folder
 from .wait import free_port, wait_until
 
 BIN_DIR = Path("/usr/lib/postgresql/15/bin")
@@ -20,13 +20,14 @@ PROBE_PASSWORD = "probe-secret"
 REPLICATION_PASSWORD = "replication-secret"
 
 # fsync is off: the machine itself never crashes in a test. wal_keep_size lets a standby of the dead primary
-# go on from its successor without slots.
+# go on from its successor without slots. By mmap a killed backend's shared memory goes with its folder; else it stays
+# in /dev/shm.
 SETTINGS = {
     "shared_buffers": "32MB", "max_connections": "300", "fsync": "off", "wal_level": "logical",
     "wal_keep_size": "512MB", "max_wal_senders": "20", "max_replication_slots": "10",
     "hot_standby": "on", "wal_retrieve_retry_interval": "100ms", "wal_log_hints": "on", "log_connections": "on",
     "log_disconnections": "on", "log_line_prefix": "'%m [%p] '", "password_encryption": "scram-sha-256",
-    "timezone": "'UTC'",
+    "timezone": "'UTC'", "dynamic_shared_memory_type": "mmap",
 }
 HBA = """local all postgres trust
 local all all scram-sha-256
@@ -43,9 +44,7 @@ class PgCluster:
         prefix: of the backends' and hosts' names, for a second cluster on one network."""
         processes.adopt_orphans()
         self.network = network
-        self.folder = Path(tempfile.mkdtemp(prefix="pgsteer-cluster-"))
-        self.folder.chmod(0o755)
-        processes.give_to_postgres(self.folder)
+        self.folder = make_folder("pgsteer-cluster-")
         self.app_password = app_password
         self.settings = {**SETTINGS, **(settings or {})}
         self.certificates = make_certificates(self.folder) if tls else None

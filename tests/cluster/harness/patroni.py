@@ -10,12 +10,12 @@ import json
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 from . import processes
 from .backend import Backend
 from .cluster import APP_PASSWORD, BIN_DIR, PROBE_PASSWORD, REPLICATION_PASSWORD, SETTINGS
+from .folders import make_folder
 from .network import Host, Network
 from .wait import wait_until
 
@@ -165,9 +165,7 @@ class PatroniCluster:
         processes.adopt_orphans()
         self.network = network
         self.app_password = APP_PASSWORD
-        self.folder = Path(tempfile.mkdtemp(prefix="pgsteer-patroni-"))
-        self.folder.chmod(0o755)
-        processes.give_to_postgres(self.folder)
+        self.folder = make_folder("pgsteer-patroni-")
         self.etcd_host = network.add("etcd")
         self.etcd = None
         self.backends = [self._make_member(f"backend{i}") for i in range(members)]

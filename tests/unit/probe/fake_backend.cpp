@@ -1,11 +1,10 @@
 #include "unit/probe/fake_backend.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
 
+#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/spawn.hpp"
 #include "probe/role_query.hpp"
 
@@ -141,7 +140,7 @@ void fake_backend::end_all() {
 asio::awaitable<void> fake_backend::accept(std::shared_ptr<state> self) {
   while (true) {
     auto socket = std::make_shared<tcp::socket>(self->context);
-    const auto [ec] = co_await self->acceptor.async_accept(*socket, asio::as_tuple(asio::use_awaitable));
+    const auto [ec] = co_await self->acceptor.async_accept(*socket, net::as_result);
     if (ec) co_return;
     if (self->how.hangs_up) continue;
     self->sockets.push_back(socket);
@@ -153,13 +152,12 @@ asio::awaitable<void> fake_backend::serve(std::shared_ptr<state> self, std::shar
   std::string buffer(4096, char{});  // every packet of the probe arrives whole on loopback
   bool is_logged_in = false;
   while (true) {
-    const auto [ec, n] =
-        co_await socket->async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
+    const auto [ec, n] = co_await socket->async_read_some(asio::buffer(buffer), net::as_result);
     if (ec && is_logged_in) --self->logged_in;
     if (ec) co_return;
     const std::string answer = self->answer_to(buffer[0], is_logged_in);
     const auto [write_error, written] =
-        co_await asio::async_write(*socket, asio::buffer(answer), asio::as_tuple(asio::use_awaitable));
+        co_await asio::async_write(*socket, asio::buffer(answer), net::as_result);
     if (write_error) co_return;
     if (is_logged_in || answer.empty()) continue;
     boost::system::error_code ignored;  // it may have been closed by end_all()

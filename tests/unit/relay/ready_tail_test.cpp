@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "unit/relay/ready_for_query.hpp"
+
 namespace pgsteer::relay {
 namespace {
 
 using namespace std::string_literals;
-
-const std::string idle = "Z\0\0\0\5I"s;
+using testing::ready_for_query;
 
 struct ready_case {
   const char* name;
@@ -21,18 +22,18 @@ struct ready_case {
 TEST(ReadyTail, TellsIdleFromTheLastSixBytes) {
   const ready_case cases[] = {
       {"nothing yet", {}, false},
-      {"alone", {"<" + idle}, true},
-      {"behind other messages", {"<C\0\0\0\x0dSELECT 1\0"s + idle}, true},
+      {"alone", {"<" + ready_for_query}, true},
+      {"behind other messages", {"<C\0\0\0\x0dSELECT 1\0"s + ready_for_query}, true},
       {"in a transaction", {"<Z\0\0\0\5T"s}, false},
       {"in a failed transaction", {"<Z\0\0\0\5E"s}, false},
-      {"something behind it", {"<" + idle + "A"}, false},
-      {"something behind it in the next chunk", {"<" + idle, "<N"}, false},
-      {"the client spoke", {"<" + idle, ">Q"}, false},
-      {"the client spoke and was answered", {"<" + idle, ">Q", "<" + idle}, true},
-      {"answered but for the last byte", {"<" + idle, ">Q", "<Z\0\0\0\5"s}, false},
+      {"something behind it", {"<" + ready_for_query + "A"}, false},
+      {"something behind it in the next chunk", {"<" + ready_for_query, "<N"}, false},
+      {"the client spoke", {"<" + ready_for_query, ">Q"}, false},
+      {"the client spoke and was answered", {"<" + ready_for_query, ">Q", "<" + ready_for_query}, true},
+      {"answered but for the last byte", {"<" + ready_for_query, ">Q", "<Z\0\0\0\5"s}, false},
       {"only the last byte since the client spoke", {"<Z\0\0\0\5"s, ">Q", "<I"}, false},
       {"too short", {"<\0\0\0\5I"s}, false},
-      {"an empty chunk changes nothing", {"<" + idle, "<"}, true},
+      {"an empty chunk changes nothing", {"<" + ready_for_query, "<"}, true},
   };
   for (const ready_case& now : cases) {
     SCOPED_TRACE(now.name);
@@ -54,7 +55,7 @@ TEST(ReadyTail, KnowsThatTheClientSaidGoodbye) {
   EXPECT_FALSE(tail.is_terminated());
   tail.from_client(as_bytes("query" + terminate));
   EXPECT_TRUE(tail.is_terminated());
-  tail.to_client(as_bytes(idle));
+  tail.to_client(as_bytes(ready_for_query));
   EXPECT_TRUE(tail.is_terminated()) << "an answer to what came before it";
   for (const std::string& other : {terminate + "\0"s, "X\0\0\0\5"s, "\0\0\0\4"s, std::string()}) {
     tail.from_client(as_bytes(other));
@@ -63,7 +64,7 @@ TEST(ReadyTail, KnowsThatTheClientSaidGoodbye) {
 }
 
 TEST(ReadyTail, DoesNotDependOnWhereTheChunksAreCut) {
-  const std::string text = "1234567" + idle;
+  const std::string text = "1234567" + ready_for_query;
   for (std::size_t first = 0; first <= text.size(); ++first) {
     for (std::size_t second = first; second <= text.size(); ++second) {
       SCOPED_TRACE(::testing::Message() << "cut at " << first << " and " << second);

@@ -2,13 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "unit/relay/harness.hpp"
+#include "unit/relay/ready_for_query.hpp"
 
 namespace pgsteer::relay::testing {
 namespace {
 
 using namespace std::string_literals;
-
-const std::string idle = "Z\0\0\0\5I"s;
 
 class Stopping : public on_each_engine {};
 
@@ -109,14 +108,14 @@ struct idle_case {
 
 TEST_P(Stopping, SaysWhetherTheSessionIsIdleOutsideATransaction) {
   const idle_case cases[] = {
-      {"idle", true, {idle}, "", "", "", true},
+      {"idle", true, {ready_for_query}, "", "", "", true},
       {"idle, message in pieces", true, {"C...Z", "\0\0"s, "\0\5"s, "I"}, "", "", "", true},
-      {"encrypted or unknown", false, {idle}, "", "", "", false},
+      {"encrypted or unknown", false, {ready_for_query}, "", "", "", false},
       {"in a transaction", true, {"Z\0\0\0\5T"s}, "", "", "", false},
       {"nothing was said", true, {}, "", "", "", false},
-      {"a query is running", true, {idle}, "Q", "", "", false},
-      {"a query has arrived", true, {idle}, "", "Q", "", false},
-      {"a message to the client has arrived", true, {idle}, "", "", "A", false},
+      {"a query is running", true, {ready_for_query}, "Q", "", "", false},
+      {"a query has arrived", true, {ready_for_query}, "", "Q", "", false},
+      {"a message to the client has arrived", true, {ready_for_query}, "", "", "A", false},
   };
   for (const idle_case& now : cases) {
     SCOPED_TRACE(now.name);
@@ -146,8 +145,8 @@ TEST_P(Stopping, BytesStuckOnTheWayAreNotIdle) {
   start.is_readable_protocol = true;
   flow.handle = engine.engine().start(start);
   while (send_some(flow.client.ours, "filling the socket that the client does not read") != 0) continue;
-  send_some(flow.backend.theirs, idle);
-  ASSERT_TRUE(engine.run_until([&] { return engine.engine().stuck_bytes_held() == idle.size(); }));
+  send_some(flow.backend.theirs, ready_for_query);
+  ASSERT_TRUE(engine.run_until([&] { return engine.engine().stuck_bytes_held() == ready_for_query.size(); }));
   engine.engine().stop(*flow.handle);
   ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
   EXPECT_FALSE(flow.owner.summary->is_idle_outside_transaction);

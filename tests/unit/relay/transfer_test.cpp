@@ -10,7 +10,7 @@ namespace {
 class Transfer : public on_each_engine_and_socket {};
 
 // One direction as the test plays it: random chunks in, random reads out.
-struct stream {
+struct choppy_stream {
   const net::unique_fd& from;
   const net::unique_fd& to;
   std::string sent;
@@ -33,8 +33,8 @@ TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
   harness engine(choice());
   test_flow flow(kind());
   engine.start(flow);
-  stream out{flow.client.theirs, flow.backend.theirs, random_bytes(seed, 24 << 20)};
-  stream in{flow.backend.theirs, flow.client.theirs, random_bytes(seed + 1, 24 << 20)};
+  choppy_stream out{flow.client.theirs, flow.backend.theirs, random_bytes(seed, 24 << 20)};
+  choppy_stream in{flow.backend.theirs, flow.client.theirs, random_bytes(seed + 1, 24 << 20)};
   ASSERT_TRUE(engine.run_until([&] {
     out.move(random);
     in.move(random);
