@@ -37,6 +37,8 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
   for (;;) {
     attempt_end outcome = attempt_end::answered;
     o.is_cut = false;
+    // It answered an earlier packet, maybe seconds ago: only what is proven now counts.
+    if (backend_.is_open()) o.is_slow = true;
     if (backend_.is_open() && !is_backend_usable()) drop_backend(attempt_end::cut);
     if (!backend_.is_open()) {
       end = co_await route();

@@ -87,6 +87,23 @@ TEST_F(TlsPassthrough, GoesOnInPlainTextAfterNo) {
   expect_unharmed();
 }
 
+// Between 'N' and the StartupMessage a client may take its time, and what was proven of the backend expires:
+// the login waits like any other, and its packet does not go to the connection that is there.
+TEST_F(TlsPassthrough, GoesOnAfterNoOnlyByAProofThatStillHolds) {
+  fake_client client(proxy_->rw());
+  client.send(wire::ssl_request());
+  ASSERT_EQ(client.read_exactly(1).bytes, "N");
+  cluster_.primary().freeze();
+  ASSERT_TRUE(proxy_->wait_for_backends(0, 1));
+  client.send(app_startup_message());
+  ASSERT_TRUE(proxy_->wait_for_metric("pgsteer_logins_held", {{"listener", "rw"}}, 1));
+  cluster_.primary().thaw();
+  EXPECT_TRUE(client.read_login().is_logged_in);
+  EXPECT_EQ(client.query("whoami").value(), "primary");
+  EXPECT_EQ(cluster_.primary().counters().session_connections, 2U);
+  EXPECT_EQ(cluster_.primary().counters().session_startups, 1U);
+}
+
 // CVE-2024-10977: an ErrorResponse before TLS is text of nobody knows whom. CVE-2021-23222: bytes behind 'S'
 // were not encrypted. Neither may reach the client.
 TEST_F(TlsPassthrough, ForwardsNothingUnvouchedFor) {
