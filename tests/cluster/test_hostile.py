@@ -28,8 +28,7 @@ BEFORE_ANY_DIAL = {
     "length 0": (with_length(0), False),
     "length 3": (with_length(3), False),
     "length 7": (with_length(7), False),
-    # PostgreSQL itself waits for the rest of this one: its limit does not count the length word.
-    "length 10001": (with_length(10001), False),
+    "length 10005": (with_length(10005), False),
     "length 2^31": (with_length(2**31), False),
     "length 2^32-1": (with_length(2**32 - 1), False),
 }
@@ -118,6 +117,29 @@ def test_same_verdict_as_postgresql(cluster, proxy, what):
     through = answer_to(proxy.rw_port, parts)
     assert verdict(through) in (verdict(direct), CLOSED, CLOSED_AFTER_N), (through, direct)
     assert b"R\0\0\0" not in through[0], "bytes sent ahead of the answer were taken for a login"
+    assert_alive(cluster, proxy)
+
+
+def first_message(port: int, packet: bytes) -> bytes:
+    """The type of the first message that comes back; empty after a close without one."""
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.sendall(packet)
+        try:
+            return client.recv(1)
+        except ConnectionResetError:
+            return b""
+
+
+# PostgreSQL's limit of 10,000 bytes does not count the length word.
+@pytest.mark.parametrize("length", range(10_000, 10_009))
+def test_length_of_a_startup_packet_around_the_limit(cluster, proxy, length):
+    def packet_of(name: str) -> bytes:
+        return startup_packet(user="app", database="appdb", application_name=name)
+    packet = packet_of("n" * (length - len(packet_of(""))))
+    assert len(packet) == length
+    direct = first_message(cluster.primary.port, packet)
+    assert direct == (b"R" if length <= 10_004 else b""), "PostgreSQL's limit is another"
+    assert first_message(proxy.rw_port, packet) == direct
     assert_alive(cluster, proxy)
 
 

@@ -238,12 +238,12 @@ TEST_F(Startup, PassesTheStartupMessageOnUntouched) {
   expect_unharmed();
 }
 
-// The largest packet PostgreSQL accepts: 10,000 bytes.
+// The largest packet PostgreSQL accepts: 10,000 bytes behind the length word.
 TEST_F(Startup, AcceptsTheLargestStartupPacket) {
   const std::string frame = wire::startup_message({{"user", "app"}, {"application_name", ""}});
   const std::string startup =
-      wire::startup_message({{"user", "app"}, {"application_name", std::string(10'000 - frame.size(), 'n')}});
-  ASSERT_EQ(startup.size(), 10'000U);
+      wire::startup_message({{"user", "app"}, {"application_name", std::string(10'004 - frame.size(), 'n')}});
+  ASSERT_EQ(startup.size(), 10'004U);
   fake_client client(proxy_->rw());
   client.send(startup);
   EXPECT_TRUE(client.read_login().is_logged_in);

@@ -23,7 +23,7 @@ using tcp = asio::ip::tcp;
 namespace {
 
 using net::as_result;
-constexpr std::uint32_t packet_bytes_max = 10'000;
+constexpr std::uint32_t packet_bytes_max = 10'004;
 constexpr auto frozen_look_interval = std::chrono::milliseconds{1};
 
 // A defect of the stage ends the program.

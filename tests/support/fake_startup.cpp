@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::uint32_t startup_packet_bytes_max = 10'000;  // MAX_STARTUP_PACKET_LENGTH, libpq/pqcomm.h
+constexpr std::uint32_t startup_packet_bytes_max = 10'004;  // MAX_STARTUP_PACKET_LENGTH behind the length
 constexpr std::size_t wire_3_0_key_bytes = 4;
 constexpr char direct_tls_first_byte = 0x16;  // TLS record type "handshake"
 

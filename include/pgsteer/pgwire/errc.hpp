@@ -10,7 +10,7 @@
 namespace pgsteer::pgwire {
 
 enum class errc {
-  invalid_length = 1,                  // client: startup packet shorter than 8 or longer than 10,000 bytes
+  invalid_length = 1,                  // client: startup packet shorter than 8 or longer than 10,004 bytes
   invalid_cancel_length,               // client: CancelRequest whose key is not 4 to 256 bytes
   unencrypted_data_after_ssl_request,  // client (or an attacker in the middle): bytes sent before our answer
   unencrypted_data_after_gssenc_request,  // the same behind a GSSENCRequest

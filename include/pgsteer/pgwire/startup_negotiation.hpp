@@ -23,9 +23,9 @@
 
 namespace pgsteer::pgwire {
 
-// Length of a startup packet, itself included. MAX_STARTUP_PACKET_LENGTH (src/include/libpq/pqcomm.h) counts
-// only what follows the length word, so PostgreSQL would take four bytes more.
-inline constexpr std::uint32_t startup_packet_bytes_max = 10'000;
+// Length of a startup packet, its length word included, which MAX_STARTUP_PACKET_LENGTH
+// (src/include/libpq/pqcomm.h, 10,000) does not count: ProcessStartupPacket() compares what follows the word.
+inline constexpr std::uint32_t startup_packet_bytes_max = 4 + 10'000;
 // Length word and code: what every packet has.
 inline constexpr std::uint32_t startup_packet_bytes_min = 8;
 // Record header, 2^14 bytes of fragment and what TLS 1.3 allows a record to grow (RFC 8446 section 5.2).

@@ -20,7 +20,7 @@ inline constexpr std::uint32_t gssenc_code = (1234U << 16) | 5680U;
 
 // What a length word may say to trip a reader: around every bound, and where a signed reader turns negative.
 inline constexpr std::uint32_t hostile_lengths[] = {
-    0, 3, 4, 5, 7, 8, 9, 10'000, 10'001, 10'004, 0x7fffffff, 0x80000000, 0xffff'ffff};
+    0, 3, 4, 5, 7, 8, 9, 10'000, 10'001, 10'003, 10'004, 10'005, 0x7fffffff, 0x80000000, 0xffff'ffff};
 
 inline std::string int32(std::uint32_t value) {
   std::string out;
