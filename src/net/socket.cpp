@@ -70,9 +70,11 @@ bool is_local_trouble(const error_code& ec) noexcept {
   return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM || value == EADDRNOTAVAIL;
 }
 
-bool has_peer_left(int fd) noexcept {
+peer_state state_of_peer(int fd) noexcept {
   pollfd asked{fd, POLLRDHUP, 0};
-  return ::poll(&asked, 1, 0) == 1 && (asked.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+  if (::poll(&asked, 1, 0) != 1) return peer_state::present;
+  if ((asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return peer_state::gone;
+  return (asked.revents & POLLRDHUP) != 0 ? peer_state::ended : peer_state::present;
 }
 
 bool ignore_what_arrived(int fd) noexcept {

@@ -4,15 +4,14 @@
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/net/socket.hpp"
-#include "relay/first_end.hpp"
 #include "relay/socket_io.hpp"
 
 namespace pgsteer::relay {
 
 epoll_flow::epoll_flow(const flow_start& start)
     : owner_(start.owner),
-      is_watched_(start.is_watched),
-      is_readable_protocol_(start.is_watched || start.is_readable_protocol) {
+      tail_(start.is_watched || start.is_readable_protocol),
+      is_watched_(start.is_watched) {
   sockets_[index(side::client)].fd = start.client_fd;
   sockets_[index(side::backend)].fd = start.backend_fd;
   for (flow_socket& socket : sockets_) socket.owner = this;
@@ -25,7 +24,8 @@ void epoll_flow::on_event(flow_socket& socket, std::uint32_t events) noexcept {
   const bool is_hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (is_hung_up) {
     socket.is_hung_up = true;
-    note_end(&socket == &sockets_[index(side::client)] ? side::client : side::backend);
+    note_end(&socket == &sockets_[index(side::client)] ? side::client : side::backend,
+             (events & EPOLLERR) != 0);
   }
   if ((events & EPOLLIN) != 0 || is_hung_up) socket.may_read = !socket.is_at_end;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) socket.may_write = true;
@@ -96,14 +96,14 @@ void epoll_flow::read(side source, turn_resources& turn) {
     if (got.would_block()) return;
     socket.error = got.error;
     socket.has_failed = true;
-    note_end(source);
+    note_end(source, true);
     return;
   }
   has_progressed_ = true;
   if (got.n == 0) {
     socket.is_at_end = true;
     socket.may_read = false;
-    note_end(source);
+    note_end(source, false);
     return close_direction(source);
   }
   // A short read has emptied the socket, so the next byte brings an edge: epoll(7), "Questions and answers",
@@ -158,7 +158,7 @@ void epoll_flow::close_direction(side source) {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(first_to_end_ == side::backend ? flow_end::backend_closed : flow_end::client_closed);
+  finish(ending_.when_closed());
 }
 
 void epoll_flow::fail_destination(side source, int error) noexcept {
@@ -170,18 +170,18 @@ void epoll_flow::fail_destination(side source, int error) noexcept {
   // It may have said why before it went, as PostgreSQL does with FATAL: read that to the end.
   destination.is_hung_up = true;
   destination.may_read = !destination.is_at_end;
-  note_end(other(source));
+  note_end(other(source), true);
 }
 
 void epoll_flow::settle_failures() {
-  const side first = first_to_end_.value_or(side::client);
+  const side first = ending_.first();
   for (const side which : {first, other(first)}) {
     flow_socket& socket = sockets_[index(which)];
     if (!socket.has_failed || can_step(which)) continue;
     if (socket.error == 0) socket.error = pending_error(socket.fd);
     // A reset after both FINs leaves no error behind.
     if (socket.error == 0) socket.error = ECONNRESET;
-    return finish(which == side::client ? flow_end::client_failed : flow_end::backend_failed, socket.error);
+    return finish(ending_.when_failed(which, tail_), socket.error);
   }
 }
 
@@ -202,16 +202,15 @@ bool epoll_flow::show(byte_span bytes) {
 }
 
 bool epoll_flow::is_idle_outside_transaction() const noexcept {
-  if (!is_readable_protocol_ || !tail_.is_ready()) return false;
+  if (!tail_.is_ready()) return false;
   if (!halves_[0].stuck.empty() || !halves_[1].stuck.empty()) return false;
   // What has arrived and was not read yet counts as sent.
   return net::peek(sockets_[index(side::client)].fd) == net::pending_input::nothing &&
          net::peek(sockets_[index(side::backend)].fd) != net::pending_input::bytes;
 }
 
-void epoll_flow::note_end(side which) noexcept {
-  if (!first_to_end_)
-    first_to_end_ = first_end(which, is_readable_protocol_, tail_, sockets_[index(side::client)].fd);
+void epoll_flow::note_end(side which, bool has_failed) noexcept {
+  ending_.note(which, has_failed, tail_, sockets_[index(side::client)].fd);
 }
 
 }  // namespace pgsteer::relay

@@ -19,6 +19,7 @@
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
+#include "relay/flow_ending.hpp"
 #include "relay/progress_guard.hpp"
 #include "relay/ready_tail.hpp"
 #include "relay/stall_guard.hpp"
@@ -66,7 +67,7 @@ class epoll_flow final : public flow {
   // Precondition: has_ended().
   [[nodiscard]] const flow_summary& summary() const noexcept { return *summary_; }
   // One side has ended, even if the other has not taken all that came before it.
-  [[nodiscard]] bool is_half_closed() const noexcept { return first_to_end_.has_value(); }
+  [[nodiscard]] bool is_half_closed() const noexcept { return ending_.has_begun(); }
   [[nodiscard]] std::uint64_t bytes_moved() const noexcept { return halves_[0].bytes + halves_[1].bytes; }
   [[nodiscard]] std::size_t stuck_capacity(side source) const noexcept {
     return halves_[index(source)].stuck.capacity();
@@ -97,17 +98,16 @@ class epoll_flow final : public flow {
   void settle_failures();
   [[nodiscard]] bool show(byte_span bytes);
   [[nodiscard]] bool is_idle_outside_transaction() const noexcept;
-  void note_end(side which) noexcept;
+  void note_end(side which, bool has_failed) noexcept;
 
   std::array<flow_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
   ready_tail tail_;
-  std::optional<side> first_to_end_;
+  flow_ending ending_;
   std::optional<flow_summary> summary_;
   side turn_of_ = side::client;  // who is read next when both could be
   bool is_watched_;
-  bool is_readable_protocol_;
   bool has_progressed_ = false;  // in this pump
   progress_guard progress_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 // ready_tail: was the last thing the client got a whole ReadyForQuery 'I', and has it sent nothing since? And
-// was the last thing it sent Terminate?
+// was the last thing it sent its goodbye: Terminate, or where TLS hides that, the alert that ends its stream?
 //
 // Pure; one per flow. Looks only at the end of each chunk, so it costs the same for 6 bytes and 64 KiB. It
 // does not parse: a client that sends its next query before the answer to the last one is complete is taken
@@ -11,26 +11,32 @@
 #include <cstdint>
 
 #include "pgsteer/base/bytes.hpp"
+#include "relay/tls_alert.hpp"
 
 namespace pgsteer::relay {
 
 class ready_tail {
  public:
+  // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
+  explicit ready_tail(bool is_readable = true) noexcept : is_readable_(is_readable) {}
+
   void to_client(byte_span bytes) noexcept {
     for (const std::uint8_t byte : bytes.last(bytes.size() < 6 ? bytes.size() : 6))
       last_six_ = last_six_ << 8 | byte;
   }
   void from_client(byte_span bytes) noexcept {
     last_six_ = 0;
-    is_terminated_ =
-        bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
+    has_said_goodbye_ = is_readable_ ? ends_with_terminate(bytes) : ends_with_tls_alert(bytes);
   }
 
+  [[nodiscard]] bool is_readable() const noexcept { return is_readable_; }
+
+  // False where nothing can be read.
   [[nodiscard]] bool is_ready() const noexcept {
-    return (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
+    return is_readable_ && (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
   }
 
-  [[nodiscard]] bool is_terminated() const noexcept { return is_terminated_; }
+  [[nodiscard]] bool has_said_goodbye() const noexcept { return has_said_goodbye_; }
 
  private:
   // Terminate: Byte1('X') | Int32(4)  -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE
@@ -39,8 +45,13 @@ class ready_tail {
   //   -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
   static constexpr std::uint64_t ready_for_query_idle = 0x5A'0000'0005'49;
 
+  static bool ends_with_terminate(byte_span bytes) noexcept {
+    return bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
+  }
+
   std::uint64_t last_six_ = 0;  // the last byte lowest; what lies above the six is older still
-  bool is_terminated_ = false;
+  bool is_readable_;
+  bool has_said_goodbye_ = false;
 };
 
 }  // namespace pgsteer::relay

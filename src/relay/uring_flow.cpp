@@ -10,7 +10,6 @@
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/net/socket.hpp"
-#include "relay/first_end.hpp"
 #include "relay/socket_io.hpp"
 
 namespace pgsteer::relay {
@@ -22,8 +21,8 @@ constexpr std::array both_sides{side::client, side::backend};
 
 uring_flow::uring_flow(const flow_start& start)
     : owner_(start.owner),
-      is_watched_(start.is_watched),
-      is_readable_protocol_(start.is_watched || start.is_readable_protocol) {
+      tail_(start.is_watched || start.is_readable_protocol),
+      is_watched_(start.is_watched) {
   sockets_[index(side::client)].fd = start.client_fd;
   sockets_[index(side::backend)].fd = start.backend_fd;
   using kind = uring_operation::kind;
@@ -74,7 +73,7 @@ void uring_flow::on_received(side source, const uring_completion& done, uring_tu
     has_progressed_ = true;
     socket.is_at_end = true;
     socket.is_exhausted = true;
-    note_end(source);
+    note_end(source, false);
   }
 }
 
@@ -110,7 +109,7 @@ void uring_flow::on_receive_error(side source, int error) noexcept {
       socket.error = error;
       socket.has_failed = true;
       socket.is_exhausted = true;
-      note_end(source);
+      note_end(source, true);
   }
 }
 
@@ -142,7 +141,7 @@ void uring_flow::on_hang_up(side which, int result) noexcept {
   relay_socket& socket = sockets_[index(which)];
   has_progressed_ = has_progressed_ || !socket.is_hung_up;
   socket.is_hung_up = true;
-  note_end(which);
+  note_end(which, result < 0 || (result & POLLERR) != 0);
   if (result < 0) {
     socket.error = -result;
     socket.has_failed = true;
@@ -279,7 +278,7 @@ void uring_flow::close_direction(side source) noexcept {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(first_to_end_ == side::backend ? flow_end::backend_closed : flow_end::client_closed);
+  finish(ending_.when_closed());
 }
 
 void uring_flow::fail_destination(side source, int error, uring_buffers& buffers) noexcept {
@@ -295,18 +294,18 @@ void uring_flow::fail_destination(side source, int error, uring_buffers& buffers
   destination.has_failed = true;
   // It may have said why before it went, as PostgreSQL does with FATAL: read that to the end.
   destination.is_hung_up = true;
-  note_end(other(source));
+  note_end(other(source), true);
 }
 
 void uring_flow::settle_failures() noexcept {
-  const side first = first_to_end_.value_or(side::client);
+  const side first = ending_.first();
   for (const side which : {first, other(first)}) {
     relay_socket& socket = sockets_[index(which)];
     if (!socket.has_failed || is_moving(which)) continue;
     if (socket.error == 0) socket.error = pending_error(socket.fd);
     // A reset after both FINs leaves no error behind.
     if (socket.error == 0) socket.error = ECONNRESET;
-    return finish(which == side::client ? flow_end::client_failed : flow_end::backend_failed, socket.error);
+    return finish(ending_.when_failed(which, tail_), socket.error);
   }
 }
 
@@ -355,7 +354,7 @@ flow_summary uring_flow::summary() const {
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : both_sides) made.bytes[index(source)] = halves_[index(source)].bytes;
   // What has arrived and was not passed on counts as sent.
-  made.is_idle_outside_transaction = is_readable_protocol_ && tail_.is_ready() && !has_bytes_left_ &&
+  made.is_idle_outside_transaction = tail_.is_ready() && !has_bytes_left_ &&
                                      net::peek(fd(side::client)) == net::pending_input::nothing &&
                                      net::peek(fd(side::backend)) != net::pending_input::bytes;
   return made;
@@ -406,8 +405,8 @@ bool uring_flow::holds_bytes(side source) const noexcept {
   return half.send.is_in_flight || !half.received.empty() || !half.stuck.empty();
 }
 
-void uring_flow::note_end(side which) noexcept {
-  if (!first_to_end_) first_to_end_ = first_end(which, is_readable_protocol_, tail_, fd(side::client));
+void uring_flow::note_end(side which, bool has_failed) noexcept {
+  ending_.note(which, has_failed, tail_, fd(side::client));
 }
 
 }  // namespace pgsteer::relay

@@ -24,6 +24,7 @@
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
+#include "relay/flow_ending.hpp"
 #include "relay/progress_guard.hpp"
 #include "relay/ready_tail.hpp"
 #include "relay/stall_guard.hpp"
@@ -79,7 +80,7 @@ class uring_flow final : public flow {
   [[nodiscard]] int fd(side which) const noexcept { return sockets_[index(which)].fd; }
   [[nodiscard]] stall_guard& guard(side which) noexcept { return sockets_[index(which)].guard; }
   // One side has ended, even if the other has not taken all that came before it.
-  [[nodiscard]] bool is_half_closed() const noexcept { return first_to_end_.has_value(); }
+  [[nodiscard]] bool is_half_closed() const noexcept { return ending_.has_begun(); }
   [[nodiscard]] std::uint64_t bytes_moved() const noexcept { return halves_[0].bytes + halves_[1].bytes; }
   [[nodiscard]] std::size_t stuck_capacity(side source) const noexcept {
     return halves_[index(source)].stuck.capacity();
@@ -144,18 +145,17 @@ class uring_flow final : public flow {
   [[nodiscard]] bool is_moving(side source) const noexcept;
   [[nodiscard]] bool wants_another_turn() const noexcept;
   [[nodiscard]] bool holds_bytes(side source) const noexcept;
-  void note_end(side which) noexcept;
+  void note_end(side which, bool has_failed) noexcept;
 
   std::array<relay_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
   ready_tail tail_;
   std::uint64_t turn_number_ = 0;  // of the last pump
-  std::optional<side> first_to_end_;
+  flow_ending ending_;
   std::optional<flow_end> end_;
   int error_ = 0;
   bool is_watched_;
-  bool is_readable_protocol_;
   bool has_bytes_left_ = false;  // received and never delivered
   bool has_progressed_ = false;  // since the last pump
   progress_guard progress_;

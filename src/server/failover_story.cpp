@@ -18,13 +18,24 @@ std::int64_t since(std::uint64_t now, std::uint64_t before) {
 
 }  // namespace
 
-void failover_story::note_sign(topology::backend_id id, std::string_view what, time_point now) {
+void failover_story::note_sign(topology::backend_id id, origin from, std::string_view what, time_point now) {
   if (primary_ != id || lost_at_) return;
   const bool is_first = !sign_at_ || now - last_sign_at_ > sign_memory;
   last_sign_at_ = now;
-  if (!is_first) return;
+  if (!is_first) {
+    if (from != origin::session) sign_origin_ = from;
+    return;
+  }
   sign_ = what;
+  sign_origin_ = from;
   sign_at_ = now;
+}
+
+// That a new login is slow, an answer on an open connection does not contradict.
+void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
+  const bool is_contradicted =
+      primary_ == id && !lost_at_ && sign_at_ && sign_origin_ == origin::session && asked_at >= last_sign_at_;
+  if (is_contradicted) sign_at_.reset();
 }
 
 void failover_story::note_decision(const session::published_topology& published, time_point now) {

@@ -4,7 +4,7 @@
 // first sign -> primary lost -> successor proven -> first rw login on it; beside that the end of the sessions
 // on the old primary. Decides nothing. Control thread.
 //
-// Flow: note_sign(), note_decision(), note_login() as things happen; tick() now and then.
+// Flow: note_sign(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>
 #include <optional>
 #include <string>
@@ -31,8 +31,12 @@ class failover_story {
   // Asks the workers to report the first rw login there; note_login() is the report.
   std::function<void(topology::backend_id)> await_login;
 
+  enum class origin { session, login_or_probe };
+
   // Something smelled of the loss of this backend; what is a literal.
-  void note_sign(topology::backend_id id, std::string_view what, time_point now);
+  void note_sign(topology::backend_id id, origin from, std::string_view what, time_point now);
+  // A question put to it at that time was answered: what sessions had told before was no sign.
+  void note_answer(topology::backend_id id, time_point asked_at);
   void note_decision(const session::published_topology& published, time_point now);
   void note_login(time_point now);
   void tick(time_point now);
@@ -55,6 +59,7 @@ class failover_story {
   lost_primary closing_;                         // the one whose sessions are closing
   std::string new_address_;
   std::string_view sign_;
+  origin sign_origin_ = origin::session;  // of the strongest since sign_at_
   std::optional<time_point> sign_at_;
   time_point last_sign_at_;
   std::optional<time_point> lost_at_;

@@ -60,8 +60,7 @@ class server::implementation {
                 limits_,
                 cancels_,
                 cancel_counters_,
-                [this](topology::backend_id id) { keeper_.hint(id); },
-                [this](topology::backend_id id) { keeper_.doubt(id); },
+                [this](topology::backend_id id, session::backend_sign sign) { keeper_.note_sign(id, sign); },
                 awaited_},
         keeper_(
             context_, options_,

@@ -19,6 +19,26 @@ constexpr auto close_watch_max = seconds{120};
 // A burst lasts burst_time from the last hint, so it is renewed well before.
 constexpr auto hint_interval = milliseconds{500};
 
+std::string_view in_words(session::backend_sign sign) noexcept {
+  switch (sign) {
+    case session::backend_sign::session_lost:
+      return "a session there was lost";
+    case session::backend_sign::session_ended:
+      return "it ended a session";
+    case session::backend_sign::login_slow:
+      return "a login there is slow";
+    case session::backend_sign::login_failed:
+      return "a login there failed";
+  }
+  return "a session there";
+}
+
+failover_story::origin origin_of(session::backend_sign sign) noexcept {
+  const bool is_of_a_session =
+      sign == session::backend_sign::session_lost || sign == session::backend_sign::session_ended;
+  return is_of_a_session ? failover_story::origin::session : failover_story::origin::login_or_probe;
+}
+
 }  // namespace
 
 topology_keeper::topology_keeper(asio::io_context& context, const config::config& options, on_publish handler,
@@ -56,18 +76,22 @@ void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) 
   decide();
 }
 
-void topology_keeper::hint(topology::backend_id id) {
-  asio::post(context_, [this, id] {
-    story_.note_sign(id, "a session or a login there failed", clock::now());
-    watch(id);
-    source_->refresh_now();
-  });
-}
-
-void topology_keeper::doubt(topology::backend_id id) {
-  asio::post(context_, [this, id] {
-    story_.note_sign(id, "a session there ended or a login is slow", clock::now());
-    prober_->doubt(id);
+void topology_keeper::note_sign(topology::backend_id id, session::backend_sign sign) {
+  asio::post(context_, [this, id, sign] {
+    story_.note_sign(id, origin_of(sign), in_words(sign), clock::now());
+    switch (sign) {
+      case session::backend_sign::session_lost:
+        source_->refresh_now();
+        [[fallthrough]];
+      // The backend itself is asked, at once and once: only its answer, or none, is a reason to ask all of
+      // them again and again.
+      case session::backend_sign::session_ended:
+      case session::backend_sign::login_slow:
+        return prober_->doubt(id);
+      case session::backend_sign::login_failed:
+        watch(id);
+        return source_->refresh_now();
+    }
   });
 }
 
@@ -109,14 +133,18 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
   }
   if (result.outcome == topology::probe_outcome::answered)
     counters_.duration.observe(in_seconds(result.received_at - result.sent_at));
-  if (result.outcome != topology::probe_outcome::answered)
-    story_.note_sign(id, topology::to_string(result.outcome), clock::now());
+  if (result.outcome == topology::probe_outcome::answered) {
+    story_.note_answer(id, result.sent_at);
+  } else {
+    story_.note_sign(id, failover_story::origin::login_or_probe, topology::to_string(result.outcome),
+                     clock::now());
+  }
   topology_.record(id, result, clock::now());
   decide();
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
-  story_.note_sign(id, "a probe is late", clock::now());
+  story_.note_sign(id, failover_story::origin::login_or_probe, "a probe is late", clock::now());
   topology_.note_late(id, sent_at);
   decide();
   watch(id);

@@ -36,12 +36,12 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::failed:
       watched_end_ = close_reason::login_failed;
-      if (smells_of_change(o.watch.sqlstate())) worker_.hint(backend_id_);
+      if (smells_of_change(o.watch.sqlstate())) worker_.note_sign(backend_id_, backend_sign::login_failed);
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::refused_hot_standby:
       watched_end_ = close_reason::stale_primary;
       listener_.counters.stale_refused.add();
-      worker_.hint(backend_id_);
+      worker_.note_sign(backend_id_, backend_sign::login_failed);
       break;
     case pgwire::login_watch::state::not_postgresql:
       watched_end_ = close_reason::backend_misbehaved;
@@ -82,9 +82,8 @@ close_reason session::reason_of(const relay::flow_summary& summary) const {
 }
 
 void session::close(close_reason reason) {
-  if (reason == close_reason::backend_lost) worker_.hint(backend_id_);
-  // PostgreSQL ends sessions for many reasons, such as idle_session_timeout.
-  if (reason == close_reason::backend_closed) worker_.doubt(backend_id_);
+  if (reason == close_reason::backend_lost) worker_.note_sign(backend_id_, backend_sign::session_lost);
+  if (reason == close_reason::backend_closed) worker_.note_sign(backend_id_, backend_sign::session_ended);
   farewell(reason);
   if (key_) worker_.shared.cancels.remove(*key_, backend_address_);
   if (backend_counters_) backend_counters_->sessions.subtract();
@@ -111,7 +110,8 @@ void session::farewell(close_reason reason) {
   if (reason == close_reason::malformed_startup) sqlstate = detail_sqlstate_;
   if (has_relayed) {
     if (summary_.end != relay::flow_end::stopped && summary_.end != relay::flow_end::refused) {
-      if (summary_.end == relay::flow_end::backend_failed) net::close_with_reset(client);
+      // Also behind the client's FIN: it may still wait for an answer, whose end must not look orderly.
+      if (summary_.error) net::close_with_reset(client);
       return;
     }
     if (!summary_.is_idle_outside_transaction && !can_speak_) {

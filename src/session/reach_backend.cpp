@@ -102,7 +102,7 @@ asio::awaitable<session::maybe_end> session::route() {
 // Waits for another snapshot, in the order of arrival.
 asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   opening& o = *opening_;
-  if (net::has_peer_left(client_.native_handle())) {
+  if (net::state_of_peer(client_.native_handle()) != net::peer_state::present) {
     o.is_client_gone = true;
     co_return interruption();
   }
@@ -215,13 +215,13 @@ void session::expect_within(duration timeout, std::function<void()> on_timeout) 
   const time_point asked = clock::now();
   const duration first = std::min<duration>(slow_after, timeout);
   opening_->watchdog.arm(asked + first, [this, asked, timeout, on_timeout = std::move(on_timeout)] {
-    worker_.doubt(backend_id_);
+    worker_.note_sign(backend_id_, backend_sign::login_slow);
     opening_->watchdog.arm(asked + timeout, on_timeout);
   });
 }
 
 void session::on_slow_answer(question what) {
-  worker_.hint(backend_id_);
+  worker_.note_sign(backend_id_, backend_sign::login_failed);
   leave_dial_gate();  // others need not wait for this one
   opening_->is_slow = true;
   review(*worker_.topology().snapshot);
@@ -289,7 +289,7 @@ void session::drop_backend(attempt_end why) {
   if (why == attempt_end::cut) return;
   o.tried.push_back(backend_id_);
   const bool is_merely_full = why == attempt_end::refused && !o.refusal.empty();
-  if (!is_merely_full) worker_.hint(backend_id_);
+  if (!is_merely_full) worker_.note_sign(backend_id_, backend_sign::login_failed);
 }
 
 void session::leave_dial_gate() {
@@ -311,7 +311,7 @@ void session::watch_client() {
   client_.async_wait(net::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
     if (ec || !self->opening_ || !self->client_.is_open()) return;
     const int fd = self->client_.native_handle();
-    if (!net::has_peer_left(fd)) {
+    if (net::state_of_peer(fd) == net::peer_state::present) {
       if (net::ignore_what_arrived(fd)) self->watch_client();
       return;
     }

@@ -107,19 +107,12 @@ routing::choice worker_context::choose(const listener_state& listener,
   return routing::choose({snapshot, listener.options.policy, sessions, tried, ticket, clock::now()});
 }
 
-bool worker_context::is_news(told& last, topology::backend_id id) {
+void worker_context::note_sign(topology::backend_id id, backend_sign sign) {
+  told& last = told_[static_cast<std::size_t>(sign)];
   const time_point now = clock::now();
-  if (last.id == id && now < last.at + news_interval) return false;
+  if (last.id == id && now < last.at + news_interval) return;
   last = {id, now};
-  return true;
-}
-
-void worker_context::hint(topology::backend_id id) {
-  if (is_news(hinted_, id)) shared.hint(id);
-}
-
-void worker_context::doubt(topology::backend_id id) {
-  if (is_news(doubted_, id)) shared.doubt(id);
+  shared.on_sign(id, sign);
 }
 
 void worker_context::enlist(session& member) {

@@ -36,8 +36,13 @@ void close_with_reset(int fd) noexcept;
 enum class pending_input { nothing, bytes, end_or_error };
 [[nodiscard]] pending_input peek(int fd) noexcept;
 
-// True if the peer ended or the connection failed, whatever it sent before that is still unread.
-[[nodiscard]] bool has_peer_left(int fd) noexcept;
+// Of a connected peer, whatever it sent before that is still unread.
+enum class peer_state {
+  present,
+  ended,  // has sent its FIN: gone, or it only has no more to send
+  gone,   // has sent a reset, or the connection failed
+};
+[[nodiscard]] peer_state state_of_peer(int fd) noexcept;
 
 // From now on the socket counts as readable only when more than what has arrived is there, or the end. False
 // if too much has arrived for that. Errors leave it as it is. socket(7), SO_RCVLOWAT.

@@ -26,9 +26,9 @@ namespace pgsteer::relay {
 enum class direction { client_to_backend, backend_to_client };
 
 enum class flow_end {
-  client_closed,         // the client ended first (FIN), everything was delivered
-  backend_closed,        // the backend ended first (FIN), everything was delivered
-  client_failed,         // reset or time-out on the client's socket; error says which
+  client_closed,         // the client ended first and orderly: its goodbye or its FIN
+  backend_closed,        // the backend ended first, by its FIN
+  client_failed,         // reset or time-out on the client's socket, before any orderly end
   backend_failed,        // likewise on the backend's
   stopped,               // stop() was called
   refused,               // the watcher said refuse
@@ -37,7 +37,7 @@ enum class flow_end {
 
 struct flow_summary {
   flow_end end = flow_end::stopped;
-  error_code error;                      // set for *_failed
+  error_code error;                      // set for *_failed; for *_closed what a side failed with afterwards
   std::array<std::uint64_t, 2> bytes{};  // delivered, by direction
   // The last message to the client was ReadyForQuery 'I', whole, and the client has sent nothing since: the
   // client reads a FATAL now as an answer to nothing, the moment for 57P01. False for encrypted sessions.

@@ -6,6 +6,7 @@
 //
 // Flow: publish() for every new snapshot -> sessions whose backend lost its role are closed, held logins that
 // now have a backend are woken in the order they came.
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
@@ -21,6 +22,7 @@
 #include "pgsteer/net/wait_point.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
+#include "pgsteer/session/backend_sign.hpp"
 #include "pgsteer/session/cancel_registry.hpp"
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/session/options.hpp"
@@ -118,8 +120,7 @@ struct worker_shared {  // what all workers refer to; outlives them
   session_limits& limits;
   cancel_registry& cancels;
   metrics::cancel_counters& cancel_counters;
-  std::function<void(topology::backend_id)> hint;   // something smells of a change; any thread
-  std::function<void(topology::backend_id)> doubt;  // a login is slow or a session ended; any thread
+  std::function<void(topology::backend_id, backend_sign)> on_sign;  // any thread
   awaited_login& awaited;
 };
 
@@ -144,9 +145,8 @@ class worker_context {
                                        std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket) const;
 
-  // Tell the control thread; a backend that takes thousands of sessions with it is told of a few times.
-  void hint(topology::backend_id id);
-  void doubt(topology::backend_id id);
+  // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
+  void note_sign(topology::backend_id id, backend_sign sign);
 
   void enlist(session& member);
   // Ends every session; those idle outside a transaction are told why.
@@ -163,10 +163,8 @@ class worker_context {
     topology::backend_id id;
     time_point at;
   };
-  [[nodiscard]] static bool is_news(told& last, topology::backend_id id);
 
-  told hinted_;
-  told doubted_;
+  std::array<told, backend_sign_count> told_;  // by sign
   published_topology topology_;
   struct session_list;
   std::unique_ptr<session_list> sessions_;

@@ -1,6 +1,7 @@
 // How flows end: FIN, reset, both at once, and what must still be delivered.
 #include <gtest/gtest.h>
 
+#include "unit/relay/goodbye.hpp"
 #include "unit/relay/harness.hpp"
 
 namespace pgsteer::relay::testing {
@@ -185,7 +186,7 @@ TEST_P(EndingOnEachEngine, AResetByTheBackendEndsAnIdleFlow) {
   EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
 }
 
-TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlow) {
+TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlowAsTheClients) {
   harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
   engine.start(flow);
@@ -193,7 +194,35 @@ TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlow) {
   ASSERT_TRUE(engine.run_until([&] { return is_at_end(flow.backend.theirs); }));
   reset(flow.client.theirs);
   ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
-  EXPECT_EQ(flow.end(), flow_end::client_failed);
+  EXPECT_EQ(flow.end(), flow_end::client_closed);
+  EXPECT_TRUE(flow.owner.summary->error);
+}
+
+// libpq says Terminate, close_notify and FIN at once and is gone; the backend reads Terminate alone, answers
+// with its close_notify, which resets the client, and resets in turn what it has not read.
+TEST_P(EndingOnEachEngine, WhatComesAfterAnEncryptedGoodbyeIsNoFault) {
+  const std::string terminate_record = "\x17\x03\x03\0\x16"s + std::string(22, 't');
+  for (const bool has_fin : {true, false}) {
+    for (const bool is_backend_first : {true, false}) {
+      SCOPED_TRACE(::testing::Message() << "FIN " << has_fin << ", the backend first " << is_backend_first);
+      harness engine(GetParam());
+      test_flow flow(socket_kind::tcp);
+      engine.start(flow);
+      send_some(flow.client.theirs, terminate_record + close_notify);
+      EXPECT_EQ(engine.receive(flow.backend.theirs, terminate_record.size()), terminate_record);
+      if (has_fin) shut_down_writing(flow.client.theirs);
+      if (is_backend_first) {
+        send_some(flow.backend.theirs, close_notify);
+        reset(flow.backend.theirs);
+      } else {
+        reset(flow.client.theirs);
+        send_some(flow.backend.theirs, close_notify);
+      }
+      ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+      EXPECT_EQ(flow.end(), flow_end::client_closed);
+      EXPECT_TRUE(flow.owner.summary->error);
+    }
+  }
 }
 
 // The reset arrives after the turn has taken its events: the failed send is all that tells of it.

@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "unit/relay/goodbye.hpp"
 #include "unit/relay/ready_for_query.hpp"
 
 namespace pgsteer::relay {
 namespace {
 
 using namespace std::string_literals;
+using testing::close_notify;
 using testing::ready_for_query;
+using testing::terminate;
 
 struct ready_case {
   const char* name;
@@ -50,17 +53,29 @@ TEST(ReadyTail, TellsIdleFromTheLastSixBytes) {
 }
 
 TEST(ReadyTail, KnowsThatTheClientSaidGoodbye) {
-  const std::string terminate = "X\0\0\0\4"s;
   ready_tail tail;
-  EXPECT_FALSE(tail.is_terminated());
+  EXPECT_FALSE(tail.has_said_goodbye());
   tail.from_client(as_bytes("query" + terminate));
-  EXPECT_TRUE(tail.is_terminated());
+  EXPECT_TRUE(tail.has_said_goodbye());
   tail.to_client(as_bytes(ready_for_query));
-  EXPECT_TRUE(tail.is_terminated()) << "an answer to what came before it";
+  EXPECT_TRUE(tail.has_said_goodbye()) << "an answer to what came before it";
   for (const std::string& other : {terminate + "\0"s, "X\0\0\0\5"s, "\0\0\0\4"s, std::string()}) {
     tail.from_client(as_bytes(other));
-    EXPECT_FALSE(tail.is_terminated());
+    EXPECT_FALSE(tail.has_said_goodbye());
   }
+}
+
+TEST(ReadyTail, ReadsOnlyTheAlertWhereAllElseIsEncrypted) {
+  ready_tail tail(false);
+  tail.to_client(as_bytes(ready_for_query));
+  EXPECT_FALSE(tail.is_ready()) << "bytes that only look like it";
+  tail.from_client(as_bytes(terminate));
+  EXPECT_FALSE(tail.has_said_goodbye());
+  tail.from_client(as_bytes("a record" + close_notify));
+  EXPECT_TRUE(tail.has_said_goodbye());
+  ready_tail readable;
+  readable.from_client(as_bytes(close_notify));
+  EXPECT_FALSE(readable.has_said_goodbye());
 }
 
 TEST(ReadyTail, DoesNotDependOnWhereTheChunksAreCut) {

@@ -1,0 +1,109 @@
+// Who ended a flow, and what is no fault any more.
+#include "relay/flow_ending.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "unit/relay/goodbye.hpp"
+#include "unit/relay/socket_pair.hpp"
+
+namespace pgsteer::relay {
+namespace {
+
+using testing::close_notify;
+using testing::socket_pair;
+using testing::terminate;
+
+struct ending_case {
+  const char* name;
+  bool is_readable;
+  std::string client_said;
+  void (*client_does)(net::unique_fd& fd);  // before the end is noticed
+  side noticed;
+  bool has_failed;
+  flow_end when_closed;
+  flow_end when_client_failed;
+  flow_end when_backend_failed;
+};
+
+void stays(net::unique_fd& fd) {
+  (void)fd;
+}
+void ends(net::unique_fd& fd) {
+  testing::shut_down_writing(fd);
+}
+void ends_behind_bytes(net::unique_fd& fd) {
+  testing::send_some(fd, "unread");
+  testing::shut_down_writing(fd);
+}
+
+TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
+  using enum flow_end;
+  const std::string none;
+  const ending_case cases[] = {
+      {"a FIN of the client", true, none, stays, side::client, false, client_closed, client_closed,
+       client_closed},
+      {"a FIN of the backend", true, none, stays, side::backend, false, backend_closed, backend_closed,
+       backend_closed},
+      {"a reset by the client", true, none, stays, side::client, true, client_closed, client_failed,
+       backend_failed},
+      {"a reset by the backend", true, none, stays, side::backend, true, backend_closed, client_failed,
+       backend_failed},
+      {"Terminate, then the backend's FIN", true, terminate, stays, side::backend, false, client_closed,
+       client_closed, client_closed},
+      {"Terminate, then the backend's reset", true, terminate, stays, side::backend, true, client_closed,
+       client_closed, client_closed},
+      {"Terminate, then the client's reset", true, terminate, stays, side::client, true, client_closed,
+       client_closed, client_closed},
+      {"a FIN that waits to be read does not end a readable session", true, none, ends, side::backend, true,
+       backend_closed, client_failed, backend_failed},
+      {"close_notify, then the backend's FIN", false, close_notify, stays, side::backend, false,
+       client_closed, client_closed, client_closed},
+      {"close_notify, then the backend's reset", false, close_notify, stays, side::backend, true,
+       client_closed, client_closed, client_closed},
+      {"close_notify in the clear is a message like any other", true, close_notify, stays, side::backend,
+       true, backend_closed, client_failed, backend_failed},
+      {"Terminate where it is hidden, too", false, terminate, stays, side::backend, true, backend_closed,
+       client_failed, backend_failed},
+      {"hidden, the client's FIN waits", false, none, ends, side::backend, true, client_closed, client_closed,
+       client_closed},
+      {"hidden, the client's FIN waits behind bytes", false, none, ends_behind_bytes, side::backend, false,
+       client_closed, client_closed, client_closed},
+      {"hidden, the client's reset waits", false, none, testing::reset, side::backend, true, client_closed,
+       client_failed, backend_failed},
+      {"hidden, the client is there", false, none, stays, side::backend, true, backend_closed, client_failed,
+       backend_failed},
+  };
+  for (const ending_case& now : cases) {
+    SCOPED_TRACE(now.name);
+    socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+    ready_tail tail(now.is_readable);
+    tail.from_client(as_bytes(now.client_said));
+    now.client_does(client.theirs);
+    flow_ending ending;
+    EXPECT_FALSE(ending.has_begun());
+    ending.note(now.noticed, now.has_failed, tail, client.ours.value());
+    EXPECT_TRUE(ending.has_begun());
+    ending.note(other(now.noticed), true, tail, client.ours.value());  // changes nothing
+    EXPECT_EQ(ending.when_closed(), now.when_closed);
+    EXPECT_EQ(ending.when_failed(side::client, tail), now.when_client_failed);
+    EXPECT_EQ(ending.when_failed(side::backend, tail), now.when_backend_failed);
+  }
+}
+
+// A reset is told before the bytes that came ahead of it are read.
+TEST(FlowEnding, AGoodbyeThatIsReadBehindTheResetCounts) {
+  for (const bool is_readable : {true, false}) {
+    socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+    ready_tail tail(is_readable);
+    flow_ending ending;
+    ending.note(side::client, true, tail, client.ours.value());
+    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_failed);
+    tail.from_client(as_bytes(is_readable ? terminate : close_notify));
+    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_closed);
+  }
+}
+
+}  // namespace
+}  // namespace pgsteer::relay

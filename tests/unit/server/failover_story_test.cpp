@@ -1,0 +1,98 @@
+// When a failover began: not at a lost session that the primary's own probe contradicts.
+#include "server/failover_story.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace pgsteer::server {
+namespace {
+
+using origin = failover_story::origin;
+
+class FailoverStory : public testing::Test {
+ protected:
+  FailoverStory() {
+    story_.count_logins = [] { return login_totals{}; };
+    story_.await_login = [](topology::backend_id) {};
+    decide(1);
+  }
+
+  // The primary is this backend, or none.
+  void decide(std::uint32_t primary) {
+    auto snapshot = std::make_shared<topology::topology_snapshot>();
+    session::published_topology published;
+    for (std::uint32_t i = 1; i <= 2; ++i) {
+      snapshot->backends.emplace_back().id = {i};
+      published.counters.push_back(counters_);
+    }
+    if (primary != 0) {
+      snapshot->primary = topology::backend_id{primary};
+      snapshot->rw_valid_until = time_point::max();
+    }
+    published.snapshot = snapshot;
+    story_.note_decision(published, now_);
+  }
+  void wait(milliseconds span) { now_ += span; }
+  void sign(origin from) { story_.note_sign(primary_, from, "a sign", now_); }
+  // A probe is asked now and answers after this time.
+  void answer(milliseconds later) {
+    const time_point asked_at = now_;
+    wait(later);
+    story_.note_answer(primary_, asked_at);
+  }
+  // The primary is lost now, and the other one proven: how long before it had begun.
+  [[nodiscard]] milliseconds detected_after() {
+    decide(0);
+    decide(2);
+    return std::chrono::round<milliseconds>(
+        std::chrono::duration<double>(story_.histograms().detect.sum_seconds()));
+  }
+
+  const topology::backend_id primary_{1};
+  time_point now_ = time_point{} + seconds{1'000};
+  std::shared_ptr<metrics::backend_counters> counters_ = std::make_shared<metrics::backend_counters>();
+  failover_story story_;
+};
+
+TEST_F(FailoverStory, BeginsWithALostSession) {
+  sign(origin::session);
+  wait(milliseconds{300});
+  EXPECT_EQ(detected_after(), milliseconds{300});
+}
+
+TEST_F(FailoverStory, DoesNotBeginWithASessionThatAProbeContradicts) {
+  sign(origin::session);
+  answer(milliseconds{5});
+  wait(milliseconds{500});
+  sign(origin::login_or_probe);
+  wait(milliseconds{40});
+  EXPECT_EQ(detected_after(), milliseconds{40});
+}
+
+TEST_F(FailoverStory, IsNotContradictedByAnAnswerToAnEarlierQuestion) {
+  const time_point asked_at = now_;
+  wait(milliseconds{1});
+  sign(origin::session);
+  story_.note_answer(primary_, asked_at);
+  wait(milliseconds{200});
+  EXPECT_EQ(detected_after(), milliseconds{200});
+}
+
+// The open connection of the probe answers on while new logins hang.
+TEST_F(FailoverStory, BeginsWithASlowLoginWhateverTheOpenConnectionAnswers) {
+  sign(origin::session);
+  sign(origin::login_or_probe);
+  answer(milliseconds{5});
+  wait(milliseconds{95});
+  EXPECT_EQ(detected_after(), milliseconds{100});
+}
+
+TEST_F(FailoverStory, ForgetsASignAfterWhichNothingWasLost) {
+  sign(origin::login_or_probe);
+  wait(seconds{3});
+  EXPECT_EQ(detected_after(), milliseconds{0});
+}
+
+}  // namespace
+}  // namespace pgsteer::server
