@@ -158,7 +158,7 @@ void epoll_flow::close_direction(side source) {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(ending_.when_closed());
+  finish(ending_.when_closed(tail_));
 }
 
 void epoll_flow::fail_destination(side source, int error) noexcept {

@@ -20,13 +20,18 @@ void flow_ending::note(side noticed, bool has_failed, const ready_tail& tail, in
   }
 }
 
-flow_end flow_ending::when_closed() const noexcept {
-  return first_ == side::backend ? flow_end::backend_closed : flow_end::client_closed;
+// An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.
+bool flow_ending::is_the_clients(const ready_tail& tail) const noexcept {
+  return first_ != side::backend || tail.is_goodbye_answered();
+}
+
+flow_end flow_ending::when_closed(const ready_tail& tail) const noexcept {
+  return is_the_clients(tail) ? flow_end::client_closed : flow_end::backend_closed;
 }
 
 flow_end flow_ending::when_failed(side which, const ready_tail& tail) const noexcept {
-  const bool is_goodbye = first_ == side::client && tail.has_said_goodbye();
-  if (is_orderly_ || is_goodbye) return when_closed();
+  const bool is_goodbye = is_the_clients(tail) && tail.has_said_goodbye();
+  if (is_orderly_ || is_goodbye) return when_closed(tail);
   return which == side::client ? flow_end::client_failed : flow_end::backend_failed;
 }
 

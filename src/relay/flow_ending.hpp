@@ -25,11 +25,13 @@ class flow_ending {
   [[nodiscard]] side first() const noexcept { return first_.value_or(side::client); }
 
   // Both sides have ended by a FIN and all is delivered.
-  [[nodiscard]] flow_end when_closed() const noexcept;
+  [[nodiscard]] flow_end when_closed(const ready_tail& tail) const noexcept;
   // This side has failed.
   [[nodiscard]] flow_end when_failed(side which, const ready_tail& tail) const noexcept;
 
  private:
+  [[nodiscard]] bool is_the_clients(const ready_tail& tail) const noexcept;
+
   std::optional<side> first_;
   bool is_orderly_ = false;  // by a FIN; a goodbye makes up for a reset
 };

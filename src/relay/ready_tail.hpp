@@ -1,6 +1,10 @@
 #pragma once
 // ready_tail: was the last thing the client got a whole ReadyForQuery 'I', and has it sent nothing since? And
-// was the last thing it sent its goodbye: Terminate, or where TLS hides that, the alert that ends its stream?
+// was the last thing it sent its goodbye?
+//
+// Its goodbye is Terminate. Where TLS hides that, it is the alert that ends the client's stream; or, if the
+// client has not come to that yet, the backend's alert alone as the answer to what the client sent last:
+// before it ends a session by itself PostgreSQL says why, with FATAL.
 //
 // Pure; one per flow. Looks only at the end of each chunk, so it costs the same for 6 bytes and 64 KiB. It
 // does not parse: a client that sends its next query before the answer to the last one is complete is taken
@@ -21,12 +25,14 @@ class ready_tail {
   explicit ready_tail(bool is_readable = true) noexcept : is_readable_(is_readable) {}
 
   void to_client(byte_span bytes) noexcept {
+    if (!is_readable_) return to_client_hidden(bytes);
     for (const std::uint8_t byte : bytes.last(bytes.size() < 6 ? bytes.size() : 6))
       last_six_ = last_six_ << 8 | byte;
   }
   void from_client(byte_span bytes) noexcept {
     last_six_ = 0;
-    has_said_goodbye_ = is_readable_ ? ends_with_terminate(bytes) : ends_with_tls_alert(bytes);
+    has_said_goodbye_ = is_readable_ ? ends_with_terminate(bytes) : tls_alert_at_end(bytes) != 0;
+    is_unanswered_ = true;
   }
 
   [[nodiscard]] bool is_readable() const noexcept { return is_readable_; }
@@ -36,7 +42,9 @@ class ready_tail {
     return is_readable_ && (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
   }
 
-  [[nodiscard]] bool has_said_goodbye() const noexcept { return has_said_goodbye_; }
+  [[nodiscard]] bool has_said_goodbye() const noexcept { return has_said_goodbye_ || is_goodbye_answered_; }
+  // By the backend, so that the client's goodbye came before the backend's end.
+  [[nodiscard]] bool is_goodbye_answered() const noexcept { return is_goodbye_answered_; }
 
  private:
   // Terminate: Byte1('X') | Int32(4)  -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE
@@ -49,9 +57,16 @@ class ready_tail {
     return bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
   }
 
+  void to_client_hidden(byte_span bytes) noexcept {
+    if (is_unanswered_ && tls_alert_at_end(bytes) == bytes.size()) is_goodbye_answered_ = true;
+    is_unanswered_ = false;
+  }
+
   std::uint64_t last_six_ = 0;  // the last byte lowest; what lies above the six is older still
   bool is_readable_;
   bool has_said_goodbye_ = false;
+  bool is_unanswered_ = false;  // the client spoke last
+  bool is_goodbye_answered_ = false;
 };
 
 }  // namespace pgsteer::relay

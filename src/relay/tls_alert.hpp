@@ -1,7 +1,7 @@
 #pragma once
-// ends_with_tls_alert: whether encrypted bytes end with a TLS record that is an alert.
+// tls_alert_at_end: the TLS record at the end of encrypted bytes, if it is an alert.
 //
-// Pure. A client's alert is its last word, close_notify mostly (RFC 8446 section 6.1). Nothing is decrypted:
+// Pure. An alert is its sender's last word, close_notify mostly (RFC 8446 section 6.1). Nothing is decrypted:
 // until TLS 1.2 the record's header says what it is, and in TLS 1.3 no record of PostgreSQL's protocol is as
 // short, since its shortest message has five bytes.
 //
@@ -16,7 +16,8 @@
 
 namespace pgsteer::relay {
 
-[[nodiscard]] inline bool ends_with_tls_alert(byte_span bytes) noexcept {
+// How many bytes it has; 0 if there is none.
+[[nodiscard]] inline std::size_t tls_alert_at_end(byte_span bytes) noexcept {
   constexpr std::size_t header_bytes = 5;
   struct alert_record {
     std::uint8_t type;
@@ -35,9 +36,10 @@ namespace pgsteer::relay {
     const std::size_t record_bytes = header_bytes + alert.length;
     if (bytes.size() < record_bytes) continue;
     const byte_span record = bytes.last(record_bytes);
-    if (record[0] == alert.type && record[1] == 3 && record[3] == 0 && record[4] == alert.length) return true;
+    if (record[0] == alert.type && record[1] == 3 && record[3] == 0 && record[4] == alert.length)
+      return record_bytes;
   }
-  return false;
+  return 0;
 }
 
 }  // namespace pgsteer::relay

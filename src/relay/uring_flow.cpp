@@ -278,7 +278,7 @@ void uring_flow::close_direction(side source) noexcept {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(ending_.when_closed());
+  finish(ending_.when_closed(tail_));
 }
 
 void uring_flow::fail_destination(side source, int error, uring_buffers& buffers) noexcept {

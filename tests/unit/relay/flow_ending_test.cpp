@@ -86,10 +86,37 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
     ending.note(now.noticed, now.has_failed, tail, client.ours.value());
     EXPECT_TRUE(ending.has_begun());
     ending.note(other(now.noticed), true, tail, client.ours.value());  // changes nothing
-    EXPECT_EQ(ending.when_closed(), now.when_closed);
+    EXPECT_EQ(ending.when_closed(tail), now.when_closed);
     EXPECT_EQ(ending.when_failed(side::client, tail), now.when_client_failed);
     EXPECT_EQ(ending.when_failed(side::backend, tail), now.when_backend_failed);
   }
+}
+
+// Likewise the backend's end, and its answer to a goodbye that only the client could have said.
+TEST(FlowEnding, AnAnswerThatIsReadBehindTheBackendsEndCounts) {
+  for (const bool has_failed : {true, false}) {
+    socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+    ready_tail tail(false);
+    tail.from_client(as_bytes("Terminate, encrypted"));
+    flow_ending ending;
+    ending.note(side::backend, has_failed, tail, client.ours.value());
+    tail.to_client(as_bytes(close_notify));
+    EXPECT_EQ(ending.when_closed(tail), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::backend, tail), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_closed);
+  }
+}
+
+// A client that learns of the backend's end says goodbye, too.
+TEST(FlowEnding, AGoodbyeBehindTheBackendsEndDoesNotCount) {
+  socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+  ready_tail tail(false);
+  tail.from_client(as_bytes("a query, encrypted"));
+  flow_ending ending;
+  ending.note(side::backend, true, tail, client.ours.value());
+  tail.to_client(as_bytes("FATAL, encrypted" + close_notify));
+  tail.from_client(as_bytes(close_notify));
+  EXPECT_EQ(ending.when_failed(side::backend, tail), flow_end::backend_failed);
 }
 
 // A reset is told before the bytes that came ahead of it are read.

@@ -78,6 +78,31 @@ TEST(ReadyTail, ReadsOnlyTheAlertWhereAllElseIsEncrypted) {
   EXPECT_FALSE(readable.has_said_goodbye());
 }
 
+// libpq sends Terminate in one record and its alert in the next; the backend may have answered in between.
+TEST(ReadyTail, TakesAnAlertAloneForTheAnswerToAHiddenGoodbye) {
+  const std::string record = "\x17\x03\x03\0\x16"s + std::string(22, 't');
+  const struct {
+    const char* name;
+    std::vector<std::string> events;
+    bool expected;
+  } cases[] = {
+      {"an answer", {"<" + record, ">" + record, "<" + close_notify}, true},
+      {"and the client's own alert", {">" + record, "<" + close_notify, ">" + close_notify}, true},
+      {"FATAL before it", {">" + record, "<" + record + close_notify}, false},
+      {"FATAL before it in the chunk before", {">" + record, "<" + record, "<" + close_notify}, false},
+      {"nothing was asked", {"<" + record, "<" + close_notify}, false},
+  };
+  for (const auto& now : cases) {
+    SCOPED_TRACE(now.name);
+    ready_tail tail(false);
+    for (const std::string& event : now.events) {
+      const byte_span bytes = as_bytes(std::string_view(event).substr(1));
+      event[0] == '<' ? tail.to_client(bytes) : tail.from_client(bytes);
+    }
+    EXPECT_EQ(tail.has_said_goodbye(), now.expected);
+  }
+}
+
 TEST(ReadyTail, DoesNotDependOnWhereTheChunksAreCut) {
   const std::string text = "1234567" + ready_for_query;
   for (std::size_t first = 0; first <= text.size(); ++first) {

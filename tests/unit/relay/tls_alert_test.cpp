@@ -109,18 +109,18 @@ TEST(TlsAlert, IsSeenBehindWhatEachCipherMakesOfIt) {
     ASSERT_TRUE(tls.is_ready());
     for (const std::string& message :
          {"S\0\0\0\4"s, "Q\0\0\0\x0dselect 1\0"s, std::string(5'000, 'd'), terminate})
-      EXPECT_FALSE(ends_with_tls_alert(as_bytes(tls.written(message))));
+      EXPECT_EQ(tls_alert_at_end(as_bytes(tls.written(message))), 0U);
     const std::string last = tls.written(terminate);
     const std::string alert = tls.closed();
-    EXPECT_TRUE(ends_with_tls_alert(as_bytes(alert)));
-    EXPECT_TRUE(ends_with_tls_alert(as_bytes(last + alert)));
-    EXPECT_FALSE(ends_with_tls_alert(as_bytes(alert + last)));
+    EXPECT_EQ(tls_alert_at_end(as_bytes(alert)), alert.size());
+    EXPECT_EQ(tls_alert_at_end(as_bytes(last + alert)), alert.size());
+    EXPECT_EQ(tls_alert_at_end(as_bytes(alert + last)), 0U);
     for (std::size_t cut = 1; cut < alert.size(); ++cut) {
-      EXPECT_FALSE(ends_with_tls_alert(as_bytes(std::string_view(alert).substr(0, cut))));
-      EXPECT_FALSE(ends_with_tls_alert(as_bytes(std::string_view(alert).substr(cut))));
+      EXPECT_EQ(tls_alert_at_end(as_bytes(std::string_view(alert).substr(0, cut))), 0U);
+      EXPECT_EQ(tls_alert_at_end(as_bytes(std::string_view(alert).substr(cut))), 0U);
     }
   }
-  EXPECT_FALSE(ends_with_tls_alert({}));
+  EXPECT_EQ(tls_alert_at_end({}), 0U);
 }
 
 }  // namespace
