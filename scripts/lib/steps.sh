@@ -1,61 +1,89 @@
-# Steps of a script: each is timed, all are listed at the end. Sourced, not run.
+# Steps of a script: each is timed, all are listed at the end, and what failed is shown there. Sourced, not run.
 #
 # step NAME COMMAND...   runs it, remembers how it went; returns the command's exit code
 # aside NAME COMMAND...  starts it beside the steps that follow; at most one at a time
 # join_aside             waits for it, prints its output, remembers how it went
-# skip NAME REASON       remembers that it was left out
-# steps_summary          prints the list; its exit code is 1 if any step failed
+# steps_summary          shows the failures, then the list; its exit code is 1 if any step failed
+#
+# Tests that passed only when repeated (ctest --repeat) do not fail their step: the summary names them.
 
+steps_folder=$(mktemp -d)
 step_lines=()
-steps_failed=0
+declare -A steps_to_show=()
+is_failed=0
+retried_tests=()
+trap end_steps EXIT
+
+end_steps() {
+  [[ -z ${aside_pid:-} ]] || kill "$aside_pid" 2>/dev/null
+  rm -rf "$steps_folder"
+}
 
 step() {
-  local name=$1 started=$SECONDS status=0
+  local name=$1 started=$SECONDS status
   shift
   printf '\n=== %s\n' "$name"
-  "$@" || status=$?
+  "$@" 2>&1 | tee "$(log_of "$name")"
+  status=${PIPESTATUS[0]}
   remember "$name" $((SECONDS - started)) "$status"
 }
 
+log_of() {
+  echo "$steps_folder/${1//[^a-zA-Z0-9]/_}"
+}
+
 remember() {
-  local name=$1 took=$2 status=$3
+  local name=$1 took=$2 status=$3 test
   if [[ $status -eq 0 ]]; then
     step_lines+=("$(printf '%6d s  ok      %s' "$took" "$name")")
   else
     step_lines+=("$(printf '%6d s  FAILED  %s (exit code %d)' "$took" "$name" "$status")")
-    steps_failed=1
+    is_failed=1
+    steps_to_show["$name"]=1
   fi
+  while read -r test; do
+    retried_tests+=("$test")
+    steps_to_show["$name"]=1
+  done < <(has_python && python3 scripts/lib/failures.py retried "$(log_of "$name")")
   return "$status"
+}
+
+has_python() {
+  command -v python3 >/dev/null
 }
 
 aside() {
   aside_name=$1
   aside_started=$EPOCHSECONDS
-  aside_output=$(mktemp)
   shift
-  "$@" >"$aside_output" 2>&1 &
+  "$@" >"$(log_of "$aside_name")" 2>&1 &
   aside_pid=$!
-  trap 'kill "$aside_pid" 2>/dev/null; rm -f "$aside_output"' EXIT
 }
 
 join_aside() {
-  local status=0 ended
+  local status=0 log ended
+  log=$(log_of "$aside_name")
   wait "$aside_pid" || status=$?
-  ended=$(stat -c %Y "$aside_output")  # its last word, maybe long before
-  trap - EXIT
+  aside_pid=
+  ended=$(stat -c %Y "$log")  # its last word, maybe long before
   printf '\n=== %s (ran beside the others)\n' "$aside_name"
-  cat "$aside_output"
-  rm -f "$aside_output"
-  remember "$aside_name, beside the others" $((ended - aside_started)) "$status"
-}
-
-skip() {
-  step_lines+=("$(printf '     - s  skipped %s: %s' "$1" "$2")")
+  cat "$log"
+  remember "$aside_name" $((ended - aside_started)) "$status"
 }
 
 steps_summary() {
+  local name
+  for name in "${!steps_to_show[@]}"; do
+    printf '\n=== what failed in: %s\n' "$name"
+    if has_python; then
+      python3 scripts/lib/failures.py failed "$(log_of "$name")"
+    else
+      tail -n 30 "$(log_of "$name")"
+    fi
+  done
   printf '\n=== summary\n'
   printf '%s\n' "${step_lines[@]}"
   printf '%6d s  in all\n' "$SECONDS"
-  return "$steps_failed"
+  [[ ${#retried_tests[@]} -eq 0 ]] || printf 'passed only when repeated, a defect each: %s\n' "${retried_tests[@]}"
+  return "$is_failed"
 }
