@@ -47,6 +47,7 @@ TEST(Admin, ShowsTheTopology) {
   cluster.standby(1).change([](fake_settings& settings) {
     settings.role.receive_lsn = settings.role.replay_lsn = 0x1'0BAF'6F78 - 4'096;
   });
+  const time_point started = clock::now();
   test_proxy proxy(cluster.endpoints());
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   fake_client client(proxy.rw());
@@ -75,7 +76,7 @@ TEST(Admin, ShowsTheTopology) {
   EXPECT_TRUE(primary->at("rw_eligible").as_bool());
   EXPECT_FALSE(primary->at("ro_eligible").as_bool());
   EXPECT_EQ(primary->at("sessions").to_number<int>(), 1);
-  EXPECT_LT(primary->at("probe_age_ms").to_number<int>(), 8'000);
+  EXPECT_LE(milliseconds(primary->at("probe_age_ms").to_number<int>()), clock::now() - started);
   EXPECT_FALSE(primary->at("reason").as_string().empty());
   const auto* standby = find_backend(topology, cluster.standby(1).address());
   ASSERT_NE(standby, nullptr);
@@ -89,8 +90,8 @@ TEST(Admin, CountsEverySessionOnce) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     options.session.sessions_max = 12;
-    options.session.startup_timeout = milliseconds{300};
-    options.listeners.at(0).hold_timeout = milliseconds{200};
+    // More than ten times what a login on a busy machine needs, as only the idle client is to meet it.
+    options.session.startup_timeout = seconds{2};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   std::vector<fake_client> staying;
@@ -109,10 +110,10 @@ TEST(Admin, CountsEverySessionOnce) {
   staying.back().reset();
   cluster.primary().crash();
   ASSERT_TRUE(proxy.wait_for_backends(0, 2));
-  EXPECT_EQ(who_answers(proxy.rw()), "57P03");
+  EXPECT_EQ(who_answers(proxy.impatient()), "57P03");
 
   EXPECT_TRUE(proxy.accounts_balance());
-  for (const std::string listener : {"rw", "ro"}) {
+  for (const std::string listener : {"rw", "ro", "impatient"}) {
     SCOPED_TRACE(listener);
     EXPECT_TRUE(eventually(patience, [&] {
       const std::string text = proxy.admin_get("/metrics").body;
@@ -124,7 +125,7 @@ TEST(Admin, CountsEverySessionOnce) {
   }
   EXPECT_TRUE(proxy.wait_for_closed("rw", "startup_timeout", 1));
   EXPECT_TRUE(proxy.wait_for_closed("rw", "login_failed", 1));
-  EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("impatient", "hold_timeout", 1));
   EXPECT_TRUE(proxy.wait_for_closed("rw", "cancel_request", 1));
   EXPECT_TRUE(proxy.wait_for_closed("ro", "malformed_startup", 1));
 }

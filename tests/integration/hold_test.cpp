@@ -38,7 +38,6 @@ TEST(Hold, ReleasesInOrderOfArrival) {
   test_proxy proxy({backend.address()}, [](config::config& options) {
     options.workers = 1;
     options.session.concurrent_dials_max = 1;
-    options.listeners.at(0).hold_timeout = seconds{20};
   });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   std::vector<fake_client> clients;
@@ -56,9 +55,10 @@ TEST(Hold, ReleasesInOrderOfArrival) {
 
 // With nothing promoted the client gets a retryable error that says what it waited for, and how long.
 TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
+  constexpr seconds hold_timeout{1};
   fake_postgres backend("standby", standby_role());
   test_proxy proxy({backend.address()},
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{1}; });
+                   [&](config::config& options) { options.listeners.at(0).hold_timeout = hold_timeout; });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client client(proxy.rw());
   const auto started = steady_clock::now();
@@ -69,8 +69,7 @@ TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
   EXPECT_THAT(login.message, testing::ContainsRegex("1(\\.0+)? ?s|1000 ?ms"));
   EXPECT_FALSE(login.has_seen_ready);
   EXPECT_EQ(login.end, stream_end::closed);
-  EXPECT_GE(waited, milliseconds{900});
-  EXPECT_LE(waited, slowness * seconds{2});
+  EXPECT_GE(waited, hold_timeout);
   EXPECT_EQ(backend.counters().session_connections, 0U);
   EXPECT_TRUE(proxy.wait_for_metric("pgsteer_logins_hold_expired_total", rw_label, 1));
   EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
@@ -81,8 +80,7 @@ TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
 // leaves.
 TEST(Hold, FreesThePlaceOfAClientThatLeftUnreadBytes) {
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()},
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{20}; });
+  test_proxy proxy({backend.address()});
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   std::array<fake_client, 4> clients{fake_client(proxy.rw()), fake_client(proxy.rw()),
                                      fake_client(proxy.rw()), fake_client(proxy.rw())};
@@ -103,8 +101,7 @@ TEST(Hold, FreesThePlaceOfAClientThatLeftUnreadBytes) {
 // An application's own timeout fires while its login waits. Its place in the queue must not wait on.
 TEST(Hold, FreesThePlaceOfAClientThatLeft) {
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()},
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{20}; });
+  test_proxy proxy({backend.address()});
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client polite(proxy.rw());
   fake_client rude(proxy.rw());
@@ -125,10 +122,7 @@ TEST(Hold, FreesThePlaceOfAClientThatLeft) {
 // The queue is bounded: a storm of logins during a long outage must not pile up without end.
 TEST(Hold, RefusesBeyondHeldLoginsMax) {
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()}, [](config::config& options) {
-    options.session.held_logins_max = 2;
-    options.listeners.at(0).hold_timeout = seconds{20};
-  });
+  test_proxy proxy({backend.address()}, [](config::config& options) { options.session.held_logins_max = 2; });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client first(proxy.rw());
   fake_client second(proxy.rw());
@@ -152,8 +146,7 @@ TEST(Hold, RefusesBeyondHeldLoginsMax) {
 // The primary hangs (SIGSTOP). It may come back or be replaced; a login made now waits for either.
 TEST(Hold, WaitsWhileThePrimaryIsSilent) {
   fake_cluster cluster(1);
-  test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{20}; });
+  test_proxy proxy(cluster.endpoints(), hurry_probes);
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   cluster.primary().freeze();
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
@@ -169,8 +162,7 @@ TEST(Hold, WaitsWhileThePrimaryIsSilent) {
 TEST(Hold, ServesAStormOfHeldLogins) {
   constexpr int storm = 200;
   fake_postgres backend("late", standby_role());
-  test_proxy proxy({backend.address()},
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{20}; });
+  test_proxy proxy({backend.address()});
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   std::vector<fake_client> clients;
   for (int i = 0; i < storm; ++i) {

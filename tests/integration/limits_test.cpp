@@ -53,14 +53,11 @@ TEST(Limits, RefusesAClientThatAsksForTlsFirst) {
   EXPECT_EQ(cluster.session_connections(), 1U);
 }
 
-// Idle sockets that never log in must not keep others out for longer than startup_timeout, and logged-in
-// sessions do not count.
+// Idle sockets that never log in take the places of others; logged-in sessions do not count.
 TEST(Limits, RefusesBeyondPendingLoginsMax) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.pending_logins_max = 2;
-    options.session.startup_timeout = seconds{1};
-  });
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.session.pending_logins_max = 2; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   std::vector<fake_client> sessions;
   for (int i = 0; i < 4; ++i) {
@@ -72,20 +69,33 @@ TEST(Limits, RefusesBeyondPendingLoginsMax) {
   ASSERT_TRUE(proxy.wait_for_metric("pgsteer_sessions", {}, 6));
   expect_too_many(fake_client(proxy.rw()).startup());
   EXPECT_EQ(proxy.metric("pgsteer_sessions_rejected_total"), 1);
+  idle_one.close();
+  EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "primary"; }));
+  EXPECT_TRUE(proxy.accounts_balance());
+}
+
+// And they must not keep others out for longer than startup_timeout.
+TEST(Limits, FreesThePlacesOfPendingLoginsAtStartupTimeout) {
+  fake_cluster cluster(0);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.session.pending_logins_max = 2;
+    options.session.startup_timeout = milliseconds{500};
+  });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+  fake_client idle_one(proxy.rw());
+  fake_client idle_two(proxy.rw());
   EXPECT_NE(idle_one.read_until_end().end, stream_end::timed_out);
   EXPECT_NE(idle_two.read_until_end().end, stream_end::timed_out);
-  EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "primary"; }));
   EXPECT_TRUE(proxy.wait_for_closed("rw", "startup_timeout", 2));
+  EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "primary"; }));
   EXPECT_TRUE(proxy.accounts_balance());
 }
 
 // Dials are forks on the backend: however many logins come at once, few dials are under way, all succeed.
 TEST(Limits, DialsFewAtATime) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.concurrent_dials_max = 1;
-    options.listeners.at(0).hold_timeout = seconds{10};
-  });
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.session.concurrent_dials_max = 1; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   std::vector<fake_client> clients;
   for (int i = 0; i < 50; ++i) {

@@ -32,8 +32,7 @@ TEST(Redispatch, RetriesTheSamePrimaryLater) {
   for (const std::string sqlstate : {"57P03", "53300"}) {
     SCOPED_TRACE(sqlstate);
     fake_cluster cluster(1);
-    test_proxy proxy(cluster.endpoints(),
-                     [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{10}; });
+    test_proxy proxy(cluster.endpoints());
     ASSERT_TRUE(proxy.wait_for_backends(1, 1));
     cluster.primary().fail_logins(2, sqlstate);
     EXPECT_EQ(who_answers(proxy.rw()), "primary");
@@ -46,14 +45,16 @@ TEST(Redispatch, RetriesTheSamePrimaryLater) {
 
 // Full for good: the client learns it when hold_timeout is over, and the backend was not hammered meanwhile.
 TEST(Redispatch, GivesUpAtHoldTimeoutWithoutHammering) {
+  constexpr seconds hold_timeout{1};
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = seconds{1}; });
+                   [&](config::config& options) { options.listeners.at(0).hold_timeout = hold_timeout; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   cluster.primary().set_session_logins({login_behaviour::error, "53300", "sorry, too many clients already"});
   const auto started = steady_clock::now();
   const auto login = fake_client(proxy.rw()).startup();
-  EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
+  EXPECT_GE(steady_clock::now() - started, hold_timeout);
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
   EXPECT_FALSE(login.has_seen_ready);
   EXPECT_EQ(login.severity, "FATAL");
   EXPECT_TRUE(login.sqlstate == "53300" || login.sqlstate == "57P03") << login.sqlstate;
@@ -111,20 +112,26 @@ TEST(Redispatch, TriesTheNextAfterABackendThatLeaves) {
   }
 }
 
+// For backends that say nothing. No reader falls back to the primary while a standby is slow itself.
+void notice_silence(config::config& options) {
+  hurry_probes(options);
+  options.session.connect_timeout = milliseconds{300};
+  options.listeners.at(1).policy.route = routing::target_session_attrs::standby;
+}
+
 // patroni#1371: the postmaster hangs, so that logins hang, while the processes it forked before answer as
-// ever, the probe's too. The login must move on as soon as that is proven, not after a minute.
+// ever, the probe's too. The login must move on once that is proven, not at login_timeout, which would end it
+// and is beyond patience.
 TEST(Redispatch, TriesTheNextAfterAHungPostmaster) {
   fake_cluster cluster(2);
-  test_proxy proxy(cluster.endpoints());
+  test_proxy proxy(cluster.endpoints(), notice_silence);
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   cluster.standby(1).change([](fake_settings& settings) {
     settings.session_logins.otherwise = settings.probe_logins.otherwise = {login_behaviour::silent, "", ""};
   });
-  for (int i = 0; i < 2; ++i) {
-    const auto started = steady_clock::now();
-    EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
-    EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
-  }
+  // As many as there are standbys: one of them starts at the hung one.
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
+  EXPECT_GE(cluster.standby(1).counters().session_startups, 1U);
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
   EXPECT_TRUE(proxy.accounts_balance());
 }
@@ -132,23 +139,21 @@ TEST(Redispatch, TriesTheNextAfterAHungPostmaster) {
 // The whole host stands still: its kernel still completes the handshake.
 TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
   fake_cluster cluster(2);
-  test_proxy proxy(cluster.endpoints());
+  test_proxy proxy(cluster.endpoints(), notice_silence);
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   cluster.standby(1).freeze();
-  for (int i = 0; i < 4; ++i) {
-    const auto started = steady_clock::now();
-    EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
-    EXPECT_LE(steady_clock::now() - started, slowness * seconds{2});
-  }
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-2");
   cluster.standby(1).thaw();
 }
 
 // A login, or a request for encryption, hangs at a backend that looks healthy to everybody else. Invariant
-// I5: every client gets bytes or a close in bounded time, here login_timeout.
+// I5: every client gets bytes or a close in bounded time, here login_timeout and, for the request, which is
+// tried again, hold_timeout.
 TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     options.session.login_timeout = seconds{1};
+    options.session.connect_timeout = milliseconds{300};
     options.listeners.at(0).hold_timeout = milliseconds{500};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
@@ -161,8 +166,10 @@ TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   plain.send(app_startup_message());
   encrypted.send(wire::ssl_request());
   for (fake_client* client : {&plain, &encrypted}) {
-    EXPECT_NE(client->read_until_end(seconds{4}).end, stream_end::timed_out);
+    EXPECT_NE(client->read_until_end().end, stream_end::timed_out);
   }
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "login_timeout", 1));
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
   EXPECT_TRUE(proxy.wait_for_metric("pgsteer_sessions", {}, 0));
 }

@@ -134,8 +134,8 @@ TEST_F(Relay, MovesBothDirectionsAtOnceByteExact) {
   fake_client client = logged_in();
   const std::string upload = byte_pattern(31).take(n);
   client.send(wire::query("duplex 32 " + std::to_string(n)));
-  std::thread sender([&] { EXPECT_TRUE(client.send(upload, seconds{30})); });
-  const auto download = client.read_exactly(n, seconds{30});
+  std::thread sender([&] { EXPECT_TRUE(client.send(upload)); });
+  const auto download = client.read_exactly(n);
   sender.join();
   EXPECT_EQ(checksum_of(download.bytes), checksum_of(byte_pattern(32).take(n)));
   EXPECT_EQ(client.read_query_result().value(), std::to_string(checksum_of(upload)));
@@ -180,7 +180,7 @@ TEST_F(Relay, WaitsForAStalledReader) {
   fake_client stalled = logged_in(32 * 1024);
   stalled.send(wire::query("bulk " + std::to_string(n)));
   std::uint64_t last = 0;
-  ASSERT_TRUE(eventually(seconds{20}, [&] {
+  ASSERT_TRUE(eventually(patience, [&] {
     const std::uint64_t now = seen().session_bytes_sent;
     std::this_thread::sleep_for(milliseconds{100});
     const bool is_still = now > mebibyte && now == std::exchange(last, now);
@@ -188,7 +188,7 @@ TEST_F(Relay, WaitsForAStalledReader) {
   }));
   EXPECT_LT(last, n - n / 4);
   EXPECT_EQ(who_answers(proxy_->rw()), "primary");
-  const auto result = stalled.read_query_result(seconds{60});
+  const auto result = stalled.read_query_result();
   checksum sum;
   std::size_t total = 0;
   for (const auto& row : result.rows) {
@@ -207,8 +207,8 @@ TEST_F(Relay, WaitsForAStalledBackend) {
   fake_client client = logged_in();
   const std::string upload = byte_pattern(77).take(n);
   client.send(wire::query("sink " + std::to_string(n) + " 300"));
-  EXPECT_TRUE(client.send(upload, seconds{30}));
-  EXPECT_EQ(client.read_query_result(seconds{30}).value(), std::to_string(checksum_of(upload)));
+  EXPECT_TRUE(client.send(upload));
+  EXPECT_EQ(client.read_query_result().value(), std::to_string(checksum_of(upload)));
   EXPECT_EQ(client.query("whoami").value(), "primary");
 }
 
@@ -219,8 +219,8 @@ TEST_F(Relay, KeepsTheDirectionsApart) {
   fake_client client = logged_in(32 * 1024);
   const std::string upload = byte_pattern(5).take(n);
   client.send(wire::query("duplex 6 " + std::to_string(n)));
-  EXPECT_TRUE(client.send(upload, seconds{30}));  // nothing has been read yet
-  EXPECT_EQ(checksum_of(client.read_exactly(n, seconds{30}).bytes), checksum_of(byte_pattern(6).take(n)));
+  EXPECT_TRUE(client.send(upload));  // nothing has been read yet
+  EXPECT_EQ(checksum_of(client.read_exactly(n).bytes), checksum_of(byte_pattern(6).take(n)));
   EXPECT_EQ(client.read_query_result().value(), std::to_string(checksum_of(upload)));
 }
 
@@ -269,7 +269,7 @@ TEST_F(Relay, KeepsIdleSessions) {
 
 // The client gives up while the backend is still thinking about the login.
 TEST_F(Relay, LetsGoOfTheBackendWhenTheClientLeavesDuringLogin) {
-  start([](config::config& options) { options.session.connect_timeout = seconds{5}; });
+  start();
   cluster_.primary().set_session_logins({login_behaviour::silent, "", ""});
   fake_client client(proxy_->rw());
   client.send(app_startup_message());

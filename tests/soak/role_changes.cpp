@@ -54,9 +54,15 @@ bool read_arguments(int count, char** values, arguments& wanted) {
   return wanted.backends >= 2;
 }
 
+// Its backends freeze and leave all the time, so its deadlines are short.
 void adjust(config::config& options) {
+  test::hurry_probes(options);
   options.probe.interval = shortest_interval;
   options.probe.burst_interval = shortest_burst_interval;
+  options.topology.role_ttl = topology::topology_options{}.role_ttl;
+  options.topology.dead_after = topology::topology_options{}.dead_after;
+  options.session.connect_timeout = milliseconds{500};
+  for (auto& listener : options.listeners) listener.hold_timeout = seconds{2};
   options.listeners.at(1).policy.route = routing::target_session_attrs::standby;
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -89,6 +90,13 @@ bool fake_client::send_in_chunks(std::string_view bytes, std::size_t chunk_bytes
     if (!send(bytes.substr(offset, chunk_bytes))) return false;
   }
   return true;
+}
+
+bool fake_client::wait_for_arrival() const {
+  return eventually(patience, [this] {
+    int unacknowledged = 0;  // tcp(7), SIOCOUTQ
+    return ::ioctl(fd_.value(), TIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+  });
 }
 
 bool fake_client::read_some(steady_clock::time_point until) {

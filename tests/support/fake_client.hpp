@@ -65,6 +65,8 @@ class fake_client {
   bool send(std::string_view bytes, milliseconds deadline = patience);
   bool send_urgent(char byte);  // TCP urgent data
   bool send_in_chunks(std::string_view bytes, std::size_t chunk_bytes, milliseconds pause = milliseconds{0});
+  // Until the other side's kernel has all that was sent: send() alone does not say so.
+  [[nodiscard]] bool wait_for_arrival() const;
   [[nodiscard]] read_result read_exactly(std::size_t n, milliseconds deadline = patience);
   [[nodiscard]] read_result read_until_end(milliseconds deadline = patience);
   // The next whole message, or nothing and end() says why.

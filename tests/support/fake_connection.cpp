@@ -75,6 +75,17 @@ fake_connection::step fake_connection::pause(std::chrono::milliseconds span) {
   co_return !ec;
 }
 
+fake_connection::step fake_connection::wait_while(bool fake_settings::*is_stopped) {
+  for (;;) {
+    {
+      const std::scoped_lock lock(shared_.state.mutex);
+      if (!(shared_.state.settings.*is_stopped)) co_return true;
+    }
+    const bool has_paused = co_await pause(std::chrono::milliseconds{1});
+    if (!has_paused || !socket_.is_open()) co_return false;
+  }
+}
+
 fake_connection::step fake_connection::fill(std::size_t n) {
   while (inbox_.size() < n) {
     std::string chunk(wire::read_bytes_max, '\0');

@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -71,7 +72,8 @@ class fake_connection : public std::enable_shared_from_this<fake_connection> {
   step send_pattern(std::uint64_t seed, std::uint64_t n);
 
   step pause(std::chrono::milliseconds span);
-  step fill(std::size_t n);  // until inbox_ holds n bytes
+  step wait_while(bool fake_settings::*is_stopped);  // false: closed meanwhile
+  step fill(std::size_t n);                          // until inbox_ holds n bytes
   step send(std::string bytes);
   step complete(std::string messages, std::string tag);  // with CommandComplete and ReadyForQuery
   step complete_row(std::string column, std::string value);

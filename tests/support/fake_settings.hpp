@@ -3,7 +3,6 @@
 //
 // Values. Inside a fake they live in guarded_state: the test's thread and the fake's own thread both touch
 // them, always under its mutex.
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -64,10 +63,10 @@ struct fake_settings {
   login_plan probe_logins;
   encryption_answer tls = encryption_answer::no;
   encryption_answer gssenc = encryption_answer::no;
-  std::chrono::milliseconds encryption_delay{0};  // before it answers SSLRequest or GSSENCRequest
-  std::chrono::milliseconds probe_login_delay{0};
   std::size_t key_bytes = 4;                // of a session's BackendKeyData; up to 256 since protocol 3.2
   bool writes_byte_by_byte = false;         // to sessions
+  bool stops_before_encryption = false;     // before it answers SSLRequest or GSSENCRequest, until unset
+  bool stops_before_probe_login = false;    // before it answers the probe's StartupMessage, until unset
   bool stops_in_hot_standby = false;        // a session's login, in the midst of that message, until unset
   std::optional<bool> says_in_hot_standby;  // unset: what the role says
 };

@@ -53,13 +53,12 @@ asio::awaitable<void> fake_connection::serve() {
     count(&fake_counters::encryption_requests);
     const bool is_tls = code == wire::ssl_request_code;
     encryption_answer answer{};
-    std::chrono::milliseconds delay{0};
     {
       const std::scoped_lock lock(shared_.state.mutex);
       answer = is_tls ? shared_.state.settings.tls : shared_.state.settings.gssenc;
-      delay = shared_.state.settings.encryption_delay;
     }
-    co_await pause(delay);
+    const bool is_released = co_await wait_while(&fake_settings::stops_before_encryption);
+    if (!is_released) co_return;
     const bool goes_on = co_await answer_encryption_request(answer, is_tls ? 'S' : 'G');
     if (!goes_on) co_return;
   }
@@ -146,12 +145,10 @@ fake_connection::step fake_connection::log_in(std::string_view packet) {
   login_script script;
   bool is_in_hot_standby = false;
   std::size_t key_bytes = wire_3_0_key_bytes;
-  std::chrono::milliseconds delay{0};
   {
     const std::scoped_lock lock(shared_.state.mutex);
     fake_settings& settings = shared_.state.settings;
     if (!is_probe_) key_bytes = settings.key_bytes;
-    if (is_probe_) delay = settings.probe_login_delay;
     login_plan& plan = is_probe_ ? settings.probe_logins : settings.session_logins;
     script = plan.next.empty() ? plan.otherwise : plan.next.front();
     if (!plan.next.empty()) plan.next.pop_front();
@@ -167,7 +164,10 @@ fake_connection::step fake_connection::log_in(std::string_view packet) {
     const bool is_refused = co_await refuse(script);
     co_return is_refused;
   }
-  co_await pause(delay);
+  if (is_probe_) {
+    const bool is_released = co_await wait_while(&fake_settings::stops_before_probe_login);
+    if (!is_released) co_return false;
+  }
   pid_ = next_pid();
   key_ = random_key(key_bytes);
   shared_.by_pid[pid_] = this;
@@ -185,18 +185,17 @@ fake_connection::step fake_connection::greet(bool is_in_hot_standby) {
   const std::string hot_standby = wire::parameter_status("in_hot_standby", is_in_hot_standby ? "on" : "off");
   const std::size_t midst = greeting.size() + hot_standby.size() / 2;
   greeting += hot_standby + wire::backend_key_data(pid_, key_) + wire::ready_for_query(status_);
-  const auto is_stopped = [this] {
+  bool is_stopped = false;
+  {
     const std::scoped_lock lock(shared_.state.mutex);
-    return !is_probe_ && shared_.state.settings.stops_in_hot_standby;
-  };
-  if (is_stopped()) {
+    is_stopped = !is_probe_ && shared_.state.settings.stops_in_hot_standby;
+  }
+  if (is_stopped) {
     const bool is_begun = co_await send(greeting.substr(0, midst));
     if (!is_begun) co_return false;
     greeting.erase(0, midst);
-    while (is_stopped()) {
-      const bool goes_on = co_await pause(std::chrono::milliseconds{1});
-      if (!goes_on) co_return false;
-    }
+    const bool is_released = co_await wait_while(&fake_settings::stops_in_hot_standby);
+    if (!is_released) co_return false;
   }
   const bool is_sent = co_await send(std::move(greeting));
   co_return is_sent;

@@ -11,15 +11,19 @@ namespace pgsteer::test {
 
 namespace {
 
+using routing::target_session_attrs;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-session::listener_options listener(std::string name, routing::target_session_attrs route) {
+// Half of patience: a login that is held in vain ends with the words of pgsteer, not with the test's.
+constexpr seconds unhurried{30};
+
+session::listener_options listener(std::string name, target_session_attrs route, duration hold_timeout) {
   session::listener_options options;
   options.name = std::move(name);
   options.bind = {"127.0.0.1", 0};
   options.policy.route = route;
-  options.hold_timeout = seconds{2};
+  options.hold_timeout = hold_timeout;
   return options;
 }
 
@@ -30,16 +34,22 @@ config::config make_config(std::vector<endpoint> backends) {
   options.discovery = discovery;
   options.probe.interval = milliseconds{50};
   options.probe.burst_interval = milliseconds{10};
-  options.probe.timeout = milliseconds{500};
+  options.probe.timeout = unhurried;
+  options.probe.late_after = unhurried;
   options.probe.sslmode = "disable";  // a fake's answer to SSLRequest is for sessions
-  options.listeners = {listener("rw", routing::target_session_attrs::primary),
-                       listener("ro", routing::target_session_attrs::prefer_standby)};
-  options.session.startup_timeout = seconds{2};
-  options.session.connect_timeout = milliseconds{500};
+  options.topology.role_ttl = unhurried;
+  options.topology.dead_after = beyond_patience;
+  options.listeners = {listener("rw", target_session_attrs::primary, unhurried),
+                       listener("ro", target_session_attrs::prefer_standby, unhurried),
+                       listener("impatient", target_session_attrs::primary, milliseconds{300})};
+  options.session.startup_timeout = beyond_patience;
+  options.session.connect_timeout = unhurried;
+  options.session.login_timeout = beyond_patience;
+  options.session.cancel_timeout = unhurried;
   options.admin.bind = {"127.0.0.1", 0};
   options.log.level = log_level::warning;
   options.workers = 2;
-  options.drain_timeout = seconds{1};
+  options.drain_timeout = beyond_patience;
   return options;
 }
 
@@ -74,8 +84,8 @@ test_proxy::~test_proxy() {
   stop();
 }
 
-int test_proxy::wait_for_exit(milliseconds deadline) {
-  if (!eventually(deadline, [this] { return has_ended(); })) return -1;
+int test_proxy::wait_for_exit() {
+  if (!eventually(patience, [this] { return has_ended(); })) return -1;
   return exit_code_;
 }
 
@@ -150,6 +160,11 @@ std::string who_answers(const endpoint& target) {
   const std::string name = client.query("whoami").value();
   client.send(wire::terminate());
   return name;
+}
+
+void hurry_probes(config::config& options) {
+  options.probe.late_after = milliseconds{100};
+  options.probe.timeout = milliseconds{500};
 }
 
 double metric_in(const std::string& text, const std::string& name, const test_proxy::labels& wanted) {

@@ -1,8 +1,9 @@
 #pragma once
 // test_proxy: a whole server::server on loopback, on free ports, in a thread of its own.
 //
-// Not the pgsteer program: no configuration file, no signals. Made for fakes: it probes every 50 ms, and
-// nothing waits longer than two seconds unless the test says so. Any thread, but stop() from one.
+// Not the pgsteer program: no configuration file, no signals. Made for fakes: it probes every 50 ms. Its
+// deadlines are so long that none acts because the machine is slow; a test about one shortens that one. Any
+// thread, but stop() from one.
 //
 // Flow: test_proxy(backends, adjust) runs at once -> wait_for_backends() -> endpoints -> stop() or
 // destructor.
@@ -39,9 +40,11 @@ class test_proxy {
   test_proxy(const test_proxy&) = delete;
   test_proxy& operator=(const test_proxy&) = delete;
 
-  // Listener "rw" (primary) and "ro" (prefer-standby).
+  // Listener "rw" (primary), "ro" (prefer-standby) and "impatient": as rw, but what finds no backend is told
+  // so soon.
   [[nodiscard]] endpoint rw() const { return server_->bound_endpoint("rw"); }
   [[nodiscard]] endpoint ro() const { return server_->bound_endpoint("ro"); }
+  [[nodiscard]] endpoint impatient() const { return server_->bound_endpoint("impatient"); }
 
   // Until so many backends take rw and ro sessions, and every backend has been probed.
   [[nodiscard]] bool wait_for_backends(std::size_t rw_eligible, std::size_t ro_eligible) const;
@@ -64,8 +67,8 @@ class test_proxy {
   // As the first SIGTERM does; a second call, the second.
   void request_stop() { server_->request_stop(); }
   [[nodiscard]] bool has_ended() const { return has_ended_; }
-  // The exit code, or -1 if the server did not end in time. Does not ask for it.
-  [[nodiscard]] int wait_for_exit(std::chrono::milliseconds deadline);
+  // The exit code, or -1 if the server did not end within patience. Does not ask for it.
+  [[nodiscard]] int wait_for_exit();
   // Stops at once and returns the exit code.
   int stop();
 
@@ -75,6 +78,9 @@ class test_proxy {
   int exit_code_ = -1;  // written before has_ended_
   std::thread thread_;
 };
+
+// For tests about silent backends: a late answer is noticed soon, a missing one given up soon.
+void hurry_probes(config::config& options);
 
 // Of the series that count by listener.
 inline const test_proxy::labels rw_label{{"listener", "rw"}};
