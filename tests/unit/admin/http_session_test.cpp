@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <thread>
 
+#include "support/eventually.hpp"
 #include "unit/admin/served_admin.hpp"
 
 namespace pgsteer::admin {
@@ -139,27 +141,24 @@ TEST(HttpSession, ClosesASilentOrSlowPeerAtTheDeadline) {
     raw_client client(admin.port());
     client.send(each.sent);
     EXPECT_TRUE(client.is_ended());
-    EXPECT_GE(clock::now() - start, deadline - milliseconds{5});
-    EXPECT_LT(clock::now() - start, deadline + seconds{2});
+    EXPECT_GE(clock::now() - start, deadline);
   }
 }
 
 // A header fed byte by byte must not push the deadline on with every byte.
 TEST(HttpSession, TheDeadlineHoldsForTheWholeRequest) {
   constexpr milliseconds deadline{100};
-  constexpr milliseconds between_bytes{1};  // far fewer than header_bytes_max before the deadline
+  constexpr int bytes = 6'000;  // a header that takes patience to send, and is below header_bytes_max
   served_admin admin({.request_deadline = deadline});
   raw_client client(admin.port());
   const auto start = clock::now();
-  auto next = start;
   bool is_open = client.send("GET /livez HTTP/1.1\r\nA: ");
-  while (is_open && clock::now() < start + seconds{2}) {
-    if (clock::now() < next) continue;
+  for (int i = 0; is_open && i < bytes; ++i) {
+    std::this_thread::sleep_for(test::patience / bytes);
     is_open = client.send("a");
-    next = clock::now() + between_bytes;
   }
   EXPECT_FALSE(is_open) << "the server still reads";
-  EXPECT_GE(clock::now() - start, deadline - milliseconds{5});
+  EXPECT_GE(clock::now() - start, deadline);
 }
 
 TEST(HttpSession, TurnsAwayConnectionsAboveTheLimitUntilOneEnds) {
@@ -181,13 +180,11 @@ TEST(HttpSession, TurnsAwayConnectionsAboveTheLimitUntilOneEnds) {
   EXPECT_TRUE(inside.front().is_ended());
   inside.pop_front();
   // The place is free once the server has seen our end of the connection too.
-  unsigned status = 503;
-  for (int i = 0; status != 200 && i < 1'000; ++i) {
+  EXPECT_TRUE(test::eventually(test::patience, [&] {
     raw_client next(admin.port());
     next.send_request("GET", "/livez");
-    status = next.receive().result_int();
-  }
-  EXPECT_EQ(status, 200U);
+    return next.receive().result_int() == 200U;
+  }));
 }
 
 TEST(HttpSession, SurvivesAPeerThatLeavesAtOnce) {

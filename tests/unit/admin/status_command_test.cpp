@@ -148,11 +148,12 @@ TEST(AdminClient, ReadsUrls) {
 
 TEST(AdminClient, GivesUpOnASilentPeer) {
   impostor silent("");
+  constexpr milliseconds timeout{100};
   const auto start = clock::now();
-  const auto answers = fetch({"127.0.0.1", silent.port()}, {"/livez"}, milliseconds{100});
+  const auto answers = fetch({"127.0.0.1", silent.port()}, {"/livez"}, timeout);
   ASSERT_TRUE(answers.has_error());
   EXPECT_EQ(answers.error(), boost::asio::error::timed_out);
-  EXPECT_LT(clock::now() - start, seconds{2});
+  EXPECT_GE(clock::now() - start, timeout);
 }
 
 }  // namespace

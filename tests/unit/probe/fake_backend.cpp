@@ -80,6 +80,7 @@ struct fake_backend::state {
   tcp::acceptor acceptor;
   behaviour how;
   std::vector<std::shared_ptr<tcp::socket>> sockets;
+  int accepted = 0;
   int logins = 0;
   int queries = 0;
   int logged_in = 0;
@@ -116,6 +117,9 @@ endpoint fake_backend::address() const {
 void fake_backend::behave(behaviour how) {
   state_->how = std::move(how);
 }
+int fake_backend::accepted() const {
+  return state_->accepted;
+}
 int fake_backend::logins() const {
   return state_->logins;
 }
@@ -142,6 +146,7 @@ asio::awaitable<void> fake_backend::accept(std::shared_ptr<state> self) {
     auto socket = std::make_shared<tcp::socket>(self->context);
     const auto [ec] = co_await self->acceptor.async_accept(*socket, net::as_result);
     if (ec) co_return;
+    ++self->accepted;
     if (self->how.hangs_up) continue;
     self->sockets.push_back(socket);
     net::spawn(self->context, serve(self, socket), "fake backend connection");

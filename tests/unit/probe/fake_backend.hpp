@@ -36,6 +36,7 @@ class fake_backend {
   void behave(behaviour how);  // from now on; open connections keep answering queries
   void say_to_all(const std::string& bytes);
   void end_all();
+  [[nodiscard]] int accepted() const;
   [[nodiscard]] int logins() const;
   [[nodiscard]] int queries() const;
   [[nodiscard]] int logged_in() const;  // connections open now that were let in

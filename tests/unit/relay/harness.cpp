@@ -5,6 +5,8 @@
 #include <cstring>
 #include <random>
 
+#include "support/eventually.hpp"
+
 namespace pgsteer::relay::testing {
 
 tested_engine::tested_engine(boost::asio::io_context& context, const relay_options& options,
@@ -37,7 +39,7 @@ bool is_available(engine_choice choice) {
 }
 
 bool harness::run_until(const std::function<bool()>& claim) {
-  const time_point give_up = clock::now() + seconds{60};
+  const time_point give_up = clock::now() + test::patience;
   while (!claim()) {
     if (clock::now() > give_up) return false;
     context.restart();

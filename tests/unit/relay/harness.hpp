@@ -108,7 +108,7 @@ class harness {
     context.restart();
     context.poll();
   }
-  // Runs handlers until claim() holds. False: it did not within five seconds.
+  // Runs handlers until claim() holds. False: it did not within patience.
   [[nodiscard]] bool run_until(const std::function<bool()>& claim);
   // Reads from the socket until the bytes read so far equal expected in length.
   [[nodiscard]] std::string receive(const net::unique_fd& from, std::size_t bytes);

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "support/eventually.hpp"
 #include "unit/relay/socket_pair.hpp"
 
 namespace pgsteer::relay {
@@ -27,13 +28,22 @@ void fill(const net::unique_fd& to) {
   while (testing::send_some(to, block) != 0) continue;
 }
 
+// Looks again and again until the claim holds.
+template <class Claim>
+bool look_until(stall_guard& guard, const net::unique_fd& fd, Claim claim) {
+  return test::eventually(test::patience, [&] {
+    guard.look_at(fd.value());
+    return claim();
+  });
+}
+
 TEST(StallGuard, TakesTheTimeoutOffWhileThePeerDoesNotRead) {
   const auto pair = testing::make_pair_of(socket_kind::tcp);
   set_user_timeout(pair.ours.value(), 60'000);
   fill(pair.ours);
   stall_guard guard;
   // The last segment may be in flight for a moment.
-  for (int i = 0; i < 1'000'000 && guard.user_timeout_taken_ms == 0; ++i) guard.look_at(pair.ours.value());
+  ASSERT_TRUE(look_until(guard, pair.ours, [&] { return guard.user_timeout_taken_ms != 0; }));
   EXPECT_EQ(user_timeout(pair.ours.value()), 0U);
   EXPECT_EQ(guard.user_timeout_taken_ms, 60'000U);
 
@@ -46,13 +56,13 @@ TEST(StallGuard, PutsTheTimeoutBackWhenThePeerReadsAgain) {
   set_user_timeout(pair.ours.value(), 60'000);
   fill(pair.ours);
   stall_guard guard;
-  for (int i = 0; i < 1'000'000 && guard.user_timeout_taken_ms == 0; ++i) guard.look_at(pair.ours.value());
+  ASSERT_TRUE(look_until(guard, pair.ours, [&] { return guard.user_timeout_taken_ms != 0; }));
   ASSERT_EQ(user_timeout(pair.ours.value()), 0U);
 
-  for (int i = 0; i < 1'000'000 && guard.user_timeout_taken_ms != 0; ++i) {
+  ASSERT_TRUE(look_until(guard, pair.ours, [&] {
     (void)testing::read_available(pair.theirs);
-    guard.look_at(pair.ours.value());
-  }
+    return guard.user_timeout_taken_ms == 0;
+  }));
   EXPECT_EQ(user_timeout(pair.ours.value()), 60'000U);
 }
 

@@ -9,6 +9,7 @@
 
 #include <thread>
 
+#include "support/eventually.hpp"
 #include "unit/relay/harness.hpp"
 
 namespace pgsteer::relay::testing {
@@ -29,10 +30,10 @@ class UringEngine : public ::testing::Test {
   [[nodiscard]] static uring_engine& uring(const std::unique_ptr<engine>& made) {
     return dynamic_cast<uring_engine&>(*made);
   }
-  // Runs handlers until claim() holds, for a minute at most.
+  // Runs handlers until claim() holds; false if it never does.
   template <class Claim>
   [[nodiscard]] bool run_until(Claim claim) {
-    const time_point give_up = clock::now() + seconds{60};
+    const time_point give_up = clock::now() + test::patience;
     while (!claim()) {
       if (clock::now() > give_up) return false;
       context_.restart();
