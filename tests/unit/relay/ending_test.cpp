@@ -13,18 +13,7 @@ class Ending : public on_each_engine_and_socket {
   test_flow flow_{kind()};
 
   // A direction so full that bytes are stuck in the relay. Returns how many were sent.
-  std::size_t fill(const net::unique_fd& from) {
-    const std::string block(128 * 1024, 'x');
-    std::size_t sent = 0;
-    for (std::size_t idle_rounds = 0; idle_rounds < 50;) {
-      const std::size_t n = send_some(from, block);
-      sent += n;
-      idle_rounds = n == 0 ? idle_rounds + 1 : 0;
-      engine_.run_ready();
-    }
-    EXPECT_GT(engine_.engine().stuck_bytes_held(), 0U);
-    return sent;
-  }
+  std::size_t fill(const net::unique_fd& from) { return engine_.fill(from, std::string(128 * 1024, 'x')); }
   [[nodiscard]] bool ends() {
     return engine_.run_until([&] { return flow_.has_ended(); });
   }
@@ -87,8 +76,11 @@ TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
     start.is_readable_protocol = true;
     flow.handle = engine_.engine().start(start);
     engine_.run_ready();
-    (is_backend_first ? flow.backend : flow.client).theirs.reset();
-    (is_backend_first ? flow.client : flow.backend).theirs.reset();
+    for (socket_pair* pair :
+         {is_backend_first ? &flow.backend : &flow.client, is_backend_first ? &flow.client : &flow.backend}) {
+      pair->theirs.reset();
+      ASSERT_TRUE(wait_for_end(pair->ours));
+    }
     ASSERT_TRUE(engine_.run_until([&] { return flow.has_ended(); }));
     EXPECT_EQ(flow.end(), is_backend_first ? flow_end::backend_closed : flow_end::client_closed);
   }
@@ -99,8 +91,10 @@ TEST_P(Ending, NamesTheClientWhenBothHiddenSidesEndedBeforeTheTurn) {
   test_flow flow(kind());
   engine_.start(flow);
   engine_.run_ready();
-  flow.backend.theirs.reset();
-  flow.client.theirs.reset();
+  for (socket_pair* pair : {&flow.backend, &flow.client}) {
+    pair->theirs.reset();
+    ASSERT_TRUE(wait_for_end(pair->ours));
+  }
   ASSERT_TRUE(engine_.run_until([&] { return flow.has_ended(); }));
   EXPECT_EQ(flow.end(), flow_end::client_closed);
 }
@@ -110,7 +104,7 @@ TEST_P(Ending, DeliversWhatABackendSaidBeforeItWasReset) {
   engine_.start(flow_);
   engine_.run_ready();
   send_some(flow_.client.theirs, "query that nobody reads");
-  engine_.run_ready();
+  ASSERT_TRUE(engine_.run_until([&] { return engine_.counters.bytes[0].value() == 23; }));
   send_some(flow_.backend.theirs, "FATAL 57P01");
   flow_.backend.theirs.reset();  // with unread bytes: a reset
   send_some(flow_.client.theirs, "and another");
@@ -151,7 +145,7 @@ TEST_P(Ending, AClientThatVanishesReleasesABackendThatIsStillSending) {
 
 TEST_P(Ending, AClientThatVanishesReleasesABackendThatDoesNotRead) {
   engine_.start(flow_);
-  fill(flow_.client.theirs);
+  (void)fill(flow_.client.theirs);
   // Makes the close of the client a reset also on a socket pair: an answer that nobody reads.
   send_some(flow_.backend.theirs, "unread");
   engine_.run_ready();

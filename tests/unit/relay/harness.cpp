@@ -48,6 +48,19 @@ bool harness::run_until(const std::function<bool()>& claim) {
   return true;
 }
 
+std::size_t harness::fill(const net::unique_fd& from, std::string_view bytes) {
+  constexpr std::size_t idle_rounds_that_show = 50;
+  std::size_t sent = 0;
+  std::size_t idle_rounds = 0;
+  EXPECT_TRUE(run_until([&] {
+    const std::size_t n = send_some(from, bytes.substr(sent % bytes.size()));
+    sent += n;
+    idle_rounds = n == 0 ? idle_rounds + 1 : 0;
+    return idle_rounds >= idle_rounds_that_show && engine().stuck_bytes_held() > 0;
+  }));
+  return sent;
+}
+
 std::string harness::receive(const net::unique_fd& from, std::size_t bytes) {
   std::string got;
   (void)run_until([&] {

@@ -110,6 +110,9 @@ class harness {
   }
   // Runs handlers until claim() holds. False: it did not within patience.
   [[nodiscard]] bool run_until(const std::function<bool()>& claim);
+  // Sends the bytes, in turn, until the way is so full that some are stuck in the relay: with TCP, a socket
+  // that takes nothing for a moment need not be full. Returns how many were sent.
+  [[nodiscard]] std::size_t fill(const net::unique_fd& from, std::string_view bytes);
   // Reads from the socket until the bytes read so far equal expected in length.
   [[nodiscard]] std::string receive(const net::unique_fd& from, std::size_t bytes);
 

@@ -15,6 +15,8 @@
 #include <filesystem>
 #include <iterator>
 
+#include "support/eventually.hpp"
+
 namespace pgsteer::relay::testing {
 namespace {
 
@@ -92,6 +94,10 @@ std::string read_available(const net::unique_fd& from, std::size_t limit) {
 
 bool is_at_end(const net::unique_fd& from) {
   return peek(from) == 0;
+}
+
+bool wait_for_end(const net::unique_fd& from) {
+  return test::eventually(test::patience, [&] { return is_at_end(from) || has_failed(from); });
 }
 
 bool has_failed(const net::unique_fd& from) {

@@ -28,6 +28,8 @@ std::string read_available(const net::unique_fd& from, std::size_t limit = SIZE_
 
 // True once the peer has sent its FIN and everything before it was read.
 bool is_at_end(const net::unique_fd& from);
+// A socket need not show the end of its peer at once.
+[[nodiscard]] bool wait_for_end(const net::unique_fd& from);
 
 // True once a read reports an error (ECONNRESET, ...).
 bool has_failed(const net::unique_fd& from);
