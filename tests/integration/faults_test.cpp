@@ -21,7 +21,6 @@ using std::chrono::steady_clock;
 void rely_on_slow_logins(config::config& options) {
   options.workers = 1;
   options.session.connect_timeout = milliseconds{300};
-  hurry_probes(options);
 }
 
 // One login meets the silent primary. Once it waits for another, so must all that come later.
@@ -52,6 +51,7 @@ TEST(Faults, FrozenPrimaryGetsNoLoginAfterTheFirst) {
   fake_cluster cluster(1);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     rely_on_slow_logins(options);
+    hurry_probes(options);
     options.probe.interval = options.topology.role_ttl = beyond_patience;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
@@ -73,6 +73,7 @@ TEST(Faults, HungPostmasterGetsNoLoginAfterTheFirst) {
   fake_cluster cluster(1);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     rely_on_slow_logins(options);
+    options.probe.timeout = milliseconds{500};
     options.probe.login_interval = beyond_patience;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
