@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from harness.cluster import PgCluster  # noqa: E402  pylint: disable=wrong-import-position
 from harness.folders import memory_folder  # noqa: E402  pylint: disable=wrong-import-position
-from harness.proxy import Pgsteer  # noqa: E402  pylint: disable=wrong-import-position
+from harness.logins import CONNECT_SECONDS  # noqa: E402  pylint: disable=wrong-import-position
+from harness.proxy import Pgsteer, patient  # noqa: E402  pylint: disable=wrong-import-position
 
 os.environ.setdefault("PGSTEER_DATA_FOLDER", memory_folder())
 
@@ -40,11 +41,11 @@ def cluster(whole_cluster):
 
 @pytest.fixture
 def run_pgsteer(binary, request):
-    """run_pgsteer(cluster, ...) starts one more pgsteer; each must end with exit code 0."""
+    """run_pgsteer(cluster, ...) starts one more pgsteer, a patient one; each must end with exit code 0."""
     running = []
 
     def start(cluster, **options) -> Pgsteer:
-        proxy = Pgsteer(cluster, binary, **options)
+        proxy = Pgsteer(cluster, binary, **patient(**options))
         running.append(proxy)
         return proxy.__enter__()
 
@@ -79,7 +80,7 @@ def connect(cluster):
     opened = []
 
     def open_one(port: int, **changes):
-        connection = psycopg2.connect(**{**cluster.conninfo(port), "connect_timeout": 30, **changes})
+        connection = psycopg2.connect(**{**cluster.conninfo(port), "connect_timeout": CONNECT_SECONDS, **changes})
         connection.autocommit = True
         opened.append(connection)
         return connection

@@ -35,15 +35,15 @@ def in_threads(work, items) -> list:
 
 
 def sleeping(cluster, port: int) -> WireClient:
-    client = WireClient(port, timeout=60).login("app", cluster.app_password, "appdb")
-    client.send_query("select pg_sleep(120)")
+    client = WireClient(port).login("app", cluster.app_password, "appdb")
+    client.send_query("select pg_sleep(600)")
     return client
 
 
 def wait_asleep(cluster, count: int) -> None:
     """A cancel that comes before its query has begun is lost, with PostgreSQL itself as with a proxy."""
     query = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
-    wait_until(lambda: sum(int(b.sql(query)) for b in cluster.backends) == count, 30, f"{count} sleeping sessions")
+    wait_until(lambda: sum(int(b.sql(query)) for b in cluster.backends) == count, what=f"{count} sleeping sessions")
 
 
 def assert_cancelled(client: WireClient) -> None:
@@ -80,10 +80,16 @@ def test_every_cancel_hits_its_own_session_through_two_instances(cluster, run_pg
 
 def test_cancel_on_rw_by_libpq(cluster, proxy, connect):
     connection = connect(proxy.rw_port)
-    timer = threading.Timer(0.5, connection.cancel)
-    timer.start()
+
+    def cancel() -> None:
+        wait_asleep(cluster, 1)
+        connection.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
     with pytest.raises(Exception) as error:
-        ask(connection, "select pg_sleep(60)")
+        ask(connection, "select pg_sleep(600)")
+    thread.join()
     assert error.value.pgcode == "57014"
     assert ask(connection, "select 1") == 1
 

@@ -7,6 +7,8 @@ import time
 import psycopg2
 import pytest
 
+from harness.logins import CONNECT_SECONDS, PendingLogin, addresses_of, log_in_at_last, wait_held
+from harness.proxy import SHARP
 from harness.queries import ask, backend_port
 from harness.wait import wait_until
 from harness.wire import PgError, WireClient, startup_packet
@@ -17,8 +19,8 @@ class Writer(threading.Thread):
 
     def __init__(self, cluster, port: int):
         super().__init__(daemon=True)
-        self.conninfo = {**cluster.conninfo(port), "connect_timeout": 30}
-        self.answered = []  # (time of the answer, port of the backend that gave it, value)
+        self.conninfo = {**cluster.conninfo(port), "connect_timeout": CONNECT_SECONDS}
+        self.answered = []  # ports of the backends that answered, in order
         self.errors = []
         self.done = threading.Event()
 
@@ -31,15 +33,15 @@ class Writer(threading.Thread):
                 connection.autocommit = True
                 try:
                     port = ask(connection, f"insert into writes values ({value}) returning inet_server_port()")
-                    self.answered.append((time.monotonic(), port, value))
+                    self.answered.append(port)
                 finally:
                     connection.close()
             except psycopg2.Error as error:
-                self.errors.append((time.monotonic(), str(error)))
+                self.errors.append(str(error))
 
     def stop(self) -> None:
         self.done.set()
-        self.join(60)
+        self.join(CONNECT_SECONDS)
         assert not self.is_alive()
 
 
@@ -56,46 +58,30 @@ def writer(cluster, proxy):
 
 
 def wait_new_writes(writer, port: int) -> None:
-    wait_until(lambda: writer.answered and writer.answered[-1][1] == port, 20, "writes on the new primary")
+    wait_until(lambda: writer.answered[-1] == port, what="writes on the new primary")
     count = len(writer.answered)
-    wait_until(lambda: len(writer.answered) > count + 50, 20, "more writes")
+    wait_until(lambda: len(writer.answered) > count + 50, what="more writes")
 
 
 def ports_after(writer, port: int) -> set:
     """Who answered writes after `port` answered its first."""
-    first = next(i for i, (_, answered_by, _) in enumerate(writer.answered) if answered_by == port)
-    return {answered_by for _, answered_by, _ in writer.answered[first:]}
+    return set(writer.answered[writer.answered.index(port):])
 
 
-# kill -9 of the primary; a second later a standby is promoted. HAProxy in this story refused 1,547 logins: a
+def successor_of(cluster) -> int:
+    return next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary)
+
+
+# kill -9 of the primary; when logins wait, a standby is promoted. HAProxy in this story refused 1,547 logins: a
 # restart loop in every application.
 def test_logins_during_a_failover_are_held_not_refused(cluster, proxy, writer):
     cluster.primary.kill9()
-    results = []
-
-    def login() -> None:
-        started = time.monotonic()
-        try:
-            connection = psycopg2.connect(**{**cluster.conninfo(proxy.rw_port), "connect_timeout": 30})
-            results.append((backend_port(connection), time.monotonic() - started))
-            connection.close()
-        except psycopg2.Error as error:
-            results.append((str(error), time.monotonic() - started))
-
-    threads = [threading.Thread(target=login) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
-    assert results == [], "a login was answered though there was no primary"
-    held = proxy.metrics()['pgsteer_logins_held{listener="rw"}']
-    cluster.promote(1)
-    promoted = time.monotonic()
-    for thread in threads:
-        thread.join(20)
-    waited = time.monotonic() - promoted
-    assert [result for result, _ in results] == [cluster.backends[1].port] * 20
-    assert held >= 20
-    assert waited < 2, f"released {waited:.1f} s after the promotion"
+    logins = [PendingLogin(cluster.conninfo(proxy.rw_port)) for _ in range(20)]
+    wait_held(proxy, 21)  # The writer's is another.
+    assert all(login.is_waiting() for login in logins), "a login was answered though there was no primary"
+    cluster.promote(successor_of(cluster))
+    assert addresses_of(logins) == {cluster.primary.address}
+    assert proxy.metrics()['pgsteer_logins_hold_expired_total{listener="rw"}'] == 0
     wait_new_writes(writer, cluster.primary.port)
     assert ports_after(writer, cluster.primary.port) == {cluster.primary.port}
     # A write in flight at the kill is lost with its session; nothing else may fail.
@@ -106,8 +92,7 @@ def test_logins_during_a_failover_are_held_not_refused(cluster, proxy, writer):
 # pg_is_in_recovery() with false. A role check alone balances over both: 324 writes went to the old one.
 def test_no_write_is_answered_by_the_old_primary_that_lives(cluster, proxy, writer):
     old = cluster.primary
-    successor = next(i for i, b in enumerate(cluster.backends) if b is not old)
-    cluster.promote(successor)
+    cluster.promote(successor_of(cluster))
     wait_new_writes(writer, cluster.primary.port)
     assert ports_after(writer, cluster.primary.port) == {cluster.primary.port}
     view = proxy.backend_view(old)
@@ -117,18 +102,20 @@ def test_no_write_is_answered_by_the_old_primary_that_lives(cluster, proxy, writ
 # Users' most common complaint: a pool full of sessions on the demoted primary answers 25006, or nothing, for
 # hours. 57P01 makes every pool evict them.
 def test_idle_session_on_a_demoted_primary_receives_57p01(cluster, proxy):
-    idle = [WireClient(proxy.rw_port, timeout=5).login("app", cluster.app_password, "appdb") for _ in range(5)]
+    idle = [WireClient(proxy.rw_port).login("app", cluster.app_password, "appdb") for _ in range(5)]
     for client in idle[1:]:
         assert client.query("select inet_server_port()") == [[str(cluster.primary.port)]]
-    in_transaction = WireClient(proxy.rw_port, timeout=5).login("app", cluster.app_password, "appdb")
+    in_transaction = WireClient(proxy.rw_port).login("app", cluster.app_password, "appdb")
     in_transaction.query("begin")
-    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
+    cluster.promote(successor_of(cluster))
     for client in idle:
         kind, body = client.read_message()
         assert (kind, PgError(body).code) == (b"E", "57P01")
         assert client.read_to_end() == b""
-    # In a transaction the client waits for no word of its backend's: the connection ends, and that within the same time.
+    # In a transaction the client waits for no word of its backend's: the connection ends.
     in_transaction.read_to_end()
+    # By the proof, an hour before dead_after; the old primary would have gone on.
+    assert proxy.closed_sessions("fenced") == len(idle) + 1
     for client in idle + [in_transaction]:
         client.close()
 
@@ -137,7 +124,7 @@ def test_idle_session_on_a_demoted_primary_receives_57p01(cluster, proxy):
 def test_old_primary_that_rejoins_serves_ro(cluster, proxy, connect):
     old, old_index = cluster.primary, cluster.primary_index
     cluster.primary.stop()
-    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not old))
+    cluster.promote(successor_of(cluster))
     proxy.wait_primary(cluster.primary)
     cluster.rejoin(old_index)
     proxy.wait_standbys(2)
@@ -149,13 +136,12 @@ def test_old_primary_that_rejoins_serves_ro(cluster, proxy, connect):
 def test_old_primary_that_returns_as_primary_is_never_used(cluster, proxy, connect):
     old = cluster.primary
     cluster.primary.kill9()
-    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not old))
+    cluster.promote(successor_of(cluster))
     proxy.wait_primary(cluster.primary)
     old.start()
     assert old.sql("select pg_is_in_recovery()") == "f"
     wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], what="a probe of the returned backend")
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
+    for _ in range(20):
         writer, reader = connect(proxy.rw_port), connect(proxy.ro_port)
         assert backend_port(writer) == cluster.primary.port
         assert backend_port(reader) != old.port
@@ -169,9 +155,9 @@ def test_session_on_a_promoted_standby_keeps_working(cluster, proxy, connect):
     sessions = [connect(proxy.ro_port) for _ in range(4)]
     ports = [backend_port(connection) for connection in sessions]
     cluster.primary.kill9()
-    cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
-    proxy.wait_primary(cluster.primary)
-    time.sleep(1)
+    cluster.promote(successor_of(cluster))
+    # No worker opens the new primary before every one of them has closed what it must.
+    assert backend_port(connect(proxy.rw_port)) == cluster.primary.port
     for connection, port in zip(sessions, ports):
         assert backend_port(connection) == port
         assert ask(connection, "select pg_is_in_recovery()") == (port != cluster.primary.port)
@@ -189,10 +175,9 @@ def test_held_login_ends_with_57p03_when_nothing_is_promoted(cluster, run_pgstee
         assert refusal.value.fields["S"] == "FATAL" and refusal.value.code == "57P03"
         assert re.search(r"\b(2(\.0+)? ?s|2000 ?ms|2 seconds)\b", refusal.value.message + refusal.value.fields.get(
             "D", "")), refusal.value.fields
-        assert 2 <= waited <= 3, f"{waited:.2f} s"
+        assert waited >= 2, f"{waited:.2f} s"
     cluster.primary.start()
-    with WireClient(proxy.rw_port) as client:
-        assert client.login("app", cluster.app_password, "appdb").query("select pg_is_in_recovery()") == [["f"]]
+    assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == cluster.primary.address
 
 
 # A client that gives up while it is held must not be logged in later, nor counted for ever.
@@ -210,11 +195,12 @@ def test_client_that_leaves_while_held_is_forgotten(cluster, proxy):
 
 
 # Only the postmaster hangs: sessions and persistent connections look fine, and every new login hangs with it.
-def test_hung_postmaster_of_a_standby_is_noticed(cluster, proxy, connect):
+def test_hung_postmaster_of_a_standby_is_noticed(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, **SHARP)
     hung, other = cluster.standbys()
     hung.freeze(postmaster_only=True)
-    for _ in range(6):
-        started = time.monotonic()
-        assert backend_port(connect(proxy.ro_port)) == other.port
-        assert time.monotonic() - started < 5
+    # Those that are sent there move on, ten minutes before login_timeout.
+    seen = [backend_port(connect(proxy.ro_port)) for _ in range(6)]
+    assert hung.port not in seen and other.port in seen
+    proxy.wait_view(hung, "ro_eligible", False, "login hangs")
     hung.thaw()

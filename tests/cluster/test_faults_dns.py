@@ -4,14 +4,14 @@ A responder of the test's own answers in pgsteer's network namespace, where the 
 """
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.cluster import PgCluster
 from harness.hosts import needs_root, network, proxy_host, whole_cluster  # noqa: F401  pylint: disable=unused-import
-from harness.logins import PendingLogin, address_of
+from harness.logins import PendingLogin, address_of, retries
+from harness.proxy import SHARP
 from harness.queries import ask
 from harness.wait import wait_until
 
@@ -24,7 +24,7 @@ SOURCE = "dns: { name: pg.faults.test, port: 5432, refresh: 200ms }"
 
 @pytest.fixture
 def names(network, cluster, proxy_host):
-    proxy_host.write_etc("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    proxy_host.write_etc("resolv.conf", "nameserver 127.0.0.1\noptions timeout:3 attempts:1\n")
     udp = proxy_host.open_socket(socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 53))
     with Names(udp, [backend.ip for backend in cluster.backends], str(network.subnet[250])) as responder:
@@ -33,7 +33,7 @@ def names(network, cluster, proxy_host):
 
 @pytest.fixture
 def proxy(cluster, run_pgsteer, proxy_host, names):  # pylint: disable=unused-argument
-    made = run_pgsteer(cluster, host=proxy_host, source=SOURCE)
+    made = run_pgsteer(cluster, host=proxy_host, source=SOURCE, **SHARP)
     made.wait_standbys(2)
     return made
 
@@ -45,26 +45,34 @@ def join(connect, proxy_host):
 
 def wait_asked(names, mood: str, count: int = 3) -> None:
     """Until that many answers of this kind have been given, and one more question shows that they were taken."""
-    wait_until(lambda: names.asked[mood] > count, 15, f"{count} questions while DNS is {mood}")
+    wait_until(lambda: names.asked[mood] > count, what=f"{count} questions while DNS is {mood}")
 
 
 def readers(proxy, join) -> set:
     return {address_of(join(proxy.ro_port)) for _ in range(6)}
 
 
+def wait_read_from(proxy, join, backends: list) -> None:
+    """Six readers go to all of these and to nobody else; not at once where a slow standby is being spared."""
+    wanted = {backend.address for backend in backends}
+    wait_until(lambda: readers(proxy, join) == wanted, what=f"readers on {wanted}")
+
+
 # pgbouncer#383, HAProxy "hold nx": a resolver has a bad minute, and the proxy drops every backend for it. No answer is no
 # news: the backends answer their probes, so they stay.
 @pytest.mark.parametrize("mood", ["empty", "nxdomain", "servfail", "silent"])
 def test_dns_without_an_answer_changes_nothing(cluster, names, proxy, join, mood):
-    sessions = [join(proxy.rw_port), join(proxy.ro_port)]
-    generation = proxy.topology()["generation"]
+    sessions, log_before = [join(proxy.rw_port), join(proxy.ro_port)], len(proxy.log_text())
     names.mood = mood
     wait_asked(names, mood, 2)
     assert address_of(join(proxy.rw_port)) == cluster.primary.address
-    assert readers(proxy, join) == {standby.address for standby in cluster.standbys()}
-    assert proxy.topology()["generation"] == generation
+    wait_read_from(proxy, join, cluster.standbys())
+    assert {b["address"]: b["leaving"] for b in proxy.topology()["backends"]} == {
+        b.address: False for b in cluster.backends}
     assert [ask(session, "select 1") for session in sessions] == [1, 1]
-    assert proxy.log_text().count("name not resolved, last good answer kept") == 1
+    news = proxy.log_text()[log_before:]
+    assert news.count("name not resolved, last good answer kept") == 1
+    assert "backend forgotten" not in news and proxy.metrics()["pgsteer_primary_changes_total"] == 0
 
 
 # zalando#1467: the record still names an address where nobody is any more. It is asked, it does not answer, and nobody
@@ -74,10 +82,9 @@ def test_stale_address_gets_nobody(network, cluster, names, proxy, join):
     wait_until(lambda: len(proxy.topology()["backends"]) == 4, what="the fourth address")
     nobody = f"{network.subnet[250]}:5432"
     for _ in range(10):
-        began = time.monotonic()
         assert address_of(join(proxy.rw_port)) == cluster.primary.address
-        assert address_of(join(proxy.ro_port)) != cluster.primary.address
-        assert time.monotonic() - began < 0.5
+        assert address_of(join(proxy.ro_port)) != nobody
+    assert retries(proxy) == 0, "a login was sent there and had to wait"
     view = next(b for b in proxy.topology()["backends"] if b["address"] == nobody)
     assert not view["rw_eligible"] and not view["ro_eligible"]
     names.mood = "right"
@@ -89,10 +96,11 @@ def test_address_that_is_withdrawn_keeps_its_sessions(cluster, names, proxy, joi
     gone, kept = cluster.standbys()
     sessions = [join(proxy.ro_port) for _ in range(4)]
     on_gone = [session for session in sessions if address_of(session) == gone.address]
-    assert len(on_gone) == 2
+    assert on_gone, "nobody reads there: nothing is tested"
     names.addresses = [cluster.primary.ip, kept.ip]
     wait_until(lambda: "leaving" in proxy.backend_view(gone)["reason"], what="the change to be seen")
-    assert readers(proxy, join) == {kept.address}
+    assert gone.address not in readers(proxy, join)
+    wait_read_from(proxy, join, [kept])
     assert [ask(session, "select 1") for session in on_gone] == [1, 1]
     names.addresses = [backend.ip for backend in cluster.backends]
     wait_until(lambda: gone.address in readers(proxy, join), what="the standby to be used again")
@@ -106,10 +114,10 @@ def test_primary_that_is_not_named_any_more_stays_in_use(cluster, names, proxy, 
     wait_until(lambda: "discovery dropped it" in proxy.backend_view(cluster.primary)["reason"],
                what="the change to be seen")
     assert address_of(join(proxy.rw_port)) == cluster.primary.address
-    assert readers(proxy, join) == {standby.address for standby in cluster.standbys()}
+    wait_read_from(proxy, join, cluster.standbys())
     cluster.primary.freeze()
     try:
-        wait_until(lambda: not proxy.backend_view(cluster.primary)["rw_eligible"], what="a missed probe")
+        proxy.wait_view(cluster.primary, "rw_eligible", False)
         waiting = PendingLogin(cluster.conninfo(proxy.rw_port, host=proxy.ip))
         assert waiting.is_waiting()
     finally:
@@ -132,6 +140,6 @@ def test_new_address_is_probed_before_use(cluster, names, proxy, join, network):
         names.addresses = [stranger.ip] + [backend.ip for backend in cluster.backends]
         wait_until(lambda: "differs from the cluster's" in proxy.backend_view(stranger)["reason"], what="the stranger")
         proxy.wait_standbys(2)
-        assert readers(proxy, join) == {standby.address for standby in cluster.standbys()}
+        wait_read_from(proxy, join, cluster.standbys())
         assert address_of(join(proxy.rw_port)) == cluster.primary.address
         assert stranger.log_text().count("connection authorized: user=app") == let_in

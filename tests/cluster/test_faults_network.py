@@ -12,14 +12,13 @@ import pytest
 
 from harness import processes
 from harness.hosts import needs_root, network, proxy_host, whole_cluster  # noqa: F401  pylint: disable=unused-import
-from harness.logins import PendingLogin, address_of, addresses_of, wait_held
-from harness.queries import ask
-from harness.wait import wait_until
+from harness.logins import PendingLogin, address_of, addresses_of, retries, wait_held
+from harness.proxy import SHARP
+from harness.queries import ask, assert_ended
+from harness.wait import PATIENCE, wait_until
 from harness.wire import WireClient
 
 pytestmark = needs_root
-# The README's promise for a silent primary is 300 ms; twice that for busy machines.
-LATE_SECONDS = 0.6
 FAULTS = ("blackhole", "refuse")
 
 
@@ -33,8 +32,7 @@ def cluster(network, whole_cluster):
 
 @pytest.fixture
 def proxy(cluster, run_pgsteer, proxy_host):
-    # Clients of a blackholed backend are not what is timed here: only the close decisions are.
-    return run_pgsteer(cluster, host=proxy_host)
+    return run_pgsteer(cluster, host=proxy_host, **SHARP)
 
 
 @pytest.fixture
@@ -63,11 +61,12 @@ def test_primary_cut_off_and_back(network, cluster, proxy, join, fault):
     assert address_of(session) == cluster.primary.address
     fail(network, fault, proxy.host, cluster.primary.host)
     early = log_in(cluster, proxy, 3)
-    time.sleep(LATE_SECONDS)
-    began = time.monotonic()
+    proxy.wait_view(cluster.primary, "rw_eligible", False)
+    wait_held(proxy, 3)
+    retried = retries(proxy)
     late = log_in(cluster, proxy, 10)
-    wait_held(proxy, 13, timeout=1)
-    assert time.monotonic() - began < 1
+    wait_held(proxy, 13)
+    assert retries(proxy) == retried, "a login was sent into the silence"
     assert proxy.topology()["primary"] == cluster.primary.address
     assert address_of(join(proxy.ro_port)) != cluster.primary.address and ask(reading, "select 1") == 1
     network.heal()
@@ -88,8 +87,10 @@ def test_primary_cut_off_and_replaced(network, cluster, proxy, join, fault):
     successor, other = (i for i, b in enumerate(cluster.backends) if b is not old)
     cluster.promote(successor, followers_follow=False)
     assert addresses_of(waiting) == {cluster.primary.address}
-    with pytest.raises(psycopg2.OperationalError):
-        ask(session, "select 1")
+    # By the proof, whatever TCP still hopes for.
+    assert_ended(session)
+    if fault == "blackhole":  # A reset may have ended it before.
+        assert proxy.closed_sessions("fenced") == 1
     cluster.follow(other, successor)
     network.heal()
     wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], what="the old primary to be asked")
@@ -105,17 +106,18 @@ def test_standby_cut_off_and_back(network, cluster, proxy, join, fault):
     cut, other = cluster.standbys()
     sessions = [join(proxy.ro_port) for _ in range(4)]
     on_cut = [session for session in sessions if address_of(session) == cut.address]
-    assert len(on_cut) == 2
+    assert on_cut, "nobody reads there: nothing is tested"
     fail(network, fault, proxy.host, cut.host)
-    time.sleep(LATE_SECONDS)
-    for _ in range(6):
-        began = time.monotonic()
-        assert address_of(join(proxy.ro_port)) == other.address
-        assert time.monotonic() - began < 1
+    proxy.wait_view(cut, "ro_eligible", False)
+    assert address_of(join(proxy.ro_port)) != cut.address
+    retried = retries(proxy)
+    seen = {address_of(join(proxy.ro_port)) for _ in range(6)}
+    assert cut.address not in seen and other.address in seen
+    assert retries(proxy) == retried, "a reader was sent into the silence"
     assert address_of(join(proxy.rw_port)) == cluster.primary.address
     network.heal()
     proxy.wait_standbys(2)
-    assert cut.address in {address_of(join(proxy.ro_port)) for _ in range(4)}
+    wait_until(lambda: cut.address in {address_of(join(proxy.ro_port)) for _ in range(4)}, what="readers there again")
     if fault == "blackhole":
         assert all(ask(session, "select 1") == 1 for session in on_cut)
 
@@ -132,7 +134,7 @@ def test_cut_off_from_every_standby(network, cluster, proxy, join):
     assert ask(session, "select 1") == 1
     network.heal()
     proxy.wait_standbys(2)
-    assert address_of(join(proxy.ro_port)) != cluster.primary.address
+    wait_until(lambda: address_of(join(proxy.ro_port)) != cluster.primary.address, what="readers on a standby")
 
 
 class Use:
@@ -155,9 +157,9 @@ class Use:
 
     def assert_goes_on(self) -> None:
         asked = self.asked
-        wait_until(lambda: self.asked > asked + 5 or self.error, 20, "answers after the network is whole again")
+        wait_until(lambda: self.asked > asked + 5 or self.error, what="answers after the network is whole again")
         self.done.set()
-        self.thread.join(30)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive() and self.error is None, self.error
 
 
@@ -169,20 +171,21 @@ def missed_probes(proxy) -> float:
 # HAProxy marks a backend down after three misses, whatever they mean. At 30 % loss three in a row come every minute, and
 # nothing is wrong with any backend.
 @pytest.mark.parametrize("percent, one_way", [(5, False), (30, False), (50, True)], ids=["5 %", "30 %", "50 % one way"])
-def test_loss_is_no_failover(network, cluster, proxy, join, percent, one_way):
+def test_loss_is_no_failover(network, cluster, run_pgsteer, proxy_host, join, percent, one_way):
+    # The default times: a patient probe would not notice.
+    proxy = run_pgsteer(cluster, host=proxy_host, probe={"timeout": "300ms", "late_after": "100ms"})
     used = [Use(join(port)) for port in (proxy.rw_port, proxy.ro_port)]
     missed = missed_probes(proxy)
     for backend in cluster.backends:
         network.loss(percent, backend.host, proxy.host, one_way=one_way)
-    logins, deadline = [], time.monotonic() + 4
-    while time.monotonic() < deadline:
+    logins = []
+    while len(logins) < 20 or (percent > 5 and missed_probes(proxy) == missed):
         logins += log_in(cluster, proxy, 1)
         assert proxy.topology()["primary"] == cluster.primary.address
+        assert len(logins) < 300, "no probe was lost: nothing was tested"
         time.sleep(0.2)
-    if percent > 5:
-        assert missed_probes(proxy) > missed, "no probe was lost: nothing was tested"
     network.heal()
-    assert addresses_of(logins, timeout=20) == {cluster.primary.address}
+    assert addresses_of(logins) == {cluster.primary.address}
     for use in used:
         use.assert_goes_on()
     metrics = proxy.metrics()
@@ -196,9 +199,8 @@ def test_answers_lost_one_way(network, cluster, proxy, join):
     network.blackhole(cluster.primary.host, proxy.host, one_way=True)
     waiting = log_in(cluster, proxy, 5)
     wait_held(proxy, 5)
-    time.sleep(1)
     assert proxy.topology()["primary"] == cluster.primary.address
-    assert {address_of(join(proxy.ro_port)) for _ in range(4)} == {s.address for s in cluster.standbys()}
+    assert {address_of(join(proxy.ro_port)) for _ in range(4)} <= {s.address for s in cluster.standbys()}
     network.heal()
     assert addresses_of(waiting) == {cluster.primary.address}
     assert ask(session, "select 1") == 1 and changes_of_primary(proxy) == 0
@@ -231,14 +233,15 @@ def test_mtu_hole_is_no_failover(network, cluster, proxy, join, mtu_hole):
     mtu_hole(proxy.host, cluster.primary.host)
     reader = threading.Thread(target=lambda: rows.append(ask(wide, "select repeat('x', 100000)")), daemon=True)
     reader.start()
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
+    for _ in range(40):
         assert ask(session, "select 1") == 1
         assert proxy.topology()["primary"] == cluster.primary.address
         time.sleep(0.05)
+    proxy.wait_view(cluster.primary, "rw_eligible", False)
+    assert ask(session, "select 1") == 1
     assert not rows, "large packets passed: nothing was tested"
     mtu_hole.close()
-    reader.join(20)
+    reader.join(PATIENCE)
     assert rows == ["x" * 100000]
     assert PendingLogin(cluster.conninfo(proxy.rw_port, host=proxy.ip)).address() == cluster.primary.address
     assert changes_of_primary(proxy) == 0
@@ -262,7 +265,7 @@ def test_client_that_vanishes_frees_its_slot(network, cluster, run_pgsteer, prox
     written_to.read_message()
     assert sessions_at(cluster.primary) == 2
     network.blackhole(client)
-    wait_until(lambda: sessions_at(cluster.primary) == 0, 15, "both slots to be free", every=0.1)
+    wait_until(lambda: sessions_at(cluster.primary) == 0, what="both slots to be free", every=0.1)
     wait_until(lambda: proxy.metrics()['pgsteer_sessions{listener="rw"}'] == 0, what="pgsteer to forget them")
     for gone in vanishing:
         gone.close()
@@ -270,6 +273,6 @@ def test_client_that_vanishes_frees_its_slot(network, cluster, run_pgsteer, prox
 
 def _log_in_from(host, cluster, proxy) -> WireClient:
     opened = host.open_socket(socket.SOCK_STREAM)
-    opened.settimeout(30)
+    opened.settimeout(PATIENCE)
     opened.connect((proxy.ip, proxy.rw_port))
     return WireClient.over(opened).login("app", cluster.app_password, "appdb")

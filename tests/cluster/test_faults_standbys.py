@@ -4,9 +4,9 @@ import time
 import psycopg2
 import pytest
 
-from harness.logins import address_of, readers
+from harness.logins import address_of, readers, retries
 from harness.queries import ask
-from harness.wait import wait_until
+from harness.wait import PATIENCE, wait_until
 
 REST_MIN_SECONDS = 0.5  # Doubles with each loss; as src/topology/knowledge.hpp says.
 LAG_BYTES_MAX = 1 << 20
@@ -22,20 +22,23 @@ def reader_on(proxy, connect, backend):
     raise AssertionError(f"no reader was sent to {backend.name}")
 
 
-def lose_and_restart(proxy, backend) -> None:
+def lose_and_restart(proxy, backend) -> float:
+    """Returns a moment before pgsteer can have had an answer."""
     backend.kill9()
     wait_until(lambda: not proxy.backend_view(backend)["ro_eligible"], what="the loss to be noticed")
+    started = time.monotonic()
     backend.start()
     wait_until(lambda: proxy.backend_view(backend)["role"] == "standby" and _answers(proxy.backend_view(backend)),
                what="the restarted standby to answer the probe", every=0.005)
+    return started
 
 
 def _answers(view: dict) -> bool:
     return view["reason"] == "standby" or "lost repeatedly" in view["reason"]
 
 
-def rest_of(cluster, proxy, connect, backend) -> float:
-    """How long a standby that answers is passed over, in seconds; meanwhile readers go elsewhere."""
+def wait_rested(proxy, connect, backend) -> None:
+    """A standby that answers is passed over; meanwhile readers go elsewhere."""
     started = time.monotonic()
     while not (view := proxy.backend_view(backend))["ro_eligible"]:
         assert "resting since it was lost repeatedly" in view["reason"]
@@ -43,21 +46,21 @@ def rest_of(cluster, proxy, connect, backend) -> float:
         is_over = proxy.backend_view(backend)["ro_eligible"]
         assert is_over or address_of(connection) != backend.address
         connection.close()
-        assert time.monotonic() - started < 10
-    return time.monotonic() - started
+        assert time.monotonic() - started < PATIENCE
 
 
 # A standby that the kernel kills for its memory, again and again. Each time it is back it answers, takes its share of
 # the readers, and kills them all with it. The others serve; it waits a little longer after every loss.
 def test_crash_looping_standby_rests_ever_longer(cluster, proxy, connect):
     looping, steady = cluster.standbys()
-    rests = []
-    for _ in range(3):
-        lose_and_restart(proxy, looping)
-        rests.append(rest_of(cluster, proxy, connect, looping))
-    for i, rest in enumerate(rests):
-        expected = REST_MIN_SECONDS * 2**i
-        assert 0.6 * expected <= rest <= expected + 0.7, rests
+    for i in range(4):
+        started = lose_and_restart(proxy, looping)
+        wait_rested(proxy, connect, looping)
+        rest = time.monotonic() - started
+        assert rest >= REST_MIN_SECONDS * 2**i, f"used again {rest:.2f} s after loss {i + 1}"
+    rests = [line for line in proxy.log_text().splitlines() if "backend changed" in line and looping.address in line
+             and "resting since it was lost repeatedly" in line]
+    assert len(rests) >= 2, "the long ones are to be seen, on a busy machine too"
     # The last one is never banned: a standby that may be lost again is better than none.
     steady.stop()
     lose_and_restart(proxy, looping)
@@ -86,7 +89,7 @@ def resumed(cluster):
 
 
 def wait_lag(proxy, backend, is_enough) -> None:
-    wait_until(lambda: is_enough(proxy.backend_view(backend)["replay_lag_bytes"]), 20, f"the lag of {backend.name}")
+    wait_until(lambda: is_enough(proxy.backend_view(backend)["replay_lag_bytes"]), what=f"the lag of {backend.name}")
 
 
 # CrunchyData#3345, cloudnative-pg#6623: a standby hours behind kept serving "read your writes" of yesterday. New readers
@@ -120,7 +123,7 @@ def test_standby_whose_replay_is_paused_gets_no_new_readers(cluster, run_pgsteer
 
 # A few kilobytes behind, but for a quarter of an hour: bytes do not tell how old the answers are.
 def test_standby_behind_in_time_gets_no_new_readers(cluster, run_pgsteer, connect, resumed):
-    proxy = run_pgsteer(cluster, ro={"max_replay_lag": "1s"})
+    proxy = run_pgsteer(cluster, ro={"max_replay_lag": "10s"})
     slow, other = cluster.standbys()
     session = reader_on(proxy, connect, slow)
     pause_replay(slow)
@@ -139,21 +142,25 @@ def test_standby_behind_in_time_gets_no_new_readers(cluster, run_pgsteer, connec
 # takes the port for open; a client that asks for a reader must not notice.
 def test_starting_standby_is_passed_over(cluster, proxy, connect):
     starting, other = cluster.standbys()
-    starting.sql("alter system set restore_command = 'sleep 1; false'")
+    archive_is_slow = cluster.folder / "archive-is-slow"
+    archive_is_slow.touch()
+    starting.sql(f"alter system set restore_command = 'while [ -e {archive_is_slow} ]; do sleep 0.1; done; false'")
     starting.stop()
     starting.start(wait=False)
     try:
         # Not by pgsteer's reason alone, which is the same while a standby shuts down.
         wait_until(lambda: _refusal(connect, starting, "starting up", "not yet accepting"), what="57P03", every=0.005)
         wait_until(lambda: "starting up" in proxy.backend_view(starting)["reason"], what="pgsteer to meet it")
-        began = time.monotonic()
+        retried = retries(proxy)
         assert readers(proxy, connect) == {other.address}
-        assert time.monotonic() - began < 2
+        assert retries(proxy) == retried, "a reader was sent there and had to wait"
         assert _refusal(connect, starting, "starting up", "not yet accepting"), "it is up already: nothing was tested"
         assert proxy.backend_view(starting)["role"] == "standby", "a start is no change of role"
+        archive_is_slow.unlink()
         starting.wait_ready()
         wait_until(lambda: starting.address in readers(proxy, connect, 2), what="the standby to be used again")
     finally:
+        archive_is_slow.unlink(missing_ok=True)
         if not starting.is_running():
             starting.start()
         starting.wait_ready()

@@ -1,12 +1,9 @@
 """Who is who: two primaries on one timeline, standbys that went another way, another cluster on a known address."""
-import time
-
-import psycopg2
 import pytest
 
 from harness.cluster import PgCluster
-from harness.logins import PendingLogin, address_of, readers
-from harness.queries import ask
+from harness.logins import address_of, log_in_at_last, readers
+from harness.queries import assert_ended
 from harness.wait import wait_until
 from harness.wire import PgError, WireClient
 
@@ -72,7 +69,7 @@ def test_clone_that_lost_standby_signal_is_excluded(cluster, run_pgsteer, connec
     assert refusal.code == "57P03"
     assert readers(proxy, connect) == {other.address}
     incumbent.start()
-    assert PendingLogin(cluster.conninfo(proxy.rw_port)).address() == incumbent.address
+    assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == incumbent.address
     clone.stop()
 
 
@@ -91,7 +88,7 @@ def test_two_primaries_of_one_timeline_and_no_memory(cluster, run_pgsteer, conne
     assert refused_login(cluster, fresh).code == "57P03"
     turn_into_standby(cluster, clone, cluster.primary)
     fresh.wait_primary(cluster.primary)
-    assert address_of(connect(fresh.rw_port)) == cluster.primary.address
+    assert log_in_at_last(cluster.conninfo(fresh.rw_port)) == cluster.primary.address
     assert fresh.metrics()[AMBIGUOUS] == 0
     clone.stop()  # Its pages may differ: a new base backup is all that helps.
 
@@ -124,10 +121,9 @@ def test_standby_beyond_the_switch_is_not_read_from(cluster, run_pgsteer, connec
     log_before = len(proxy.log_text())
     turn_into_standby(cluster, old, cluster.primary)
     wait_until(lambda: "new timeline 2 forked off current database system timeline 1 before current recovery point"
-               in old.log_text(), 20, "PostgreSQL to find that it went another way")
+               in old.log_text(), what="PostgreSQL to find that it went another way")
     proxy.wait_standbys(1)
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
+    for _ in range(30):  # Its receiver comes and goes meanwhile, every wal_retrieve_retry_interval.
         assert readers(proxy, connect, 2) == {cluster.backends[other].address}
     assert eligible_lines(proxy.log_text()[log_before:], old, "ro_eligible") == []
     assert "timeline" in proxy.backend_view(old)["reason"]
@@ -143,11 +139,10 @@ def test_standby_on_a_timeline_of_its_own_is_not_read_from(cluster, run_pgsteer,
     write_wal(strayed)
     turn_into_standby(cluster, strayed, cluster.primary)
     write_wal(cluster.primary, 1024)
-    wait_until(lambda: "is behind recovery timeline" in strayed.log_text(), 20, "the receiver to be refused")
+    wait_until(lambda: "is behind recovery timeline" in strayed.log_text(), what="the receiver to be refused")
     proxy = run_pgsteer(cluster, probe={"interval": "50ms"})
     assert proxy.topology()["primary"] == cluster.primary.address
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
+    for _ in range(30):
         assert readers(proxy, connect, 2) == {other.address}
     assert "timeline" in proxy.backend_view(strayed)["reason"]
     strayed.stop()
@@ -170,8 +165,7 @@ def test_second_failover_soon_after_the_first_keeps_the_reader(cluster, run_pgst
     told = reader.sql("select greatest((select timeline_id from pg_control_checkpoint()), "
                       "(select min_recovery_end_timeline from pg_control_recovery()))")
     assert int(told) < proxy.topology()["fence_timeline"], "the control file tells: nothing was tested"
-    deadline = time.monotonic() + 1.5
-    while time.monotonic() < deadline:
+    for _ in range(30):
         assert readers(proxy, connect, 2) == {reader.address}
     assert not proxy.backend_view(cluster.primary)["rw_eligible"]
 
@@ -182,8 +176,7 @@ def test_foreign_cluster_on_the_primarys_address_is_never_used(cluster, run_pgst
     proxy = run_pgsteer(cluster, rw={"hold_timeout": "1s"})
     ours, session = cluster.primary, connect(proxy.rw_port)
     ours.kill9()
-    with pytest.raises(psycopg2.OperationalError):
-        ask(session, "select 1")
+    assert_ended(session)
     foreign = PgCluster(backends=1)
     foreign.backends[0].port = ours.port
     with foreign:
@@ -196,4 +189,4 @@ def test_foreign_cluster_on_the_primarys_address_is_never_used(cluster, run_pgst
         view = proxy.backend_view(ours)
         assert not view["rw_eligible"] and not view["ro_eligible"]
     ours.start()
-    assert PendingLogin(cluster.conninfo(proxy.rw_port)).address() == ours.address
+    assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == ours.address

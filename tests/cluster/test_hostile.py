@@ -6,11 +6,25 @@ import time
 
 import pytest
 
-from harness.wait import wait_until
+from harness.cluster import PgCluster
+from harness.wait import PATIENCE, wait_until
 from harness.wire import GSSENC_REQUEST, SSL_REQUEST, WireClient, startup_packet
 
-QUIET_SECONDS = 1.5
 TLS_CLIENT_HELLO_CUT_SHORT = bytes.fromhex("160301020001000001fc0303")
+
+
+@pytest.fixture(scope="module")
+def whole_cluster():
+    """Where PostgreSQL waits for more, it gives up before this test does, and pgsteer's own patience is longer. Eight
+    seconds are ten times what a login takes on a busy machine."""
+    with PgCluster(settings={"authentication_timeout": "8s"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def proxy(cluster, run_pgsteer):
+    """Without fresh probe logins, which would be taken for logins of others in PostgreSQL's log."""
+    return run_pgsteer(cluster, probe={"login_interval": "1h"})
 
 
 def with_length(length: int) -> bytes:
@@ -45,10 +59,10 @@ AFTER_A_REQUEST = {
 }
 
 
-def answer_to(port: int, parts: list, closes: bool = False) -> tuple:
-    """(all bytes that come back, whether the other side waits for more); a part follows one byte of answer."""
-    received, is_open = b"", False
-    with socket.create_connection(("127.0.0.1", port), QUIET_SECONDS) as client:
+def answer_to(port: int, parts: list, closes: bool = False) -> bytes:
+    """All bytes that come back until the other side closes, as it must; a part follows one byte of answer."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
         for i, part in enumerate(parts):
             if i > 0:
                 received += client.recv(1)
@@ -60,23 +74,20 @@ def answer_to(port: int, parts: list, closes: bool = False) -> tuple:
                 received += data
         except ConnectionResetError:
             pass
-        except TimeoutError:
-            is_open = True
-    return received, is_open
+    return received
 
 
-def verdict(answer: tuple) -> tuple:
-    """(bytes before the first message, SQLSTATE or b"", whether it waits for more)."""
-    received, is_open = answer
-    at = received.find(b"E\0\0")
+def verdict(answer: bytes) -> tuple:
+    """(bytes before the first message, SQLSTATE or b"")."""
+    at = answer.find(b"E\0\0")
     if at < 0:
-        return received, b"", is_open
-    code = re.search(rb"\0C(.{5})\0", received[at + 4 :])
-    return received[:at], code.group(1) if code else b"?", is_open
+        return answer, b""
+    code = re.search(rb"\0C(.{5})\0", answer[at + 4 :])
+    return answer[:at], code.group(1) if code else b"?"
 
 
-CLOSED = (b"", b"", False)
-CLOSED_AFTER_N = (b"N", b"", False)
+CLOSED = (b"", b"")
+CLOSED_AFTER_N = (b"N", b"")
 
 
 def logins_of_others(log: str) -> int:
@@ -101,11 +112,9 @@ def test_refused_before_any_dial(cluster, proxy, what):
     wait_until(lambda: logins_of_others(cluster.primary.log_text()) == before[cluster.primary_index] + 1,
                what="the direct connection in the log")
     before[cluster.primary_index] += 1
-    started = time.monotonic()
     for _ in range(3):
         through = verdict(answer_to(proxy.rw_port, [data], closes))
         assert through in (direct, CLOSED), "neither PostgreSQL's verdict nor a close"
-    assert time.monotonic() - started < 15
     assert [logins_of_others(b.log_text()) for b in cluster.backends] == before, "a backend was dialed"
     assert_alive(cluster, proxy)
 
@@ -116,7 +125,7 @@ def test_same_verdict_as_postgresql(cluster, proxy, what):
     direct = answer_to(cluster.primary.port, parts)
     through = answer_to(proxy.rw_port, parts)
     assert verdict(through) in (verdict(direct), CLOSED, CLOSED_AFTER_N), (through, direct)
-    assert b"R\0\0\0" not in through[0], "bytes sent ahead of the answer were taken for a login"
+    assert b"R\0\0\0" not in through, "bytes sent ahead of the answer were taken for a login"
     assert_alive(cluster, proxy)
 
 
@@ -149,9 +158,9 @@ def test_silent_clients_cost_no_backend(cluster, proxy):
     silent = [socket.create_connection(("127.0.0.1", proxy.rw_port)) for _ in range(100)]
     for i, client in enumerate(silent):
         client.sendall(startup_packet(user="app", database="appdb")[: i % 30])
-    time.sleep(1)
-    assert [logins_of_others(b.log_text()) for b in cluster.backends] == before
     assert_alive(cluster, proxy)
+    before[cluster.primary_index] += 1  # This one's, which came last.
+    assert [logins_of_others(b.log_text()) for b in cluster.backends] == before
     for client in silent:
         client.close()
 

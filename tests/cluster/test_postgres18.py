@@ -42,7 +42,7 @@ def libpq18(cluster, postgres18):  # pylint: disable=redefined-outer-name
                     f"sslrootcert={cluster.certificates.authority} {options}")
         program = Path(__file__).parent / "harness" / "libpq_client.py"
         command = [sys.executable, "-B", program, postgres18 / "lib" / "libpq.so.5", conninfo, statement, *flags]
-        return json.loads(run(command, env={**os.environ, "LD_LIBRARY_PATH": str(postgres18 / "lib")}, timeout=60))
+        return json.loads(run(command, env={**os.environ, "LD_LIBRARY_PATH": str(postgres18 / "lib")}, timeout=150))
 
     return call
 
@@ -71,7 +71,7 @@ def test_login(proxy, libpq18, route, options, protocol, uses_tls):  # pylint: d
     "sslmode=disable", "sslmode=disable max_protocol_version=3.2", "sslmode=require max_protocol_version=3.2",
     "sslmode=require sslnegotiation=direct max_protocol_version=3.2"])
 def test_cancel(proxy, libpq18, options):  # pylint: disable=redefined-outer-name
-    report = libpq18(proxy.rw_port, options, "select pg_sleep(30)", "cancel")
+    report = libpq18(proxy.rw_port, options, "select pg_sleep(600)", "cancel")
     assert report["is_ok"], report["error"]
     assert report["sqlstate"] == "57014"
 

@@ -5,6 +5,7 @@ import psycopg2
 import pytest
 
 from harness.queries import ask, backend_port, psql
+from harness.wait import wait_until
 
 
 # The one thing users try first.
@@ -34,6 +35,8 @@ def test_least_sessions_keeps_long_sessions_level(cluster, run_pgsteer, connect)
         long_sessions.append(connect(proxy.ro_port))
         if i % 3 == 0:
             connect(proxy.ro_port).close()
+            # Its end is seen before the next one is counted.
+            wait_until(lambda count=len(long_sessions): proxy.metrics()['pgsteer_sessions{listener="ro"}'] == count)
     seen = collections.Counter(backend_port(connection) for connection in long_sessions)
     assert len(seen) == 2
     assert max(seen.values()) <= 26, seen

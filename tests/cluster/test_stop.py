@@ -7,34 +7,36 @@ import time
 import psycopg2
 import pytest
 
-from harness.queries import ask
-from harness.wait import wait_until
+from harness.queries import ask, assert_ended
+from harness.wait import PATIENCE, wait_until
+from harness.wire import PgError, WireClient
+
+# Whatever ends sooner than this, as PATIENCE is shorter, did not end by drain_timeout.
+LONG_DRAIN = "drain_timeout: 10m\n"
 
 
 # A transaction in flight gets its time; whoever is idle is told to go elsewhere.
 def test_sigterm_drains(cluster, run_pgsteer, connect):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 5s\n")
-    idle = connect(proxy.rw_port)
+    # More than ten times what the transaction needs on a busy machine.
+    proxy = run_pgsteer(cluster, extra="drain_timeout: 15s\n")
+    idle = WireClient(proxy.rw_port).login("app", cluster.app_password, "appdb")
     busy = connect(proxy.rw_port)
-    ask(idle, "select 1")
     ask(busy, "begin")
     proxy.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: _refuses(cluster, proxy.rw_port), 5, "new logins to be refused")
+    wait_until(lambda: _refuses(cluster, proxy.rw_port), what="new logins to be refused")
     assert ask(busy, "select 42") == 42, "a transaction was cut during the drain"
     ask(busy, "commit")
     busy.close()
-    with pytest.raises(psycopg2.OperationalError):
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            ask(idle, "select 1")
-            time.sleep(0.1)
+    kind, body = idle.read_message()
+    assert (kind, PgError(body).code) == (b"E", "57P01")
+    assert idle.read_to_end() == b""
     idle.close()
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(PATIENCE) == 0
 
 
 def _refuses(cluster, port: int) -> bool:
     try:
-        psycopg2.connect(**{**cluster.conninfo(port), "connect_timeout": 2}).close()
+        psycopg2.connect(**{**cluster.conninfo(port), "connect_timeout": PATIENCE}).close()
         return False
     except psycopg2.OperationalError:
         return True
@@ -47,49 +49,45 @@ def test_drain_timeout_ends_the_rest(cluster, run_pgsteer, connect):
     ask(stuck, "begin")
     started = time.monotonic()
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(10) == 0
-    assert 1.5 <= time.monotonic() - started <= 4
-    with pytest.raises(psycopg2.OperationalError):
-        ask(stuck, "select 1")
+    assert proxy.process.wait(PATIENCE) == 0
+    assert time.monotonic() - started >= 2
+    assert_ended(stuck)
 
 
 def test_no_sessions_no_wait(cluster, run_pgsteer):
-    proxy = run_pgsteer(cluster)
-    started = time.monotonic()
+    proxy = run_pgsteer(cluster, extra=LONG_DRAIN)
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(10) == 0
-    assert time.monotonic() - started < 2
+    assert proxy.process.wait(PATIENCE) == 0
 
 
 def test_second_signal_exits_at_once(cluster, run_pgsteer, connect):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 60s\n")
+    proxy = run_pgsteer(cluster, extra=LONG_DRAIN)
     proxy.good_exit_codes = {0, 1}
     stuck = connect(proxy.rw_port)
     ask(stuck, "begin")
     proxy.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
+    wait_until(lambda: _refuses(cluster, proxy.rw_port), what="the drain")
     assert proxy.process.poll() is None
     proxy.process.send_signal(signal.SIGINT)
-    started = time.monotonic()
-    proxy.process.wait(5)
-    assert time.monotonic() - started < 1
+    proxy.process.wait(PATIENCE)
+    assert "second signal, exiting at once" in proxy.log_text()
 
 
 # Kubernetes' log collector hangs and nobody reads the log. Serving goes on, and so does stopping.
 def test_sigterm_works_although_nobody_reads_the_log(cluster, run_pgsteer):
     proxy = run_pgsteer(cluster, level="debug")
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(PATIENCE) == 0
     unread, write_end = os.pipe()
     process = subprocess.Popen([str(proxy.binary), "run", "--config", str(proxy.config_path)],
                                stdin=subprocess.DEVNULL, stderr=write_end, stdout=write_end)
     try:
         os.close(write_end)
-        wait_until(lambda: not _refuses(cluster, proxy.rw_port), 15, "pgsteer to serve")
+        wait_until(lambda: not _refuses(cluster, proxy.rw_port), what="pgsteer to serve")
         for _ in range(600):
             psycopg2.connect(**cluster.conninfo(proxy.rw_port)).close()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
@@ -101,7 +99,7 @@ def test_sighup_harms_nobody(cluster, run_pgsteer, connect):
     proxy = run_pgsteer(cluster)
     session = connect(proxy.rw_port)
     proxy.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "SIGHUP ignored" in proxy.log_text(), 5, "the note in the log")
+    wait_until(lambda: "SIGHUP ignored" in proxy.log_text(), what="the note in the log")
     assert ask(session, "select 1") == 1
 
 
@@ -110,13 +108,13 @@ def test_sighup_harms_nobody(cluster, run_pgsteer, connect):
 def test_sigterm_during_the_start(cluster, run_pgsteer, delay):
     proxy = run_pgsteer(cluster)
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(10) == 0
+    assert proxy.process.wait(PATIENCE) == 0
     process = subprocess.Popen([str(proxy.binary), "run", "--config", str(proxy.config_path)],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    wait_until(lambda: _takes_signals(process.pid), 5, "the program to hold back or take SIGTERM")
+    wait_until(lambda: _takes_signals(process.pid), what="the program to hold back or take SIGTERM")
     time.sleep(delay)
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=10)
+    _, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, log
 
 

@@ -27,7 +27,7 @@ def environment(cluster, user: str = "app") -> dict:
     return {**os.environ, "PGPASSWORD": password, "PGOPTIONS": "-c synchronize_seqscans=off", "LC_ALL": "C"}
 
 
-def program(cluster, name: str, port: int, *arguments, user: str = "app", timeout: float = 300) -> str:
+def program(cluster, name: str, port: int, *arguments, user: str = "app", timeout: float = 600) -> str:
     command = [BIN_DIR / name, "-h", "127.0.0.1", "-p", port, "-U", user, *arguments]
     return run(command, timeout=timeout, env=environment(cluster, user))
 
@@ -49,7 +49,7 @@ def upload(cluster, port: int) -> str:
         digest.update(data)
         process.stdin.write(data)
     process.stdin.close()
-    assert process.wait(300) == 0
+    assert process.wait(600) == 0
     return digest.hexdigest()
 
 
@@ -58,7 +58,7 @@ def download(cluster, port: int) -> str:
     process = psql_pipe(cluster, port, r"\copy bulk to stdout", stdout=subprocess.PIPE)
     while data := process.stdout.read(1 << 20):
         digest.update(data)
-    assert process.wait(300) == 0
+    assert process.wait(600) == 0
     return digest.hexdigest()
 
 
@@ -106,7 +106,7 @@ def test_client_that_stops_reading_for_a_minute(cluster, proxy):
 
     with WireClient(cluster.primary.port) as direct:
         wanted = read_copy(direct.login("app", cluster.app_password, "appdb"))
-    with WireClient(proxy.rw_port, timeout=120) as client:
+    with WireClient(proxy.rw_port) as client:
         got = read_copy(client.login("app", cluster.app_password, "appdb"), 16 << 20, stalled)
     assert got == wanted
     assert proxy.rss_bytes(peak=True) < MEMORY_MAX
@@ -196,8 +196,8 @@ def test_logical_replication(cluster, proxy, connect):
     digest = "select md5(string_agg(id || value, ',' order by id)) from published"
     wanted = primary.sql(digest, database="appdb")
     try:
-        wait_until(lambda: primary.sql(digest, database="subscriber") == wanted, 60, "the subscriber to catch up")
+        wait_until(lambda: primary.sql(digest, database="subscriber") == wanted, 300, "the subscriber to catch up")
     finally:
         primary.sql("alter subscription through disable; alter subscription through set (slot_name = none); "
                     "drop subscription through", database="subscriber")
-        wait_until(lambda: primary.sql("select pg_drop_replication_slot('through_pgsteer')") == "", 20, "the slot")
+        wait_until(lambda: primary.sql("select pg_drop_replication_slot('through_pgsteer')") == "", what="the slot")

@@ -58,7 +58,7 @@ class Backend:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, timeout: float = 60) -> None:
+    def wait_ready(self, timeout: float = 120) -> None:
         def accepts() -> bool:
             if not self.is_running():
                 raise SystemExit(f"{self.name} did not start; its log ends:\n{self.log_text()[-3000:]}")
@@ -71,7 +71,7 @@ class Backend:
         for lock in (self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{self.port}.lock"):
             lock.unlink(missing_ok=True)
 
-    def stop(self, mode: str = "fast", timeout: float = 60) -> None:
+    def stop(self, mode: str = "fast", timeout: float = 120) -> None:
         if not self.is_running():
             return
         numbers = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -96,13 +96,13 @@ class Backend:
 
     def promote(self) -> None:
         """Returns once the backend accepts writes."""
-        answer = self.sql("select pg_promote(true, 60)")
+        answer = self.sql("select pg_promote(true, 110)")
         assert answer == "t", f"{self.name} was not promoted: {answer}"
 
     def is_in_recovery(self) -> bool:
         return self.sql("select pg_is_in_recovery()") == "t"
 
-    def sql(self, statement: str, database: str = "postgres", timeout: float = 60) -> str:
+    def sql(self, statement: str, database: str = "postgres", timeout: float = 120) -> str:
         """As superuser over the Unix socket: works whatever happens to the network."""
         return run([PSQL, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.socket_folder, "-p", self.port,
                     "-U", "postgres", "-d", database, "-c", statement], timeout=timeout).strip()
@@ -114,7 +114,7 @@ class Backend:
         self.kill9()
         shutil.rmtree(self.data, ignore_errors=True)
 
-    def command(self, program: str, *arguments, timeout: float = 120) -> str:
+    def command(self, program: str, *arguments, timeout: float = 300) -> str:
         """Runs one of this PostgreSQL's own programs as the user that owns the data."""
         return run([self.bin_dir / program, *arguments], timeout=timeout, as_postgres=True, env=self.environment)
 

@@ -134,7 +134,7 @@ class PgCluster:
         self.backends[i].sql(f"alter system set primary_conninfo = '{conninfo}'")
         self.backends[i].sql("select pg_reload_conf()")
 
-    def wait_replicated(self, timeout: float = 60) -> None:
+    def wait_replicated(self, timeout: float = 120) -> None:
         """Every running standby has replayed all that the primary has written."""
         lsn = self.primary.sql("select pg_current_wal_lsn()")
         for standby in self.standbys():

@@ -1,7 +1,8 @@
 """A client on any libpq, by ctypes: python3 libpq_client.py LIBPQ CONNINFO STATEMENT [cancel]
 
 Prints one JSON object. With "cancel" it sends the statement, cancels it the way this libpq does, and reports the
-SQLSTATE. A program of its own, so that two versions of libpq never meet in one process.
+SQLSTATE; the statement must be a pg_sleep. A program of its own, so that two versions of libpq never meet in one
+process.
 """
 import ctypes
 import json
@@ -26,9 +27,21 @@ def text(value) -> str:
     return value.decode(errors="replace").strip() if value else ""
 
 
-def cancelled_sqlstate(libpq, connection, statement: str) -> str:
+def wait_asleep(libpq, conninfo: str, pid: int) -> None:
+    """A cancel that comes before its query has begun is lost."""
+    observer = ctypes.c_void_p(libpq.PQconnectdb(conninfo.encode()))
+    query = f"select count(*) from pg_stat_activity where pid = {pid} and wait_event = 'PgSleep'"
+    deadline = time.monotonic() + 60
+    while text(libpq.PQgetvalue(ctypes.c_void_p(libpq.PQexec(observer, query.encode())), 0, 0)) != "1":
+        if time.monotonic() > deadline:
+            raise TimeoutError("the statement does not sleep")
+        time.sleep(0.02)
+    libpq.PQfinish(observer)
+
+
+def cancelled_sqlstate(libpq, connection, conninfo: str, statement: str) -> str:
     libpq.PQsendQuery(connection, statement.encode())
-    time.sleep(0.3)
+    wait_asleep(libpq, conninfo, libpq.PQbackendPID(connection))
     cancel = ctypes.c_void_p(libpq.PQcancelCreate(connection))
     if not libpq.PQcancelBlocking(cancel):
         return "cancel failed: " + text(libpq.PQcancelErrorMessage(cancel))
@@ -49,7 +62,7 @@ def main() -> None:
         report["uses_tls"] = bool(libpq.PQsslInUse(connection))
         report["alpn"] = text(libpq.PQsslAttribute(connection, b"alpn"))
         if "cancel" in sys.argv[4:]:
-            report["sqlstate"] = cancelled_sqlstate(libpq, connection, statement)
+            report["sqlstate"] = cancelled_sqlstate(libpq, connection, conninfo, statement)
         else:
             result = ctypes.c_void_p(libpq.PQexec(connection, statement.encode()))
             is_answered = libpq.PQresultStatus(result) == TUPLES_OK

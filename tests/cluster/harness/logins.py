@@ -4,8 +4,10 @@ import threading
 import psycopg2
 
 from .queries import ask
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
+# For psycopg2: longer than any login is held.
+CONNECT_SECONDS = 150
 ADDRESS = "select host(inet_server_addr()) || ':' || inet_server_port()"
 
 
@@ -29,7 +31,7 @@ class PendingLogin:
 
     def __init__(self, conninfo: dict):
         """conninfo: for psycopg2."""
-        self.conninfo = {"connect_timeout": 30, **conninfo}
+        self.conninfo = {"connect_timeout": CONNECT_SECONDS, **conninfo}
         self._address = None
         self._error = None
         self._thread = threading.Thread(target=self._log_in, daemon=True)
@@ -48,7 +50,7 @@ class PendingLogin:
     def is_waiting(self) -> bool:
         return self._thread.is_alive()
 
-    def address(self, timeout: float = 10) -> str:
+    def address(self, timeout: float = PATIENCE) -> str:
         self._thread.join(timeout)
         if self.is_waiting():
             raise TimeoutError(f"the login still waits after {timeout} s")
@@ -57,13 +59,24 @@ class PendingLogin:
         return self._address
 
 
-def addresses_of(logins: list, timeout: float = 10) -> set:
-    return {login.address(timeout) for login in logins}
+def addresses_of(logins: list) -> set:
+    return {login.address() for login in logins}
 
 
-def wait_held(proxy, count: int, timeout: float = 5) -> None:
+def log_in_at_last(conninfo: dict) -> str:
+    """The backend that takes a login; one that hold_timeout ends, since the machine is busy, is begun anew."""
+    return wait_until(lambda: PendingLogin(conninfo).address(), what="a login to succeed")
+
+
+def retries(proxy) -> float:
+    """Logins that were sent to a backend in vain and then somewhere else, of both listeners."""
+    return sum(value for name, value in proxy.metrics().items() if name.startswith("pgsteer_login_retries_total"))
+
+
+def wait_held(proxy, count: int) -> None:
     """So many logins wait on rw, none of them at a backend."""
-    wait_until(lambda: proxy.metrics()['pgsteer_logins_held{listener="rw"}'] == count, timeout, f"{count} held logins")
+    wait_until(lambda: proxy.metrics()['pgsteer_logins_held{listener="rw"}'] == count, what=f"{count} held logins")
 
 
-__all__ = ["PendingLogin", "address_of", "addresses_of", "readers", "wait_held"]
+__all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log_in_at_last", "readers", "retries",
+           "wait_held"]

@@ -48,7 +48,7 @@ class Host:
             words = ["setpriv", f"--pdeathsig={dies_with_parent}", "--", *words]
         return (["ip", "netns", "exec", self.namespace] if self.namespace else []) + words
 
-    def run(self, words: list, as_postgres: bool = False, timeout: float = 120, **options) -> str:
+    def run(self, words: list, as_postgres: bool = False, timeout: float = 300, **options) -> str:
         return processes.run(self.command(words, as_postgres), timeout=timeout, **options)
 
     def open_socket(self, kind: int) -> socket.socket:

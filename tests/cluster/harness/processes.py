@@ -36,7 +36,7 @@ def give_to_postgres(path: Path) -> None:
         shutil.chown(path, "postgres", "postgres")
 
 
-def run(command: list, timeout: float = 120, as_postgres: bool = False, **options) -> str:
+def run(command: list, timeout: float = 300, as_postgres: bool = False, **options) -> str:
     """Standard output of a command; CommandFailed with its words if it fails."""
     who = AS_POSTGRES if as_postgres else {}
     words = [str(word) for word in command]
@@ -74,7 +74,7 @@ def send(pids: list, signal_number: int) -> None:
             pass
 
 
-def wait_gone(pids: list, timeout: float = 10) -> None:
+def wait_gone(pids: list, timeout: float = 60) -> None:
     deadline = time.monotonic() + timeout
     for pid in pids:
         while is_alive(pid):
@@ -93,5 +93,5 @@ def kill_group_of(parent: int, postmaster: subprocess.Popen) -> None:
     send([parent], signal.SIGKILL)
     send(family, signal.SIGKILL)
     send([parent] + family, signal.SIGCONT)  # A stopped process dies of SIGKILL all the same; this is for zombies' sake.
-    postmaster.wait(10)
+    postmaster.wait(60)
     wait_gone(family)

@@ -15,19 +15,38 @@ from pathlib import Path
 
 from . import processes
 from .cluster import PROBE_PASSWORD, PgCluster
-from .wait import free_port, wait_until
+from .wait import PATIENCE, free_port, wait_until
 
 
 # Whatever proxy the environment names, it does not know the hosts of a test.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+# Configurations for tests that share two cores with compilers: however long the machine stands still, pgsteer takes no
+# backend for lost, holds no login too long and ends no session for its age. What ends anything in a test is then the
+# mechanism that the test is about, which sets its own time.
+CALM_PROBE = {"timeout": "20s", "late_after": "20s"}
+# Where a silent backend is to be noticed. Ten times what a busy machine shows; what is slower all the same is spared, so
+# such a test bears with a reader or two that go elsewhere.
+SHARP = {"probe": {"timeout": "3s", "late_after": "1s"}, "limits": {"connect_timeout": "3s"}}
+PATIENT_CLUSTER = {"role_ttl": "2m", "dead_after": "1h"}
+PATIENT_LISTENER = {"hold_timeout": "2m"}
+PATIENT_LIMITS = {"startup_timeout": "10m", "connect_timeout": "1m", "login_timeout": "10m", "cancel_timeout": "1m"}
+
+
+def patient(rw: dict = None, ro: dict = None, probe: dict = None, cluster_keys: dict = None, limits: dict = None,
+            **options) -> dict:
+    """The same options for Pgsteer, with these times where none are given."""
+    return {"rw": {**PATIENT_LISTENER, **(rw or {})}, "ro": {**PATIENT_LISTENER, **(ro or {})},
+            "probe": {**CALM_PROBE, **(probe or {})}, "cluster_keys": {**PATIENT_CLUSTER, **(cluster_keys or {})},
+            "limits": {**PATIENT_LIMITS, **(limits or {})}, **options}
+
 
 class Pgsteer:
     def __init__(self, cluster: PgCluster, binary: Path, rw: dict = None, ro: dict = None, extra: str = "",
                  probe: dict = None, ports: tuple = (), level: str = "info", host=None,
-                 source: str = None, cluster_keys: dict = None, waits: bool = True):
-        """rw, ro, probe, cluster_keys: keys of the configuration to add or to change; extra: more of it, as text;
-        host: the network.Host it runs on, else loopback; source: cluster.backends, else a static list; waits: for
+                 source: str = None, cluster_keys: dict = None, limits: dict = None, waits: bool = True):
+        """rw, ro, probe, cluster_keys, limits: keys of the configuration to add or to change; extra: more of it, as
+        text; host: the network.Host it runs on, else loopback; source: cluster.backends, else a static list; waits: for
         readiness and every backend's role, when it starts."""
         self.cluster = cluster
         self.binary = binary
@@ -41,6 +60,7 @@ class Pgsteer:
         self.good_exit_codes = {0}
         self.source = source or "static: [" + ", ".join(f'"{b.address}"' for b in cluster.backends) + "]"
         self.cluster_keys = cluster_keys or {}
+        self.limits = limits or {}
         self.waits = waits
         self._write_config(rw or {}, ro or {}, probe or {}, extra, level)
 
@@ -53,12 +73,13 @@ class Pgsteer:
         ro = {"name": "ro", "bind": f"{self.ip}:{self.ro_port}", "route": "prefer-standby", **ro}
         # JSON is YAML; it spares the quoting.
         more = "".join(f", {key}: {json.dumps(value)}" for key, value in self.cluster_keys.items())
+        limits = f"limits: {json.dumps(self.limits)}\n" if self.limits else ""
         self.config_path.write_text(
             f"cluster: {{ backends: {{ {self.source} }}{more} }}\n"
             f"probe: {json.dumps(probe)}\n"
             f"listeners:\n  - {json.dumps(rw)}\n  - {json.dumps(ro)}\n"
             f'admin: {{ bind: "{self.ip}:{self.admin_port}" }}\n'
-            f"log: {{ level: {level}, format: text }}\n{extra}")
+            f"log: {{ level: {level}, format: text }}\n{limits}{extra}")
 
     def __enter__(self):
         try:
@@ -86,7 +107,7 @@ class Pgsteer:
                 self.host.command(command) if self.host else command, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=processes.die_with_parent(signal.SIGKILL))
 
-    def wait_ready(self, timeout: float = 15) -> None:
+    def wait_ready(self, timeout: float = PATIENCE) -> None:
         """Ready, and every running backend has been probed: the first routing decision knows them all."""
         wait_until(lambda: self._is_up() and self.is_ready() and self._knows_roles(), timeout, "pgsteer to be ready")
 
@@ -99,7 +120,7 @@ class Pgsteer:
         known = {b["address"]: b for b in self.topology()["backends"]}
         return all(known[b.address]["role"] != "unknown" for b in self.cluster.backends if b.is_running())
 
-    def stop(self, timeout: float = 60) -> None:
+    def stop(self, timeout: float = 120) -> None:
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -116,7 +137,7 @@ class Pgsteer:
     def get(self, path: str) -> tuple:
         """(status, body) of an admin page."""
         try:
-            with _OPENER.open(f"http://{self.ip}:{self.admin_port}{path}", timeout=5) as answer:
+            with _OPENER.open(f"http://{self.ip}:{self.admin_port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -130,13 +151,30 @@ class Pgsteer:
     def backend_view(self, backend) -> dict:
         return next(b for b in self.topology()["backends"] if b["address"] == backend.address)
 
-    def wait_primary(self, backend, timeout: float = 10) -> None:
-        wait_until(lambda: self.topology()["primary"] == backend.address, timeout,
-                   f"pgsteer to see {backend.address} as the primary")
+    def wait_primary(self, backend) -> None:
+        wait_until(lambda: self.topology()["primary"] == backend.address,
+                   what=f"pgsteer to see {backend.address} as the primary")
 
-    def wait_standbys(self, count: int, timeout: float = 10) -> None:
+    def wait_view(self, backend, key: str, value: bool = True, words: str = "") -> None:
+        """Until a backend is (not) rw_eligible or ro_eligible, and these words are in the reason."""
+        def is_so() -> bool:
+            view = self.backend_view(backend)
+            return view[key] == value and words in view["reason"]
+
+        wait_until(is_so, what=f"{backend.address} to have {key}={value} and {words!r} as the reason")
+
+    def wait_standbys(self, count: int) -> None:
         wait_until(lambda: sum(b["ro_eligible"] and b["role"] == "standby" for b in self.topology()["backends"]) == count,
-                   timeout, f"{count} eligible standbys")
+                   what=f"{count} eligible standbys")
+
+    def stood_still(self) -> bool:
+        """The machine did not let it run for a second or more, so that it asked every backend anew."""
+        return "the process did not run for a while" in self.log_text()
+
+    def closed_sessions(self, reason: str) -> float:
+        """Of both listeners, for this close_reason."""
+        return sum(value for name, value in self.metrics().items()
+                   if name.startswith("pgsteer_sessions_closed_total") and f'reason="{reason}"' in name)
 
     def metrics(self) -> dict:
         """{'pgsteer_sessions{listener="rw"}': 3.0, ...}"""

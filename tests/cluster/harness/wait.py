@@ -3,8 +3,12 @@ import random
 import socket
 import time
 
+# In seconds. A bound against hanging, never a measure: what is waited for comes in milliseconds, on a busy machine in
+# seconds. Tests assert what happened and in which order; how long it took is for bench/ and scripts/soak.
+PATIENCE = 60
 
-def wait_until(condition, timeout: float = 10, what: str = "the condition", every: float = 0.02):
+
+def wait_until(condition, timeout: float = PATIENCE, what: str = "the condition", every: float = 0.02):
     """Returns the first true value of condition(); an exception counts as not yet."""
     deadline = time.monotonic() + timeout
     last = None
@@ -21,21 +25,24 @@ def wait_until(condition, timeout: float = 10, what: str = "the condition", ever
         time.sleep(every)
 
 
-_given = set()
+_claims = []  # One abstract socket per port, for as long as this process lives: tests run at once.
 
 
 def free_port() -> int:
-    """A port below the kernel's range for outgoing connections (32768 and up), so that none can take it."""
+    """A port below the kernel's range for outgoing connections (32768 and up), so that none can take it. It stays this
+    process's own while nobody listens there, as between a backend's death and its return."""
     while True:
         port = random.randint(20000, 32000)
-        if port in _given:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0pgsteer-test-port-{port}")
+        except OSError:
+            claim.close()
             continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given.add(port)
+        if not is_free(port):
+            claim.close()
+            continue
+        _claims.append(claim)
         return port
 
 

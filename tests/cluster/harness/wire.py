@@ -39,7 +39,7 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
 
 
 class WireClient:
-    def __init__(self, port: int, timeout: float = 30, host: str = "127.0.0.1"):
+    def __init__(self, port: int, timeout: float = 150, host: str = "127.0.0.1"):
         self._start(socket.create_connection((host, port), timeout))
 
     @classmethod
@@ -156,7 +156,7 @@ def _row(body: bytes) -> list:
     return row
 
 
-def send_cancel(port: int, pid: int, key: bytes, timeout: float = 10) -> None:
+def send_cancel(port: int, pid: int, key: bytes, timeout: float = 60) -> None:
     """Sends it and waits for the close, as libpq does."""
     with WireClient(port, timeout) as client:
         client.socket.sendall(cancel_packet(pid, key))
