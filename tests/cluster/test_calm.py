@@ -1,4 +1,4 @@
-"""A minute of scripts/soak calm: every disturbance that is no failover, once."""
+"""A minute of scripts/soak calm: every disturbance that is no failover, once. How long anything takes is the soak's."""
 import os
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ CALM = Path(__file__).parents[1] / "soak" / "calm.py"
 # The complaint behind it: a load balancer that counts missed checks moves everything, or drops it, whenever a network
 # sneezes, a host is busy, or a resolver has a bad minute; and the primary was there all the time.
 def test_no_disturbance_looks_like_a_failover(binary):
-    done = subprocess.run(["/usr/bin/python3", "-B", str(CALM), "--minutes", "1", "--binary", str(binary)], text=True,
-                          capture_output=True, timeout=380, check=False)
+    command = ["/usr/bin/python3", "-B", str(CALM), "--minutes", "1", "--untimed", "--binary", str(binary)]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=840, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-3000:]

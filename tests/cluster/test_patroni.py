@@ -1,26 +1,32 @@
 """A real HA manager: Patroni and etcd decide who is primary, pgsteer follows by its probes alone.
 
 Three PostgreSQL members, etcd and pgsteer each on a host of their own, clients here. PGSTEER_PATRONI_ROUNDS: how
-often each story is told (default 3). Each prints its times: run pytest with -rP to see them.
+often each story is told (default 1). Each prints its times: run pytest with -rP to see them. Here only their order is
+judged; with PGSTEER_TIMED=1, as scripts/soak patroni sets it on a machine that does nothing else, so are the times.
 """
 import os
 import threading
 import time
+from typing import NamedTuple
 
 import psycopg2
 import pytest
 
 from harness.network import Network
-from harness.patroni import PatroniCluster
+from harness.patroni import QUICK_TIMING, PatroniCluster
+from harness.proxy import SHARP
 from harness.queries import ask
-from harness.wait import wait_until
+from harness.wait import PATIENCE, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
-ROUNDS = max(1, int(os.environ.get("PGSTEER_PATRONI_ROUNDS", "3")))
+ROUNDS = max(1, int(os.environ.get("PGSTEER_PATRONI_ROUNDS", "1")))
+IS_TIMED = bool(os.environ.get("PGSTEER_TIMED"))
 # Longer than Patroni needs to replace a primary, as an operator would choose it.
-HOLD_SECONDS = 30
+HOLD_SECONDS = 30 if IS_TIMED else 120
 # What the issue asks for: sessions on a fenced primary are closed this soon after the proof.
 CLOSE_SECONDS = 0.1
+# Between two looks of a watcher: a measure's resolution, or as much as leaves the processors to the others.
+LOOK_SECONDS = 0.001 if IS_TIMED else 0.02
 
 
 class Clients:
@@ -28,7 +34,7 @@ class Clients:
 
     def __init__(self, conninfo: dict, sessions: int = 4):
         self.conninfo = {**conninfo, "connect_timeout": HOLD_SECONDS + 5}
-        self.written = []  # (time of the answer, address of the backend that gave it, value), by new logins
+        self.written = []  # by new logins, each a Write
         self.failed = []  # (time, words) of new logins, or of their one write
         self.sessions = [Session(self.conninfo) for _ in range(sessions)]
         self.done = threading.Event()
@@ -42,15 +48,15 @@ class Clients:
             try:
                 connection = psycopg2.connect(**self.conninfo)
                 try:
-                    self.written.append((*write(connection, value), value))
+                    self.written.append(write(connection, value))
                 finally:
                     connection.close()
             except psycopg2.Error as error:
                 self.failed.append((time.monotonic(), str(error)))
-            self.done.wait(0.003)
+            self.done.wait(0.003 if IS_TIMED else 0.03)
 
     def last_address(self) -> str:
-        return self.written[-1][1]
+        return self.written[-1].address
 
     def stop(self) -> None:
         self.done.set()
@@ -76,7 +82,7 @@ class Session:
         try:
             while not self.done.is_set():
                 self.written.append(write(self.connection, 0))
-                self.done.wait(0.01)
+                self.done.wait(0.01 if IS_TIMED else 0.05)
         except psycopg2.Error as error:
             self.ended_at = time.monotonic()
             self.words = str(error)
@@ -88,14 +94,24 @@ class Session:
         self.connection.close()
 
 
-def write(connection, value: int) -> tuple:
+class Write(NamedTuple):
+    """One that was acknowledged. Its order with other events goes by when it began, which no busy machine delays."""
+
+    began_at: float
+    answered_at: float
+    address: str
+    value: int
+
+
+def write(connection, value: int) -> Write:
     connection.autocommit = True
+    began_at = time.monotonic()
     address = ask(connection, f"insert into writes values ({value}) returning host(inet_server_addr())")
-    return time.monotonic(), address
+    return Write(began_at, time.monotonic(), address, value)
 
 
 class Oracle:
-    """When PostgreSQL itself first answered as primary, asked every millisecond on a connection of its own."""
+    """When PostgreSQL itself first answered as primary, asked all the time on a connection of its own."""
 
     def __init__(self, standbys: list):
         self.promoted_at = None
@@ -107,7 +123,7 @@ class Oracle:
 
     def _watch(self, member) -> None:
         connection = None
-        while not self.done.wait(0.001):
+        while not self.done.wait(LOOK_SECONDS):
             try:
                 connection = connection or psycopg2.connect(host=str(member.socket_folder), port=member.port,
                                                             user="postgres", dbname="postgres")
@@ -120,14 +136,14 @@ class Oracle:
         if connection:
             connection.close()
 
-    def wait(self, timeout: float = 40) -> None:
+    def wait(self, timeout: float = 150) -> None:
         assert self.done.wait(timeout), f"Patroni promoted nobody within {timeout} s"
         self.stop()
 
     def stop(self) -> None:
         self.done.set()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(PATIENCE)
 
 
 class Proof:
@@ -142,19 +158,19 @@ class Proof:
         self.thread.start()
 
     def _watch(self) -> None:
-        while not self.done.wait(0.003):
+        while not self.done.wait(LOOK_SECONDS):
             primary = self.proxy.topology()["primary"]
             if primary and primary != self.old.address:
                 self.shown_at, self.address = time.monotonic(), primary
                 self.done.set()
 
-    def wait(self, timeout: float = 10) -> None:
+    def wait(self, timeout: float = PATIENCE) -> None:
         self.done.wait(timeout)
         assert self.shown_at, f"pgsteer followed nobody within {timeout} s of the promotion"
 
     def stop(self) -> None:
         self.done.set()
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
 
 
 @pytest.fixture(params=range(1, ROUNDS + 1), ids=lambda number: f"round{number}", autouse=True)
@@ -171,7 +187,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def whole_cluster(network):
-    with PatroniCluster(network) as cluster:
+    with PatroniCluster(network, timing=QUICK_TIMING if IS_TIMED else None) as cluster:
         yield cluster
 
 
@@ -187,7 +203,11 @@ def cluster(whole_cluster, request):
 
 @pytest.fixture
 def proxy(cluster, network, run_pgsteer):
-    return run_pgsteer(cluster, host=network.hosts["pgsteer"], rw={"hold_timeout": f"{HOLD_SECONDS}s"})
+    # What is measured is measured with the defaults.
+    times = {"probe": {"timeout": "300ms", "late_after": "100ms"}, "limits": {"connect_timeout": "1s"},
+             "cluster_keys": {"role_ttl": "3s", "dead_after": "30s"}}
+    return run_pgsteer(cluster, host=network.hosts["pgsteer"], rw={"hold_timeout": f"{HOLD_SECONDS}s"},
+                       **(times if IS_TIMED else SHARP))
 
 
 @pytest.fixture
@@ -213,10 +233,10 @@ def follow(clients: Clients, watchers: tuple, began: float, story: str) -> None:
     oracle.wait()
     proof.wait()
     assert proof.address == oracle.promoted.address
-    wait_until(lambda: clients.last_address() == oracle.promoted.ip, 10, "writes on the new primary")
+    wait_until(lambda: clients.last_address() == oracle.promoted.ip, what="writes on the new primary")
     count = len(clients.written)
-    wait_until(lambda: len(clients.written) > count + 30, 10, "more writes")
-    first = next(at for at, address, _ in clients.written if address == oracle.promoted.ip)
+    wait_until(lambda: len(clients.written) > count + 30, what="more writes")
+    first = first_write_on(oracle.promoted, clients).answered_at
     print(f"{story}: Patroni promoted after {oracle.promoted_at - began:.2f} s; after that pgsteer's API showed it in "
           f"{1000 * (proof.shown_at - oracle.promoted_at):.0f} ms, the first new login had written in "
           f"{1000 * (first - oracle.promoted_at):.0f} ms; {len(clients.failed)} of {len(clients.written)} logins lost")
@@ -230,18 +250,23 @@ def assert_nobody_was_refused(clients: Clients, proxy) -> None:
     assert metrics['pgsteer_logins_hold_expired_total{listener="rw"}'] == 0
 
 
-def last_write_on(member, clients: Clients) -> float:
+def first_write_on(member, clients: Clients) -> Write:
+    return next(entry for entry in clients.written if entry.address == member.ip)
+
+
+def last_write_on(member, clients: Clients) -> Write:
+    """Of those that member acknowledged the one that was begun last."""
     written = [entry for session in clients.sessions for entry in session.written] + clients.written
-    return max(entry[0] for entry in written if entry[1] == member.ip)
+    return max(entry for entry in written if entry.address == member.ip)
 
 
 def assert_sessions_were_closed(clients: Clients, proof: Proof) -> None:
     for session in clients.sessions:
-        wait_until(lambda s=session: s.ended_at, 5, "the sessions on the old primary to end")
-        late = session.ended_at - proof.shown_at
-        assert late <= CLOSE_SECONDS, f"closed {1000 * late:.0f} ms after the proof: {session.words}"
+        wait_until(lambda s=session: s.ended_at, what="the sessions on the old primary to end")
     worst = max(session.ended_at for session in clients.sessions) - proof.shown_at
     print(f"the last session on the old primary ended {1000 * worst:.0f} ms after the proof")
+    if IS_TIMED:
+        assert worst <= CLOSE_SECONDS, [session.words for session in clients.sessions]
 
 
 # The everyday case: a planned switchover at noon. Patroni stops the old primary cleanly and promotes the standby it
@@ -253,10 +278,10 @@ def test_planned_switchover_holds_logins_and_loses_nothing(cluster, proxy, clien
     follow(clients, watchers, began, "switchover")
     clients.stop()
     assert_nobody_was_refused(clients, proxy)
-    assert last_write_on(old, clients) < watchers[0].promoted_at
+    assert last_write_on(old, clients).began_at < watchers[0].promoted_at
     assert all(session.ended_at for session in clients.sessions)
     there = set(successor.sql("select value from writes", database="appdb").split())
-    assert {str(value) for _, _, value in clients.written} <= there
+    assert {str(entry.value) for entry in clients.written} <= there
 
 
 # kill -9 of the primary and its Patroni, as a machine that loses power. Patroni's lock expires, a standby is elected;
@@ -268,7 +293,7 @@ def test_unplanned_failover_is_followed(cluster, proxy, clients, watchers):
     follow(clients, watchers, began, "kill -9")
     clients.stop()
     assert_nobody_was_refused(clients, proxy)
-    assert last_write_on(old, clients) < watchers[0].promoted_at
+    assert last_write_on(old, clients).began_at < watchers[0].promoted_at
     assert_sessions_were_closed(clients, watchers[1])
 
 
@@ -281,7 +306,7 @@ def test_partition_in_which_patroni_demotes(cluster, proxy, clients, watchers):
     follow(clients, watchers, began, "partition, Patroni alive")
     clients.stop()
     assert_nobody_was_refused(clients, proxy)
-    assert last_write_on(old, clients) < watchers[0].promoted_at
+    assert last_write_on(old, clients).began_at < watchers[0].promoted_at
     assert_sessions_were_closed(clients, watchers[1])
 
 
@@ -298,12 +323,14 @@ def test_partition_in_which_the_old_primary_lives_on(cluster, proxy, clients, wa
     clients.stop()
     assert not old.is_in_recovery(), "the old primary was to live on"
     oracle, proof = watchers
-    assert last_write_on(old, clients) <= proof.shown_at + CLOSE_SECONDS
-    afterwards = {address for at, address, _ in clients.written if at > proof.shown_at + CLOSE_SECONDS}
-    assert afterwards == {oracle.promoted.ip}
+    assert proxy.closed_sessions("fenced") >= len(clients.sessions), "something else ended them"
+    # Nobody writes on the new one before every worker has let go of the old one.
+    last = last_write_on(old, clients)
+    assert last.began_at < first_write_on(oracle.promoted, clients).answered_at
     assert len(clients.failed) <= 1, clients.failed
-    print(f"the old primary answered until {1000 * (last_write_on(old, clients) - oracle.promoted_at):.0f} ms after the"
-          " promotion")
+    print(f"the old primary answered until {1000 * (last.answered_at - oracle.promoted_at):.0f} ms after the promotion")
+    if IS_TIMED:
+        assert last.answered_at <= proof.shown_at + CLOSE_SECONDS
 
 
 # As before, and pgsteer cannot reach the old primary either: to its clients it is a black hole. Their sessions must
@@ -315,18 +342,19 @@ def test_unreachable_old_primary_returns_to_nobody(cluster, proxy, clients, watc
     old.freeze_agent()
     network.blackhole(old.host)
     cut_at = time.monotonic()
-    wait_until(lambda: not proxy.backend_view(old)["rw_eligible"], 5, "pgsteer to miss the primary")
+    wait_until(lambda: not proxy.backend_view(old)["rw_eligible"], what="pgsteer to miss the primary")
     latecomers = Clients(cluster.conninfo(proxy.rw_port, proxy.ip), sessions=0)
     follow(clients, watchers, began, "blackhole, Patroni hangs")
     latecomers.stop()
-    assert not latecomers.failed and latecomers.written[0][1] == watchers[0].promoted.ip
+    assert not latecomers.failed and latecomers.written[0].address == watchers[0].promoted.ip
     assert_sessions_were_closed(clients, watchers[1])
-    assert last_write_on(old, clients) <= cut_at
+    assert proxy.closed_sessions("fenced") >= len(clients.sessions), "something else ended them"
+    assert last_write_on(old, clients).began_at <= cut_at
     network.heal(old.host, proxy.host)
-    wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], 10, "a probe of the old primary")
+    wait_until(lambda: "below the fence" in proxy.backend_view(old)["reason"], what="a probe of the old primary")
     assert not old.is_in_recovery(), "the old primary was to live on"
     count = len(clients.written)
-    wait_until(lambda: len(clients.written) > count + 100, 20, "more writes")
+    wait_until(lambda: len(clients.written) > count + 100, what="more writes")
     clients.stop()
-    assert last_write_on(old, clients) <= cut_at
+    assert last_write_on(old, clients).began_at <= cut_at
     assert_nobody_was_refused(clients, proxy)

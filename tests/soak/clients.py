@@ -32,9 +32,9 @@ class SteadySession:
 
     def stop(self) -> None:
         self.done.set()
-        self.thread.join(30)
+        self.thread.join(60)
         if self.thread.is_alive():
-            self.error = "no answer for more than 30 s"
+            self.error = "no answer for more than 60 s"
         elif not self.error and not self.asked:
             self.error = "never an answer"
         self.connection.close()
@@ -69,6 +69,6 @@ class Logins:
 
     def stop(self) -> None:
         self.done.set()
-        self.thread.join(60)
+        self.thread.join(150)
         if self.thread.is_alive():
-            self.errors.append("no end of a login for more than 60 s")
+            self.errors.append("no end of a login for more than 150 s")

@@ -53,7 +53,7 @@ def cpu_hogs(scene, dice) -> None:
     busy = f"import time\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass"
     hogs = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(HOGS_PER_CORE * os.cpu_count())]
     for hog in hogs:
-        hog.wait(60)
+        hog.wait(300)
 
 
 def dns_mood(mood: str):

@@ -27,7 +27,9 @@ ETCD_PORT = 2379
 
 # In seconds. Patroni's own rule is loop_wait + 2 * retry_timeout <= ttl. A primary that is gone is replaced ttl
 # after its last sign of life; one that is cut off from etcd demotes itself after retry_timeout, before that.
-TIMING = {"ttl": 6, "loop_wait": 1, "retry_timeout": 2}
+# On a busy machine a healthy Patroni needs two seconds now and then: by the quick times it would fail over by itself.
+PATIENT_TIMING = {"ttl": 15, "loop_wait": 1, "retry_timeout": 7}
+QUICK_TIMING = {"ttl": 6, "loop_wait": 1, "retry_timeout": 2}
 
 # Patroni's postgres is nobody's child; where pid 1 does not reap, its zombie looks alive to Patroni. This parent
 # adopts and reaps as an init would, and ends when nothing is left.
@@ -51,7 +53,7 @@ while True:
 class Member(Backend):
     """One PostgreSQL and its Patroni."""
 
-    def __init__(self, name: str, folder: Path, host: Host, etcd: str):
+    def __init__(self, name: str, folder: Path, host: Host, etcd: str, timing: dict):
         super().__init__(name, folder, BIN_DIR, 5432, host=host)
         self.init = None
         self.is_agent_frozen = False
@@ -59,19 +61,19 @@ class Member(Backend):
         self.agent_pid_path = folder / f"{name}.patroni.pid"
         self.config_path = folder / f"{name}.yml"
         self.socket_folder.mkdir(parents=True)
-        self.config_path.write_text(json.dumps(self._config(etcd)))  # JSON is YAML.
+        self.config_path.write_text(json.dumps(self._config(etcd, timing)))  # JSON is YAML.
         for path in (self.socket_folder, self.config_path):
             processes.give_to_postgres(path)
         self.config_path.chmod(0o600)
 
-    def _config(self, etcd: str) -> dict:
+    def _config(self, etcd: str, timing: dict) -> dict:
         clients = self.host.address.rpartition(".")[0] + ".0/24"
         return {
             "scope": "pgsteer", "name": self.name,
             "restapi": {"listen": f"{self.ip}:{REST_PORT}", "connect_address": f"{self.ip}:{REST_PORT}"},
             "etcd3": {"host": etcd},
             "bootstrap": {
-                "dcs": {**TIMING, "postgresql": {"use_pg_rewind": True, "use_slots": True}},
+                "dcs": {**timing, "postgresql": {"use_pg_rewind": True, "use_slots": True}},
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "no-sync"],
             },
             "postgresql": {
@@ -85,7 +87,7 @@ class Member(Backend):
                 "basebackup": [{"checkpoint": "fast"}, "no-sync"],
                 "parameters": {
                     **{key: value.strip("'") for key, value in SETTINGS.items()},
-                    "unix_socket_directories": str(self.socket_folder), "wal_sender_timeout": "3s",
+                    "unix_socket_directories": str(self.socket_folder), "wal_sender_timeout": "10s",
                 },
                 "pg_hba": ["local all postgres trust", "local all all scram-sha-256",
                            f"host all all {clients} scram-sha-256",
@@ -117,7 +119,7 @@ class Member(Backend):
                 self.host.command(command, as_postgres=True, dies_with_parent="TERM"), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd=self.config_path.parent, start_new_session=True)
         if wait:
-            wait_until(lambda: self.sql("select 1") == "1", 60, f"{self.name} to accept connections")
+            wait_until(lambda: self.sql("select 1") == "1", 120, f"{self.name} to accept connections")
 
     def crash(self) -> None:
         """kill -9 of everything on this host: PostgreSQL and its Patroni, as a machine that loses power."""
@@ -129,7 +131,7 @@ class Member(Backend):
         processes.send(stopped, signal.SIGKILL)
         processes.wait_gone(stopped)
         if self.init is not None:
-            self.init.wait(10)
+            self.init.wait(60)
         self.is_agent_frozen = False
 
     kill9 = crash
@@ -142,7 +144,7 @@ class Member(Backend):
         processes.send([self._agent_pid()], signal.SIGSTOP)
         self.is_agent_frozen = True
 
-    def request(self, method: str, path: str, body: dict = None, timeout: float = 5) -> tuple:
+    def request(self, method: str, path: str, body: dict = None, timeout: float = 30) -> tuple:
         """(status, body) of Patroni's REST API."""
         connection = http.client.HTTPConnection(self.ip, REST_PORT, timeout=timeout)
         try:
@@ -159,7 +161,8 @@ class Member(Backend):
 class PatroniCluster:
     """What Pgsteer and the fixtures need of a cluster, run by Patroni."""
 
-    def __init__(self, network: Network, members: int = 3):
+    def __init__(self, network: Network, members: int = 3, timing: dict = None):
+        """timing: QUICK_TIMING where times are measured, on a machine that does nothing else."""
         missing = [program for program in (AGENT, ETCD) if not program.exists()]
         assert not missing, f"{missing} not found; install the packages patroni and etcd-server"
         processes.adopt_orphans()
@@ -168,10 +171,11 @@ class PatroniCluster:
         self.folder = make_folder("pgsteer-patroni-")
         self.etcd_host = network.add("etcd")
         self.etcd = None
+        self.timing = timing or PATIENT_TIMING
         self.backends = [self._make_member(f"backend{i}") for i in range(members)]
 
     def _make_member(self, name: str) -> Member:
-        return Member(name, self.folder, self.network.add(name), f"{self.etcd_host.address}:{ETCD_PORT}")
+        return Member(name, self.folder, self.network.add(name), f"{self.etcd_host.address}:{ETCD_PORT}", self.timing)
 
     def __enter__(self):
         try:
@@ -189,7 +193,7 @@ class PatroniCluster:
         first, *others = self.backends
         first.start()
         # Patroni restarts PostgreSQL while it sets it up, so its own word counts.
-        wait_until(lambda: first.request("GET", "/primary")[0] == 200, 60, f"{first.name} to be the primary")
+        wait_until(lambda: first.request("GET", "/primary")[0] == 200, 120, f"{first.name} to be the primary")
         first.sql(f"create role app login password '{APP_PASSWORD}'")
         first.sql(f"create role pgsteer login password '{PROBE_PASSWORD}'")
         first.sql("create database appdb owner app")
@@ -206,10 +210,10 @@ class PatroniCluster:
         with open(self.folder / "etcd.log", "ab") as log:
             self.etcd = subprocess.Popen(self.etcd_host.command(command, as_postgres=True, dies_with_parent="KILL"),
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._etcd_is_healthy, 30, "etcd to be healthy")
+        wait_until(self._etcd_is_healthy, what="etcd to be healthy")
 
     def _etcd_is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection(self.etcd_host.address, ETCD_PORT, timeout=1)
+        connection = http.client.HTTPConnection(self.etcd_host.address, ETCD_PORT, timeout=30)
         connection.request("GET", "/health")
         return json.loads(connection.getresponse().read())["health"] == "true"
 
@@ -227,7 +231,7 @@ class PatroniCluster:
         primary = self.primary()
         # tidy: allow leader - Patroni's word
         wish = {"leader": primary.name, "candidate": to.name}
-        status, body = primary.request("POST", "/switchover", wish, timeout=60)
+        status, body = primary.request("POST", "/switchover", wish, timeout=120)
         assert status == 200, f"{status} {body}"
 
     def cut_off(self, member: Member) -> None:
@@ -235,7 +239,7 @@ class PatroniCluster:
         for host in [self.etcd_host] + [other.host for other in self.backends if other is not member]:
             self.network.blackhole(member.host, host)
 
-    def wait_whole(self, timeout: float = 60) -> None:
+    def wait_whole(self, timeout: float = 180) -> None:
         """One primary; everyone else streams from it."""
         wait_until(self._is_whole, timeout, "all members to stream from one primary", every=0.1)
 
@@ -284,4 +288,4 @@ def timeline_of(member: Member) -> int:
     return int(member.sql("select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"), 16)
 
 
-__all__ = ["Member", "PatroniCluster", "timeline_of"]
+__all__ = ["Member", "PatroniCluster", "QUICK_TIMING", "timeline_of"]
