@@ -9,13 +9,14 @@
 
 steps_folder=$(mktemp -d)
 step_lines=()
-declare -A steps_to_show=()
+steps_to_show=()
 is_failed=0
 retried_tests=()
 trap end_steps EXIT
 
 end_steps() {
-  [[ -z ${aside_pid:-} ]] || kill "$aside_pid" 2>/dev/null
+  # As by Ctrl-C, with everything that it has started, so that tests end what is theirs.
+  [[ -z ${aside_pid:-} ]] || { kill -INT -- "-$aside_pid" && wait "$aside_pid"; } 2>/dev/null
   rm -rf "$steps_folder"
 }
 
@@ -33,18 +34,19 @@ log_of() {
 }
 
 remember() {
-  local name=$1 took=$2 status=$3 test
+  local name=$1 took=$2 status=$3 test shows_step=0
   if [[ $status -eq 0 ]]; then
     step_lines+=("$(printf '%6d s  ok      %s' "$took" "$name")")
   else
     step_lines+=("$(printf '%6d s  FAILED  %s (exit code %d)' "$took" "$name" "$status")")
     is_failed=1
-    steps_to_show["$name"]=1
+    shows_step=1
   fi
   while read -r test; do
     retried_tests+=("$test")
-    steps_to_show["$name"]=1
+    shows_step=1
   done < <(has_python && python3 scripts/lib/failures.py retried "$(log_of "$name")")
+  [[ $shows_step -eq 0 ]] || steps_to_show+=("$name")
   return "$status"
 }
 
@@ -56,8 +58,10 @@ aside() {
   aside_name=$1
   aside_started=$EPOCHSECONDS
   shift
+  set -m  # a process group of its own
   "$@" >"$(log_of "$aside_name")" 2>&1 &
   aside_pid=$!
+  set +m
 }
 
 join_aside() {
@@ -73,7 +77,7 @@ join_aside() {
 
 steps_summary() {
   local name
-  for name in "${!steps_to_show[@]}"; do
+  for name in "${steps_to_show[@]}"; do
     printf '\n=== what failed in: %s\n' "$name"
     if has_python; then
       python3 scripts/lib/failures.py failed "$(log_of "$name")"

@@ -47,10 +47,14 @@ probe_schedule::probe_schedule(const probe_options& options, time_point now)
 
 void probe_schedule::start(time_point now) {
   started_ = now;
+  is_running_ = true;
+  is_expedited_ = false;
 }
 
 void probe_schedule::end(ending how, time_point now, double random) {
+  is_running_ = false;
   due_ = started_ + std::max(gap(how, now, random), burst_interval_);
+  if (is_expedited_) expedite(now);
 }
 
 duration probe_schedule::gap(ending how, time_point now, double random) {
@@ -86,6 +90,7 @@ void probe_schedule::doubt(time_point now) {
 }
 
 void probe_schedule::expedite(time_point now) {
+  is_expedited_ = is_running_;
   due_ = std::min(due_, std::max(now, started_ + burst_interval_));
 }
 

@@ -41,7 +41,8 @@ class probe_schedule {
   void doubt(time_point now);
   // Nothing is left to find out: no burst any more.
   void settle() noexcept { burst_until_ = time_point::min(); }
-  // Ask at once, once.
+  // Ask at once, once; if a question is on its way, again after its answer, which may be older than the
+  // reason.
   void expedite(time_point now);
 
   [[nodiscard]] bool is_login_due(time_point now) const noexcept {
@@ -64,6 +65,8 @@ class probe_schedule {
   time_point burst_until_ = time_point::min();
   time_point login_due_;
   time_point login_started_;
+  bool is_running_ = false;
+  bool is_expedited_ = false;  // since the probe that is running was started
   bool is_login_running_ = false;
   bool is_phase_open_ = true;  // all backends were started or hinted together: spread them over an interval
 };

@@ -10,7 +10,7 @@ namespace pgsteer::relay {
 
 epoll_flow::epoll_flow(const flow_start& start)
     : owner_(start.owner),
-      tail_(start.is_watched || start.is_readable_protocol),
+      goodbye_(start.is_watched || start.is_readable_protocol),
       is_watched_(start.is_watched) {
   sockets_[index(side::client)].fd = start.client_fd;
   sockets_[index(side::backend)].fd = start.backend_fd;
@@ -115,10 +115,10 @@ void epoll_flow::read(side source, turn_resources& turn) {
 
 void epoll_flow::pass_on(side source, byte_span bytes, turn_resources& turn) {
   if (source == side::client) {
-    tail_.from_client(bytes);
+    note_from_client(bytes);
   } else {
     if (!show(bytes)) return;
-    tail_.to_client(bytes);
+    note_to_client(bytes);
   }
   flow_socket& destination = sockets_[index(other(source))];
   const io_outcome sent = write_some(destination.fd, bytes);
@@ -136,7 +136,7 @@ void epoll_flow::flush(side source, turn_resources& turn) {
   if (half.is_unseen) {
     half.is_unseen = false;
     if (!show(half.stuck.view())) return;
-    tail_.to_client(half.stuck.view());
+    note_to_client(half.stuck.view());
   }
   flow_socket& destination = sockets_[index(other(source))];
   const io_outcome sent = write_some(destination.fd, half.stuck.view());
@@ -158,7 +158,7 @@ void epoll_flow::close_direction(side source) {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(ending_.when_closed(tail_));
+  finish(ending_.when_closed(goodbye_));
 }
 
 void epoll_flow::fail_destination(side source, int error) noexcept {
@@ -181,7 +181,7 @@ void epoll_flow::settle_failures() {
     if (socket.error == 0) socket.error = pending_error(socket.fd);
     // A reset after both FINs leaves no error behind.
     if (socket.error == 0) socket.error = ECONNRESET;
-    return finish(ending_.when_failed(which, tail_), socket.error);
+    return finish(ending_.when_failed(which, socket.error, goodbye_), socket.error);
   }
 }
 
@@ -202,15 +202,25 @@ bool epoll_flow::show(byte_span bytes) {
 }
 
 bool epoll_flow::is_idle_outside_transaction() const noexcept {
-  if (!tail_.is_ready()) return false;
+  if (!goodbye_.is_readable() || !tail_.is_ready()) return false;
   if (!halves_[0].stuck.empty() || !halves_[1].stuck.empty()) return false;
   // What has arrived and was not read yet counts as sent.
   return net::peek(sockets_[index(side::client)].fd) == net::pending_input::nothing &&
          net::peek(sockets_[index(side::backend)].fd) != net::pending_input::bytes;
 }
 
+void epoll_flow::note_from_client(byte_span bytes) noexcept {
+  tail_.from_client();
+  goodbye_.from_client(bytes);
+}
+
+void epoll_flow::note_to_client(byte_span bytes) noexcept {
+  tail_.to_client(bytes);
+  goodbye_.to_client(bytes);
+}
+
 void epoll_flow::note_end(side which, bool has_failed) noexcept {
-  ending_.note(which, has_failed, tail_, sockets_[index(side::client)].fd);
+  ending_.note(which, has_failed, goodbye_, sockets_[index(side::client)].fd);
 }
 
 }  // namespace pgsteer::relay

@@ -20,6 +20,7 @@
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
 #include "relay/flow_ending.hpp"
+#include "relay/goodbye.hpp"
 #include "relay/progress_guard.hpp"
 #include "relay/ready_tail.hpp"
 #include "relay/stall_guard.hpp"
@@ -98,12 +99,15 @@ class epoll_flow final : public flow {
   void settle_failures();
   [[nodiscard]] bool show(byte_span bytes);
   [[nodiscard]] bool is_idle_outside_transaction() const noexcept;
+  void note_from_client(byte_span bytes) noexcept;
+  void note_to_client(byte_span bytes) noexcept;
   void note_end(side which, bool has_failed) noexcept;
 
   std::array<flow_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
   ready_tail tail_;
+  goodbye goodbye_;
   flow_ending ending_;
   std::optional<flow_summary> summary_;
   side turn_of_ = side::client;  // who is read next when both could be

@@ -1,18 +1,20 @@
 #include "relay/flow_ending.hpp"
 
+#include <cerrno>
+
 #include "pgsteer/net/socket.hpp"
 
 namespace pgsteer::relay {
 
-void flow_ending::note(side noticed, bool has_failed, const ready_tail& tail, int client_fd) noexcept {
+void flow_ending::note(side noticed, bool has_failed, const goodbye& words, int client_fd) noexcept {
   if (first_) return;
   first_ = noticed;
   is_orderly_ = !has_failed;
-  if (noticed == side::client) return;
-  if (tail.has_said_goodbye()) {
-    first_ = side::client;
-  } else if (!tail.is_readable()) {
-    // Its goodbye may look like any other bytes. It knows nothing of the backend's end yet.
+  if (words.said() != goodbye::whose::nobodys) {
+    first_ = words.said() == goodbye::whose::backends ? side::backend : side::client;
+    is_orderly_ = true;
+  } else if (noticed == side::backend && !words.is_readable()) {
+    // The client may have ended as well, and knows nothing of the backend's end yet.
     const net::peer_state client = net::state_of_peer(client_fd);
     if (client == net::peer_state::present) return;
     first_ = side::client;
@@ -21,17 +23,20 @@ void flow_ending::note(side noticed, bool has_failed, const ready_tail& tail, in
 }
 
 // An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.
-bool flow_ending::is_the_clients(const ready_tail& tail) const noexcept {
-  return first_ != side::backend || tail.is_goodbye_answered();
+bool flow_ending::is_the_clients(const goodbye& words) const noexcept {
+  return first_ != side::backend || words.said() == goodbye::whose::answered;
 }
 
-flow_end flow_ending::when_closed(const ready_tail& tail) const noexcept {
-  return is_the_clients(tail) ? flow_end::client_closed : flow_end::backend_closed;
+flow_end flow_ending::when_closed(const goodbye& words) const noexcept {
+  return is_the_clients(words) ? flow_end::client_closed : flow_end::backend_closed;
 }
 
-flow_end flow_ending::when_failed(side which, const ready_tail& tail) const noexcept {
-  const bool is_goodbye = is_the_clients(tail) && tail.has_said_goodbye();
-  if (is_orderly_ || is_goodbye) return when_closed(tail);
+flow_end flow_ending::when_failed(side which, int error, const goodbye& words) const noexcept {
+  // Likewise the client's goodbye ahead of its reset. What it says behind the backend's end is no goodbye.
+  const bool is_orderly = is_orderly_ || words.said() == goodbye::whose::answered ||
+                          (first_ == side::client && words.said() == goodbye::whose::clients);
+  const bool is_reset = error == ECONNRESET || error == EPIPE;
+  if (is_orderly && is_reset) return when_closed(words);
   return which == side::client ? flow_end::client_failed : flow_end::backend_failed;
 }
 

@@ -21,7 +21,7 @@ constexpr std::array both_sides{side::client, side::backend};
 
 uring_flow::uring_flow(const flow_start& start)
     : owner_(start.owner),
-      tail_(start.is_watched || start.is_readable_protocol),
+      goodbye_(start.is_watched || start.is_readable_protocol),
       is_watched_(start.is_watched) {
   sockets_[index(side::client)].fd = start.client_fd;
   sockets_[index(side::backend)].fd = start.backend_fd;
@@ -278,7 +278,7 @@ void uring_flow::close_direction(side source) noexcept {
     return;
   }
   if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(ending_.when_closed(tail_));
+  finish(ending_.when_closed(goodbye_));
 }
 
 void uring_flow::fail_destination(side source, int error, uring_buffers& buffers) noexcept {
@@ -305,7 +305,7 @@ void uring_flow::settle_failures() noexcept {
     if (socket.error == 0) socket.error = pending_error(socket.fd);
     // A reset after both FINs leaves no error behind.
     if (socket.error == 0) socket.error = ECONNRESET;
-    return finish(ending_.when_failed(which, tail_), socket.error);
+    return finish(ending_.when_failed(which, socket.error, goodbye_), socket.error);
   }
 }
 
@@ -354,7 +354,7 @@ flow_summary uring_flow::summary() const {
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : both_sides) made.bytes[index(source)] = halves_[index(source)].bytes;
   // What has arrived and was not passed on counts as sent.
-  made.is_idle_outside_transaction = tail_.is_ready() && !has_bytes_left_ &&
+  made.is_idle_outside_transaction = goodbye_.is_readable() && tail_.is_ready() && !has_bytes_left_ &&
                                      net::peek(fd(side::client)) == net::pending_input::nothing &&
                                      net::peek(fd(side::backend)) != net::pending_input::bytes;
   return made;
@@ -363,7 +363,7 @@ flow_summary uring_flow::summary() const {
 // Each byte once, before it is sent. False: it must not be.
 bool uring_flow::accept(side source, byte_span bytes) {
   if (source == side::client) {
-    tail_.from_client(bytes);
+    note_from_client(bytes);
     return true;
   }
   if (is_watched_) {
@@ -379,7 +379,7 @@ bool uring_flow::accept(side source, byte_span bytes) {
     }
     if (has_ended()) return false;  // the watcher may also have called stop()
   }
-  tail_.to_client(bytes);
+  note_to_client(bytes);
   return true;
 }
 
@@ -405,8 +405,18 @@ bool uring_flow::holds_bytes(side source) const noexcept {
   return half.send.is_in_flight || !half.received.empty() || !half.stuck.empty();
 }
 
+void uring_flow::note_from_client(byte_span bytes) noexcept {
+  tail_.from_client();
+  goodbye_.from_client(bytes);
+}
+
+void uring_flow::note_to_client(byte_span bytes) noexcept {
+  tail_.to_client(bytes);
+  goodbye_.to_client(bytes);
+}
+
 void uring_flow::note_end(side which, bool has_failed) noexcept {
-  ending_.note(which, has_failed, tail_, fd(side::client));
+  ending_.note(which, has_failed, goodbye_, fd(side::client));
 }
 
 }  // namespace pgsteer::relay

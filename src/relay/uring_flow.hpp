@@ -25,6 +25,7 @@
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
 #include "relay/flow_ending.hpp"
+#include "relay/goodbye.hpp"
 #include "relay/progress_guard.hpp"
 #include "relay/ready_tail.hpp"
 #include "relay/stall_guard.hpp"
@@ -145,12 +146,15 @@ class uring_flow final : public flow {
   [[nodiscard]] bool is_moving(side source) const noexcept;
   [[nodiscard]] bool wants_another_turn() const noexcept;
   [[nodiscard]] bool holds_bytes(side source) const noexcept;
+  void note_from_client(byte_span bytes) noexcept;
+  void note_to_client(byte_span bytes) noexcept;
   void note_end(side which, bool has_failed) noexcept;
 
   std::array<relay_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
   ready_tail tail_;
+  goodbye goodbye_;
   std::uint64_t turn_number_ = 0;  // of the last pump
   flow_ending ending_;
   std::optional<flow_end> end_;

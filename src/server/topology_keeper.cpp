@@ -133,14 +133,15 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
   }
   if (result.outcome == topology::probe_outcome::answered)
     counters_.duration.observe(in_seconds(result.received_at - result.sent_at));
-  if (result.outcome == topology::probe_outcome::answered) {
-    story_.note_answer(id, result.sent_at);
-  } else {
+  const bool is_answered = result.outcome == topology::probe_outcome::answered;
+  if (!is_answered) {
     story_.note_sign(id, failover_story::origin::login_or_probe, topology::to_string(result.outcome),
                      clock::now());
   }
   topology_.record(id, result, clock::now());
   decide();
+  // Behind the decision: an answer by which the primary is lost contradicts nothing.
+  if (is_answered) story_.note_answer(id, result.sent_at);
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {

@@ -63,7 +63,7 @@ std::vector<garbage> garbage_table() {
       {"length 3", with_length(3), ""},
       {"length 4", with_length(4), ""},
       {"length 7", with_length(7), ""},
-      {"length 10001", with_length(10'001) + std::string(9'993, 'x'), ""},
+      {"length 10005", with_length(10'005) + std::string(9'997, 'x'), ""},
       {"length 2^31-1", with_length(0x7FFFFFFF), ""},
       {"length 2^31", with_length(0x80000000), ""},
       {"length 2^32-1", with_length(0xFFFFFFFF), ""},

@@ -4,6 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import faults
 import includes
 import sizes
 from source import Source
@@ -93,7 +94,7 @@ def failures() -> list:
         problems = problems_of(Source(path, text))
         if problems:
             found.append("wanted nothing, got:\n" + "\n".join(map(str, problems)))
-    return found + link_table_failures() + median_failures()
+    return found + link_table_failures() + median_failures() + fault_matrix_failures()
 
 
 def link_table_failures() -> list:
@@ -110,6 +111,18 @@ def median_failures() -> list:
     long_files = [Source(f"src/net/{name}.cpp", "int a;\n" * 200) for name in "abc"]
     problems, _ = sizes.check_median(long_files)
     return [] if problems else ["a median of 200 lines was not reported"]
+
+
+def fault_matrix_failures() -> list:
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Path(folder) / "tests" / "cluster"
+        cluster.mkdir(parents=True)
+        (cluster / "test_a.py").write_text("def test_one():\n    pass\n")
+        (cluster.parent / "a_test.cpp").write_text("TEST_F(Suite, One) {\n")
+        good = "test_a.py::test_one, a_test.cpp::Suite.One"
+        (cluster / "FAULTS.md").write_text(good + ", test_a.py::test_two, a_test.cpp::Suite.Two, test_b.py::test_one")
+        problems = faults.check(Path(folder))
+    return [] if len(problems) == 3 else [f"of the fault matrix 3 lines were to be reported, not {problems}"]
 
 
 if __name__ == "__main__":

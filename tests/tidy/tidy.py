@@ -6,6 +6,7 @@ Usage: tidy.py [ROOT]
 import sys
 from pathlib import Path
 
+import faults
 import includes
 import sizes
 import style
@@ -27,6 +28,7 @@ def main() -> int:
         return 1
     problems = [problem for source in sources for problem in problems_of(source)]
     problems += includes.check_link_table(root)
+    problems += faults.check(root)
     median_problems, report = sizes.check_median(sources)
     problems += median_problems
     for problem in problems:

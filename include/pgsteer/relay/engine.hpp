@@ -26,7 +26,7 @@ namespace pgsteer::relay {
 enum class direction { client_to_backend, backend_to_client };
 
 enum class flow_end {
-  client_closed,         // the client ended first and orderly: its goodbye or its FIN
+  client_closed,         // the client ended first and orderly: by a goodbye, even a hidden one, or its FIN
   backend_closed,        // the backend ended first, by its FIN
   client_failed,         // reset or time-out on the client's socket, before any orderly end
   backend_failed,        // likewise on the backend's

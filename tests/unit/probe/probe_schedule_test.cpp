@@ -57,6 +57,23 @@ TEST_F(ProbeSchedule, BacksOffUpToTheInterval) {
   EXPECT_EQ(probe_once(ending::failed), milliseconds{100});
 }
 
+// A session is lost while the answer to an older question is on its way.
+TEST_F(ProbeSchedule, ADoubtDuringAProbeIsAskedBehindIt) {
+  probe_once(ending::answered);
+  now_ = schedule_.due();
+  schedule_.start(now_);
+  schedule_.doubt(now_ + milliseconds{5});
+  schedule_.end(ending::answered, now_ + milliseconds{10}, 0.5);
+  EXPECT_EQ(schedule_.due() - now_, milliseconds{20}) << "not sooner than a burst";
+  EXPECT_GE(probe_once(ending::answered), milliseconds{450}) << "once";
+
+  now_ = schedule_.due();
+  schedule_.start(now_);
+  schedule_.doubt(now_ + milliseconds{5});
+  schedule_.end(ending::answered, now_ + milliseconds{100}, 0.5);
+  EXPECT_EQ(schedule_.due() - now_, milliseconds{100}) << "at once";
+}
+
 // A password that was changed, or no slot left: each try is a process and a line in PostgreSQL's log.
 TEST_F(ProbeSchedule, BacksOffInABurstWhereItIsTurnedAway) {
   schedule_.hint(now_);

@@ -1,8 +1,8 @@
 // How flows end: FIN, reset, both at once, and what must still be delivered.
 #include <gtest/gtest.h>
 
-#include "unit/relay/goodbye.hpp"
 #include "unit/relay/harness.hpp"
+#include "unit/relay/last_words.hpp"
 
 namespace pgsteer::relay::testing {
 namespace {
@@ -195,15 +195,14 @@ TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlowAsTheClients) {
 // libpq says Terminate, close_notify and FIN at once and is gone; the backend reads Terminate alone, answers
 // with its close_notify, which resets the client, and resets in turn what it has not read.
 TEST_P(EndingOnEachEngine, WhatComesAfterAnEncryptedGoodbyeIsNoFault) {
-  const std::string terminate_record = "\x17\x03\x03\0\x16"s + std::string(22, 't');
   for (const bool has_fin : {true, false}) {
     for (const bool is_backend_first : {true, false}) {
       SCOPED_TRACE(::testing::Message() << "FIN " << has_fin << ", the backend first " << is_backend_first);
       harness engine(GetParam());
       test_flow flow(socket_kind::tcp);
       engine.start(flow);
-      send_some(flow.client.theirs, terminate_record + close_notify);
-      EXPECT_EQ(engine.receive(flow.backend.theirs, terminate_record.size()), terminate_record);
+      send_some(flow.client.theirs, hidden_terminate + close_notify);
+      EXPECT_EQ(engine.receive(flow.backend.theirs, hidden_terminate.size()), hidden_terminate);
       if (has_fin) shut_down_writing(flow.client.theirs);
       if (is_backend_first) {
         send_some(flow.backend.theirs, close_notify);

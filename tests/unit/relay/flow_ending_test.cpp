@@ -3,15 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 
-#include "unit/relay/goodbye.hpp"
+#include "unit/relay/last_words.hpp"
 #include "unit/relay/socket_pair.hpp"
 
 namespace pgsteer::relay {
 namespace {
 
 using testing::close_notify;
+using testing::hidden_terminate;
 using testing::socket_pair;
 using testing::terminate;
 
@@ -78,17 +80,17 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
   for (const ending_case& now : cases) {
     SCOPED_TRACE(now.name);
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    ready_tail tail(now.is_readable);
-    tail.from_client(as_bytes(now.client_said));
+    goodbye words(now.is_readable);
+    words.from_client(as_bytes(now.client_said));
     now.client_does(client.theirs);
     flow_ending ending;
     EXPECT_FALSE(ending.has_begun());
-    ending.note(now.noticed, now.has_failed, tail, client.ours.value());
+    ending.note(now.noticed, now.has_failed, words, client.ours.value());
     EXPECT_TRUE(ending.has_begun());
-    ending.note(other(now.noticed), true, tail, client.ours.value());  // changes nothing
-    EXPECT_EQ(ending.when_closed(tail), now.when_closed);
-    EXPECT_EQ(ending.when_failed(side::client, tail), now.when_client_failed);
-    EXPECT_EQ(ending.when_failed(side::backend, tail), now.when_backend_failed);
+    ending.note(other(now.noticed), true, words, client.ours.value());  // changes nothing
+    EXPECT_EQ(ending.when_closed(words), now.when_closed);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), now.when_client_failed);
+    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), now.when_backend_failed);
   }
 }
 
@@ -96,39 +98,51 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
 TEST(FlowEnding, AnAnswerThatIsReadBehindTheBackendsEndCounts) {
   for (const bool has_failed : {true, false}) {
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    ready_tail tail(false);
-    tail.from_client(as_bytes("Terminate, encrypted"));
+    goodbye words(false);
+    words.from_client(as_bytes(hidden_terminate));
     flow_ending ending;
-    ending.note(side::backend, has_failed, tail, client.ours.value());
-    tail.to_client(as_bytes(close_notify));
-    EXPECT_EQ(ending.when_closed(tail), flow_end::client_closed);
-    EXPECT_EQ(ending.when_failed(side::backend, tail), flow_end::client_closed);
-    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_closed);
+    ending.note(side::backend, has_failed, words, client.ours.value());
+    words.to_client(as_bytes(close_notify));
+    EXPECT_EQ(ending.when_closed(words), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_closed);
   }
 }
 
 // A client that learns of the backend's end says goodbye, too.
 TEST(FlowEnding, AGoodbyeBehindTheBackendsEndDoesNotCount) {
   socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-  ready_tail tail(false);
-  tail.from_client(as_bytes("a query, encrypted"));
+  goodbye words(false);
+  words.from_client(as_bytes("a query, encrypted"));
   flow_ending ending;
-  ending.note(side::backend, true, tail, client.ours.value());
-  tail.to_client(as_bytes("FATAL, encrypted" + close_notify));
-  tail.from_client(as_bytes(close_notify));
-  EXPECT_EQ(ending.when_failed(side::backend, tail), flow_end::backend_failed);
+  ending.note(side::backend, true, words, client.ours.value());
+  words.to_client(as_bytes("FATAL, encrypted" + close_notify));
+  words.from_client(as_bytes(close_notify));
+  EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), flow_end::backend_failed);
+}
+
+// Nobody answers: that is no echo of a goodbye.
+TEST(FlowEnding, ATimeOutIsAFaultWhateverCameBefore) {
+  socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+  goodbye words(true);
+  words.from_client(as_bytes(terminate));
+  flow_ending ending;
+  ending.note(side::client, false, words, client.ours.value());
+  EXPECT_EQ(ending.when_failed(side::backend, ETIMEDOUT, words), flow_end::backend_failed);
+  EXPECT_EQ(ending.when_failed(side::client, ETIMEDOUT, words), flow_end::client_failed);
+  EXPECT_EQ(ending.when_failed(side::backend, EPIPE, words), flow_end::client_closed);
 }
 
 // A reset is told before the bytes that came ahead of it are read.
 TEST(FlowEnding, AGoodbyeThatIsReadBehindTheResetCounts) {
   for (const bool is_readable : {true, false}) {
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    ready_tail tail(is_readable);
+    goodbye words(is_readable);
     flow_ending ending;
-    ending.note(side::client, true, tail, client.ours.value());
-    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_failed);
-    tail.from_client(as_bytes(is_readable ? terminate : close_notify));
-    EXPECT_EQ(ending.when_failed(side::client, tail), flow_end::client_closed);
+    ending.note(side::client, true, words, client.ours.value());
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_failed);
+    words.from_client(as_bytes(is_readable ? terminate : close_notify));
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_closed);
   }
 }
 

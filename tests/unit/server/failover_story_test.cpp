@@ -79,6 +79,16 @@ TEST_F(FailoverStory, IsNotContradictedByAnAnswerToAnEarlierQuestion) {
   EXPECT_EQ(detected_after(), milliseconds{200});
 }
 
+// It says that it is a standby now: what sessions had told before was true.
+TEST_F(FailoverStory, BeginsWithASessionThatTheAnswerConfirms) {
+  sign(origin::session);
+  const time_point asked_at = now_;
+  wait(milliseconds{5});
+  decide(0);
+  story_.note_answer(primary_, asked_at);
+  EXPECT_EQ(detected_after(), milliseconds{5});
+}
+
 // The open connection of the probe answers on while new logins hang.
 TEST_F(FailoverStory, BeginsWithASlowLoginWhateverTheOpenConnectionAnswers) {
   sign(origin::session);

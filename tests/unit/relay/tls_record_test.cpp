@@ -1,4 +1,4 @@
-#include "relay/tls_alert.hpp"
+#include "relay/tls_record.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "unit/relay/goodbye.hpp"
+#include "unit/relay/last_words.hpp"
 
 namespace pgsteer::relay {
 namespace {
@@ -96,7 +96,11 @@ class tls_pair {
   connection client_;
 };
 
-TEST(TlsAlert, IsSeenBehindWhatEachCipherMakesOfIt) {
+tls_content kind_of(const std::string& bytes) {
+  return last_tls_record(as_bytes(bytes)).what;
+}
+
+TEST(TlsRecord, IsToldByWhatEachCipherMakesOfIt) {
   const cipher_case cases[] = {
       {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"},       {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
       {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"}, {TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384"},
@@ -107,20 +111,33 @@ TEST(TlsAlert, IsSeenBehindWhatEachCipherMakesOfIt) {
     SCOPED_TRACE(now.cipher);
     tls_pair tls(now);
     ASSERT_TRUE(tls.is_ready());
-    for (const std::string& message :
-         {"S\0\0\0\4"s, "Q\0\0\0\x0dselect 1\0"s, std::string(5'000, 'd'), terminate})
-      EXPECT_EQ(tls_alert_at_end(as_bytes(tls.written(message))), 0U);
+    const std::string commit = tls.written(
+        "Q\0\0\0\xb"
+        "commit\0"s);
+    const std::string data = tls.written(std::string(5'000, 'd'));
     const std::string last = tls.written(terminate);
     const std::string alert = tls.closed();
-    EXPECT_EQ(tls_alert_at_end(as_bytes(alert)), alert.size());
-    EXPECT_EQ(tls_alert_at_end(as_bytes(last + alert)), alert.size());
-    EXPECT_EQ(tls_alert_at_end(as_bytes(alert + last)), 0U);
-    for (std::size_t cut = 1; cut < alert.size(); ++cut) {
-      EXPECT_EQ(tls_alert_at_end(as_bytes(std::string_view(alert).substr(0, cut))), 0U);
-      EXPECT_EQ(tls_alert_at_end(as_bytes(std::string_view(alert).substr(cut))), 0U);
+    EXPECT_EQ(kind_of(data), tls_content::other);
+    EXPECT_EQ(kind_of(last), tls_content::five_bytes);
+    EXPECT_EQ(kind_of(alert), tls_content::alert);
+    const std::uint8_t ciphers = last_tls_record(as_bytes(alert)).ciphers;
+    EXPECT_EQ(last_tls_record(as_bytes(last)).ciphers, ciphers);
+    const tls_record of_commit = last_tls_record(as_bytes(commit));
+    const bool is_block_cipher =
+        last.size() == alert.size();  // what five bytes and eleven bytes are padded to
+    EXPECT_EQ(of_commit.what == tls_content::five_bytes && of_commit.ciphers == ciphers, is_block_cipher);
+    EXPECT_EQ(last_tls_record(as_bytes(last)).bytes, last.size());
+    EXPECT_EQ(last_tls_record(as_bytes(last + alert)).bytes, alert.size());
+    EXPECT_EQ(kind_of(last + alert), tls_content::alert);
+    EXPECT_EQ(kind_of(alert + last), tls_content::five_bytes);
+    for (const std::string& record : {last, alert}) {
+      for (std::size_t cut = 1; cut < record.size(); ++cut) {
+        EXPECT_EQ(kind_of(record.substr(0, cut)), tls_content::other);
+        EXPECT_EQ(kind_of(record.substr(cut)), tls_content::other);
+      }
     }
   }
-  EXPECT_EQ(tls_alert_at_end({}), 0U);
+  EXPECT_EQ(kind_of({}), tls_content::other);
 }
 
 }  // namespace

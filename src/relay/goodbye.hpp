@@ -1,0 +1,78 @@
+#pragma once
+// goodbye: which side of a session has said goodbye, as far as the bytes tell.
+//
+// Pure; one per flow. In the clear it is the client's Terminate. TLS hides that; there each side's stream
+// ends with an alert, and the first one counts, since the other side answers it. But PostgreSQL may have
+// answered a Terminate before the client, which sends it in a record of its own, comes to its alert: five
+// bytes of the client that the backend answers with an alert and not a word were a goodbye. (Before
+// PostgreSQL ends a session by itself it says why, but for a few places that exit without a word once its
+// postmaster is gone; then the client was hardly saying something of five bytes.) Whoever goes on has not
+// said goodbye: then the bytes only looked like it.
+//
+// Flow: from_client() and to_client() for every chunk that is passed on -> said() when a side has ended.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "pgsteer/base/bytes.hpp"
+#include "relay/tls_record.hpp"
+
+namespace pgsteer::relay {
+
+class goodbye {
+ public:
+  enum class whose : std::uint8_t {
+    nobodys,
+    clients,
+    answered,  // the client's, told by the backend's answer to it
+    backends,
+  };
+
+  // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
+  explicit goodbye(bool is_readable) noexcept : is_readable_(is_readable) {}
+
+  void from_client(byte_span bytes) noexcept {
+    if (is_readable_) {
+      said_ = ends_with_terminate(bytes) ? whose::clients : whose::nobodys;
+      return;
+    }
+    const tls_record last = last_tls_record(bytes);
+    may_be_terminate_ = last.what == tls_content::five_bytes;
+    ciphers_ = last.ciphers;
+    if (last.what != tls_content::alert) {
+      said_ = whose::nobodys;
+    } else if (said_ == whose::nobodys) {
+      said_ = whose::clients;
+    }
+  }
+
+  void to_client(byte_span bytes) noexcept {
+    if (is_readable_) return;
+    const tls_record last = last_tls_record(bytes);
+    if (last.what != tls_content::alert) {
+      if (said_ == whose::backends) said_ = whose::nobodys;
+    } else if (said_ == whose::nobodys) {
+      const bool is_alone = last.bytes == bytes.size();
+      said_ = may_be_terminate_ && is_alone && last.ciphers == ciphers_ ? whose::answered : whose::backends;
+    }
+    may_be_terminate_ = false;
+  }
+
+  [[nodiscard]] bool is_readable() const noexcept { return is_readable_; }
+  [[nodiscard]] whose said() const noexcept { return said_; }
+
+ private:
+  // Terminate: Byte1('X') | Int32(4)  -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE
+  static constexpr std::array<std::uint8_t, 5> terminate{'X', 0, 0, 0, 4};
+
+  static bool ends_with_terminate(byte_span bytes) noexcept {
+    return bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
+  }
+
+  bool is_readable_;
+  whose said_ = whose::nobodys;
+  bool may_be_terminate_ = false;  // what the client sent last, unanswered so far
+  std::uint8_t ciphers_ = 0;       // by which it is that
+};
+
+}  // namespace pgsteer::relay
