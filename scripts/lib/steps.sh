@@ -15,8 +15,16 @@ retried_tests=()
 trap end_steps EXIT
 
 end_steps() {
-  # As by Ctrl-C, with everything that it has started, so that tests end what is theirs.
-  [[ -z ${aside_pid:-} ]] || { kill -INT -- "-$aside_pid" && wait "$aside_pid"; } 2>/dev/null
+  local i
+  if [[ -n ${aside_pid:-} ]]; then
+    # As by Ctrl-C, with everything that it has started, so that tests end what is theirs; who ignores that is killed.
+    kill -INT -- "-$aside_pid" 2>/dev/null
+    for ((i = 0; i < 300; ++i)); do
+      kill -0 -- "-$aside_pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -TERM -- "-$aside_pid" 2>/dev/null
+  fi
   rm -rf "$steps_folder"
 }
 

@@ -37,13 +37,14 @@ class goodbye {
       return;
     }
     const tls_record last = last_tls_record(bytes);
+    if (last.what == tls_content::alert) {
+      if (said_ == whose::nobodys && is_goodbye(last, bytes.first(bytes.size() - last.bytes)))
+        said_ = whose::clients;
+    } else {
+      said_ = whose::nobodys;
+    }
     may_be_terminate_ = last.what == tls_content::five_bytes;
     ciphers_ = last.ciphers;
-    if (last.what != tls_content::alert) {
-      said_ = whose::nobodys;
-    } else if (said_ == whose::nobodys) {
-      said_ = whose::clients;
-    }
   }
 
   void to_client(byte_span bytes) noexcept {
@@ -67,6 +68,15 @@ class goodbye {
 
   static bool ends_with_terminate(byte_span bytes) noexcept {
     return bytes.size() >= terminate.size() && std::ranges::equal(bytes.last(terminate.size()), terminate);
+  }
+
+  // Of the client. In TLS 1.3 an alert looks like two bytes at the end of much data, but not behind
+  // Terminate.
+  [[nodiscard]] bool is_goodbye(const tls_record& alert, byte_span ahead) const noexcept {
+    if (alert.is_sure) return true;
+    if (ahead.empty()) return may_be_terminate_ && ciphers_ == alert.ciphers;
+    const tls_record before = last_tls_record(ahead);
+    return before.what == tls_content::five_bytes && before.ciphers == alert.ciphers;
   }
 
   bool is_readable_;

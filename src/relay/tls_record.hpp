@@ -26,6 +26,7 @@ struct tls_record {
   // others: COMMIT in TLS 1.3 is as long as five bytes are by AES-GCM in TLS 1.2.
   std::uint8_t ciphers = 0;
   std::size_t bytes = 0;  // with its header; 0 for other
+  bool is_sure = false;   // the header says that it is an alert
 };
 
 [[nodiscard]] inline tls_record last_tls_record(byte_span bytes) noexcept {
@@ -59,7 +60,7 @@ struct tls_record {
       if (bytes.size() < record_bytes) continue;
       const byte_span record = bytes.last(record_bytes);
       if (record[0] == type && record[1] == 3 && record[3] == 0 && record[4] == length)
-        return {is_alert ? tls_content::alert : tls_content::five_bytes, i, record_bytes};
+        return {is_alert ? tls_content::alert : tls_content::five_bytes, i, record_bytes, type == alert};
     }
   }
   return {};

@@ -21,9 +21,11 @@ std::int64_t since(std::uint64_t now, std::uint64_t before) {
 void failover_story::note_sign(topology::backend_id id, origin from, std::string_view what, time_point now) {
   if (primary_ != id || lost_at_) return;
   const bool is_first = !sign_at_ || now - last_sign_at_ > sign_memory;
+  // Sessions that the backend ends all the time do not keep another sign alive.
+  if (!is_first && from == origin::session && sign_origin_ != from) return;
   last_sign_at_ = now;
   if (!is_first) {
-    if (from != origin::session) sign_origin_ = from;
+    sign_origin_ = from;
     return;
   }
   sign_ = what;
@@ -44,7 +46,8 @@ void failover_story::note_decision(const session::published_topology& published,
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
   if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
   if (!has_rw) return;
-  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // the same one is back
+  if (lost_at_ && snapshot.primary == primary_) sign_at_.reset();   // the same one is back,
+  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // and what it was lost for is over
   if (primary_ == snapshot.primary) return;
   primary_ = snapshot.primary;
   remember_primary(published);

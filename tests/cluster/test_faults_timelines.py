@@ -2,7 +2,7 @@
 import pytest
 
 from harness.cluster import PgCluster
-from harness.logins import address_of, log_in_at_last, readers
+from harness.logins import address_of, log_in_at_last, readers, wait_readers
 from harness.queries import assert_ended
 from harness.wait import wait_until
 from harness.wire import PgError, WireClient
@@ -123,6 +123,7 @@ def test_standby_beyond_the_switch_is_not_read_from(cluster, run_pgsteer, connec
     wait_until(lambda: "new timeline 2 forked off current database system timeline 1 before current recovery point"
                in old.log_text(), what="PostgreSQL to find that it went another way")
     proxy.wait_standbys(1)
+    wait_readers(proxy, connect, {cluster.backends[other].address})
     for _ in range(30):  # Its receiver comes and goes meanwhile, every wal_retrieve_retry_interval.
         assert readers(proxy, connect, 2) == {cluster.backends[other].address}
     assert eligible_lines(proxy.log_text()[log_before:], old, "ro_eligible") == []

@@ -26,6 +26,11 @@ def readers(proxy, connect, count: int = 6) -> set:
     return found
 
 
+def wait_readers(proxy, connect, addresses: set) -> None:
+    """Until new ro sessions go to these alone: a worker that waits for a core hears the news after the admin port."""
+    wait_until(lambda: readers(proxy, connect) == addresses, what=f"readers on {addresses} alone")
+
+
 class PendingLogin:
     """One login. Flow: is_waiting() -> address(), which is the backend's that took it, or raises what the client got."""
 
@@ -79,4 +84,4 @@ def wait_held(proxy, count: int) -> None:
 
 
 __all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log_in_at_last", "readers", "retries",
-           "wait_held"]
+           "wait_held", "wait_readers"]

@@ -18,6 +18,7 @@ using testing::terminate;
 using whose = goodbye::whose;
 
 const std::string hidden_query = "\x17\x03\x03\0\x30"s + std::string(48, 'q');
+const std::string alert_of_tls_1_2 = "\x15\x03\x03\0\x1a"s + std::string(26, 'a');
 const std::string hidden_commit = "\x17\x03\x03\0\x1d"s + std::string(29, 'c');
 
 struct goodbye_case {
@@ -60,10 +61,18 @@ TEST(Goodbye, IsTheFirstAlertWhereAllElseIsHidden) {
                  {"the client's, in a chunk of its own",
                   {">" + hidden_terminate, ">" + close_notify},
                   whose::clients},
-                 {"the client's, and the answer", {">" + close_notify, "<" + close_notify}, whose::clients},
-                 {"the client's, and the rest of an answer",
-                  {">" + close_notify, "<" + hidden_query},
+                 {"the client's, and the answer",
+                  {">" + hidden_terminate + close_notify, "<" + close_notify},
                   whose::clients},
+                 {"the client's, and the rest of an answer",
+                  {">" + hidden_terminate + close_notify, "<" + hidden_query},
+                  whose::clients},
+                 {"two bytes at the end of much data", {">" + hidden_query + close_notify}, whose::nobodys},
+                 {"and in a chunk of their own", {">" + hidden_query, ">" + close_notify}, whose::nobodys},
+                 {"and the backend ends",
+                  {">" + hidden_query + close_notify, "<" + hidden_query + close_notify},
+                  whose::backends},
+                 {"an alert that says so, without Terminate", {">" + alert_of_tls_1_2}, whose::clients},
                  {"FATAL and the backend's",
                   {">" + hidden_query, "<" + hidden_query + close_notify},
                   whose::backends},

@@ -98,6 +98,30 @@ TEST_F(FailoverStory, BeginsWithASlowLoginWhateverTheOpenConnectionAnswers) {
   EXPECT_EQ(detected_after(), milliseconds{100});
 }
 
+TEST_F(FailoverStory, SessionsThatEndDoNotKeepASlowLoginAlive) {
+  sign(origin::login_or_probe);
+  for (int i = 0; i < 3; ++i) {
+    wait(milliseconds{900});
+    sign(origin::session);
+    answer(milliseconds{1});
+  }
+  wait(milliseconds{50});
+  sign(origin::login_or_probe);
+  EXPECT_EQ(detected_after(), milliseconds{0});
+}
+
+// PostgreSQL restarted and is back; what comes then has its own beginning.
+TEST_F(FailoverStory, EndsWithTheReturnOfTheSamePrimary) {
+  sign(origin::login_or_probe);
+  decide(0);
+  wait(milliseconds{200});
+  decide(1);
+  wait(milliseconds{800});
+  sign(origin::login_or_probe);
+  wait(milliseconds{30});
+  EXPECT_EQ(detected_after(), milliseconds{30});
+}
+
 TEST_F(FailoverStory, ForgetsASignAfterWhichNothingWasLost) {
   sign(origin::login_or_probe);
   wait(seconds{3});
