@@ -3,9 +3,8 @@
 //
 // Pure; nothing is decrypted. An alert is its sender's last word, close_notify mostly (RFC 8446 section 6.1),
 // and Terminate is one of the messages of five bytes. Until TLS 1.2 the header says what is an alert; in
-// TLS 1.3 its two bytes are told by their number alone, and a row of data whose last record happens to have
-// two bytes (libpq and PostgreSQL send what they have in blocks of 8,192) is taken for one, too. So neither
-// proves anything by itself: see relay/ready_tail.hpp.
+// TLS 1.3 its two bytes are told by their number alone, and data whose last record happens to have two bytes
+// is taken for one, too. So neither proves anything by itself: see relay/goodbye.hpp.
 //
 // Layout of a record (RFC 8446 section 5.2, RFC 5246 section 6.2): Byte1 type | UInt16 version | UInt16
 // length | fragment. What it holds grows by what the cipher adds; a header has to stand just so far from the
@@ -38,11 +37,13 @@ struct tls_record {
     std::uint8_t alert_length;
     std::uint8_t five_bytes_length;
   };
-  // TLS 1.3: the content, its type, a tag of 16. TLS 1.2, AES-GCM: an explicit nonce of 8, the content, a tag
-  // of
-  // 16. ChaCha20-Poly1305: the content, a tag of 16. AES-CBC, by which up to eleven bytes look like five: an
-  // IV of 16, then content, MAC and padding in blocks of 16; with SHA-1, SHA-256 and SHA-384, and the last
-  // one is SHA-1 with encrypt-then-MAC (RFC 7366), whose other two are as long as those.
+  // 1. TLS 1.3: the content, its type, a tag of 16.
+  // 2. TLS 1.2, AES-GCM: an explicit nonce of 8, the content, a tag of 16.
+  // 3. ChaCha20-Poly1305: the content, a tag of 16.
+  // 4. to 6. AES-CBC with SHA-1, SHA-256, SHA-384: an IV of 16, then content, MAC and padding in blocks
+  // of 16.
+  // 7. SHA-1 with encrypt-then-MAC (RFC 7366); SHA-256 and SHA-384 are as long with it as without.
+  // By AES-CBC all that fits into the same block looks like five bytes: up to 11 with SHA-1, else up to 15.
   constexpr std::array<known_ciphers, 7> known{{
       {data, 2 + 17, 5 + 17},
       {alert, 8 + 2 + 16, 8 + 5 + 16},
