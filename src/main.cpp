@@ -1,5 +1,8 @@
 // The pgsteer program: run, check, status. Exit codes: 0 success, 2 wrong usage or configuration, 1 cannot
 // start; status adds its own (admin/status_command.hpp).
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -18,6 +21,15 @@ namespace {
 
 constexpr int exit_cannot_start = 1;
 constexpr int exit_usage = 2;
+
+// What is closed of them would be the number of the next descriptor that is opened, and the log's lines would
+// go there.
+void open_standard_streams() {
+  int opened = 0;
+  do opened = ::open("/dev/null", O_RDWR | O_NOCTTY);
+  while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened >= 0) ::close(opened);
+}
 
 int serve(const pgsteer::config::config& options) {
   pgsteer::server::server server(options);
@@ -94,6 +106,7 @@ int parse_and_dispatch(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   try {
     return parse_and_dispatch(argc, argv);
   } catch (const pgsteer::config::config_error& error) {

@@ -1,12 +1,18 @@
 #include "pgsteer/base/log.hpp"
 
+#include <poll.h>
 #include <spdlog/async.h>
-#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,6 +22,52 @@ namespace {
 
 // 8192 lines of about 200 bytes: 1.6 MB at most, several seconds of a login storm.
 constexpr std::size_t queue_lines_max = 8192;
+
+// A session's line is about 230 bytes.
+constexpr std::size_t line_bytes_usual = 320;
+
+// After the last line of a burst the writer rests: lines that come meanwhile need not wake it, which under a
+// storm of logins costs more than writing them.
+constexpr auto writer_rest = milliseconds{5};
+
+// The lines that wait together are written together, but for a write of this many bytes.
+constexpr std::size_t write_bytes_enough = 64 * 1024;
+
+// Writes to stderr. The pool's thread is the only one that calls it.
+class resting_sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit resting_sink(spdlog::details::thread_pool& pool) : pool_(pool) {}
+  ~resting_sink() override { flush_(); }  // behind the last line the pool has an order to end in its queue
+  resting_sink(const resting_sink&) = delete;
+  resting_sink& operator=(const resting_sink&) = delete;
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    lines_.append(line.payload.data(), line.payload.size());
+    lines_ += '\n';
+    const bool is_last = pool_.queue_size() == 0;
+    if (is_last || lines_.size() >= write_bytes_enough) flush_();
+    if (is_last) std::this_thread::sleep_for(writer_rest);
+  }
+  // Waits for a slow reader; one that has gone loses lines.
+  void flush_() noexcept override {
+    for (std::string_view rest = lines_; !rest.empty();) {
+      const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (n > 0) {
+        rest.remove_prefix(static_cast<std::size_t>(n));
+      } else if (errno == EAGAIN) {
+        pollfd room{STDERR_FILENO, POLLOUT, 0};
+        (void)::poll(&room, 1, -1);
+      } else if (errno != EINTR) {
+        break;
+      }
+    }
+    lines_.clear();
+  }
+
+  spdlog::details::thread_pool& pool_;
+  std::string lines_;
+};
 
 std::shared_ptr<spdlog::logger> logger;
 std::atomic<bool> is_started{false};
@@ -50,14 +102,22 @@ std::string_view level_name(log_level level) noexcept {
   return "info";
 }
 
-std::string utc_now() {
+// Up to the second it is worked out once a second.
+void append_utc_now(std::string& out) {
   const auto now = std::chrono::system_clock::now();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const std::time_t whole = static_cast<std::time_t>(ms / 1000);
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ms % 1000);
+  const auto whole = static_cast<std::time_t>(ms / 1000);
+  thread_local std::time_t known = -1;
+  thread_local std::string to_the_second;
+  if (whole != known) {
+    known = whole;
+    std::tm parts{};
+    gmtime_r(&whole, &parts);
+    to_the_second = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  }
+  out += to_the_second;
+  fmt::format_to(std::back_inserter(out), ".{:03}Z", ms % 1000);
 }
 
 // A JSON string's escapes; bytes above 0x7e are written as \u00xx, so any peer bytes give valid JSON and a
@@ -98,16 +158,19 @@ void append_value(std::string& out, const log_field& field, bool always_quoted) 
       append_quoted(out, *text);
     }
   } else if (const auto* whole = std::get_if<std::int64_t>(&field.value)) {
-    out += std::to_string(*whole);
+    fmt::format_to(std::back_inserter(out), "{}", *whole);
   } else if (const auto* real = std::get_if<double>(&field.value)) {
-    out += fmt::format("{:.3f}", *real);
+    fmt::format_to(std::back_inserter(out), "{:.3f}", *real);
   } else {
     out += std::get<bool>(field.value) ? "true" : "false";
   }
 }
 
 std::string text_line(log_level level, std::string_view event, std::initializer_list<log_field> fields) {
-  std::string line = fmt::format("{} {:<7} {}", utc_now(), level_name(level), event);
+  std::string line;
+  line.reserve(line_bytes_usual);
+  append_utc_now(line);
+  fmt::format_to(std::back_inserter(line), " {:<7} {}", level_name(level), event);
   for (const log_field& field : fields) {
     line += ' ';
     line += field.key;
@@ -118,7 +181,11 @@ std::string text_line(log_level level, std::string_view event, std::initializer_
 }
 
 std::string json_line(log_level level, std::string_view event, std::initializer_list<log_field> fields) {
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":)", utc_now(), level_name(level));
+  std::string line;
+  line.reserve(line_bytes_usual);
+  line += R"({"time":")";
+  append_utc_now(line);
+  fmt::format_to(std::back_inserter(line), R"(","level":"{}","event":)", level_name(level));
   append_quoted(line, event);
   for (const log_field& field : fields) {
     line += ",\"";
@@ -136,9 +203,9 @@ void start_logging(const log_options& options) {
   level_min = options.level;
   format_chosen = options.format;
   spdlog::init_thread_pool(queue_lines_max, 1);
-  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(spdlog::color_mode::never);
-  logger = std::make_shared<spdlog::async_logger>("pgsteer", std::move(sink), spdlog::thread_pool(),
-                                                  spdlog::async_overflow_policy::overrun_oldest);
+  logger = std::make_shared<spdlog::async_logger>(
+      "pgsteer", std::make_shared<resting_sink>(*spdlog::thread_pool()), spdlog::thread_pool(),
+      spdlog::async_overflow_policy::overrun_oldest);
   logger->set_pattern("%v");
   logger->set_level(spdlog::level::trace);
   is_started = true;

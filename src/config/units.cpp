@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <limits>
 
@@ -74,23 +75,15 @@ std::string size_text(std::uint64_t bytes) {
 std::string size_meant(std::string_view text) {
   const auto unit_begin = text.find_first_not_of(digits);
   if (unit_begin == std::string_view::npos || unit_begin == 0) return {};
-  const std::string count(text.substr(0, unit_begin));
   std::string_view rest = text.substr(unit_begin);
   rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  if (rest.empty()) return {};
-  switch (rest.front()) {
-    case 'k':
-    case 'K':
-      return count + "KiB";
-    case 'm':
-    case 'M':
-      return count + "MiB";
-    case 'g':
-    case 'G':
-      return count + "GiB";
-    default:
-      return {};
-  }
+  constexpr std::string_view prefixes = "KMG";
+  const auto letter = static_cast<unsigned char>(rest.empty() ? ' ' : rest.front());
+  const auto prefix = prefixes.find(static_cast<char>(std::toupper(letter)));
+  if (prefix == std::string_view::npos) return {};
+  std::string meant(text.substr(0, unit_begin));
+  (meant += prefixes[prefix]) += "iB";
+  return parse_size(meant) ? meant : std::string();
 }
 
 }  // namespace pgsteer::config

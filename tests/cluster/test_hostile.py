@@ -1,13 +1,17 @@
 """Whatever a client sends first: PostgreSQL's own verdict or a close, no crash, and no backend bothered."""
+import os
 import re
+import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
+from harness import processes
 from harness.cluster import PgCluster
-from harness.wait import PATIENCE
+from harness.wait import PATIENCE, wait_until
 from harness.wire import GSSENC_REQUEST, SSL_REQUEST, WireClient, startup_packet
 
 TLS_CLIENT_HELLO_CUT_SHORT = bytes.fromhex("160301020001000001fc0303")
@@ -193,3 +197,19 @@ def test_no_secret_and_no_flood_in_the_log(cluster, proxy):
     for secret in (cluster.app_password, "secret-token", "canary-in-the-payload", "probe-secret"):
         assert secret not in log
     assert log.count("\n") < 1000
+
+
+# Else the log's lines would go into whatever is opened next, such as the descriptor that wakes a worker.
+def test_started_without_standard_streams(proxy):
+    command = ["sh", "-c", 'exec "$0" run --config "$1" <&- >&- 2>&-', str(proxy.binary), str(proxy.config_path)]
+    proxy.stop()
+    process = subprocess.Popen(command, preexec_fn=processes.die_with_parent(signal.SIGKILL))
+    try:
+        wait_until(lambda: proxy.get("/livez")[0] == 200, what="pgsteer to run")
+        streams = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)}
+        assert streams == {"/dev/null"}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -75,6 +75,7 @@ TEST(SizeMeant, GuessesBinaryUnits) {
   EXPECT_EQ(size_meant("1024"), "");
   EXPECT_EQ(size_meant("MB"), "");
   EXPECT_EQ(size_meant("5 "), "");
+  EXPECT_EQ(size_meant("18446744073709551616KiB"), "") << "what is meant cannot be what was said";
   EXPECT_EQ(size_meant("10x"), "");
 }
 
