@@ -62,9 +62,11 @@ void read_relay(section& keys, relay::relay_options& out) {
             {{"auto", engine_choice::automatic},
              {"epoll", engine_choice::epoll},
              {"io_uring", engine_choice::io_uring}});
-  keys.size("buffer", out.buffer_bytes, {4U << 10U, 1U << 20U});
-  keys.whole("reads_per_turn", out.reads_per_turn_max, {1, 64});
+  keys.size("buffer", out.buffer_bytes, {4U << 10U, relay::relay_options::buffer_bytes_limit});
+  keys.whole("reads_per_turn", out.reads_per_turn_max, {1, relay::relay_options::reads_per_turn_limit});
   keys.time("half_close_timeout", out.half_close_timeout, {milliseconds{100}, hours{1}});
+  keys.word("spin", out.spin, {{"off", relay::toggle::off}, {"on", relay::toggle::on}});
+  keys.word("splice", out.splice, {{"off", relay::toggle::off}, {"on", relay::toggle::on}});
   keys.finish();
 }
 

@@ -273,6 +273,13 @@ void add_workers(document& out, const metrics_view& view) {
   for (std::size_t i = 0; i < view.workers.size(); ++i) turns.add({worker(i)}, view.workers[i]->turns);
   family& stalls = out.counter("relay_stalls_total", "Times a direction had to wait for a slow reader.");
   for (std::size_t i = 0; i < view.workers.size(); ++i) stalls.add({worker(i)}, view.workers[i]->stalls);
+  family& spliced = out.counter("relay_spliced_bytes_total", "Bytes that went through a pipe, uncopied.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i)
+    spliced.add({worker(i)}, view.workers[i]->spliced_bytes);
+  family& spins = out.counter("relay_spins_total", "Times each worker polled before it waited.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i) spins.add({worker(i)}, view.workers[i]->spins);
+  family& vain = out.counter("relay_vain_spins_total", "Times it polled and nothing came.");
+  for (std::size_t i = 0; i < view.workers.size(); ++i) vain.add({worker(i)}, view.workers[i]->vain_spins);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -16,9 +15,13 @@ namespace {
 // Connections that completed their handshake and wait for accept; the kernel caps it at net.core.somaxconn.
 constexpr int backlog = 4096;
 
+error_code last_error() noexcept {
+  return {errno, boost::system::system_category()};
+}
+
 error_code set_option(int fd, int level, int name, int value) noexcept {
   if (::setsockopt(fd, level, name, &value, sizeof value) == 0) return {};
-  return {errno, boost::system::system_category()};
+  return last_error();
 }
 
 }  // namespace
@@ -34,6 +37,23 @@ error_code configure(int fd, const tcp_options& options) noexcept {
     return ec;
   if (const auto ec = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count)) return ec;
   return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
+}
+
+result<unique_fd> make_socket(const tcp::endpoint& address, const tcp_options& options) noexcept {
+  unique_fd made(::socket(address.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made.is_open()) return last_error();
+  if (const error_code ec = configure(made.value(), options)) return ec;
+  return made;
+}
+
+error_code connect(int fd, const tcp::endpoint& address) noexcept {
+  const auto size = static_cast<socklen_t>(address.size());
+  if (::connect(fd, address.data(), size) == 0) return {};
+  if (errno == EINPROGRESS && ::connect(fd, address.data(), size) == 0) return {};
+  if (errno == EISCONN) return {};
+  if (errno == EALREADY)
+    return boost::system::errc::make_error_code(boost::system::errc::operation_in_progress);
+  return last_error();
 }
 
 result<tcp::endpoint> to_address(const endpoint& value) {
@@ -67,7 +87,8 @@ bool is_local_trouble(const error_code& ec) noexcept {
   if (ec.category() != boost::system::system_category() && ec.category() != boost::system::generic_category())
     return false;
   const int value = ec.value();
-  return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM || value == EADDRNOTAVAIL;
+  return value == EMFILE || value == ENFILE || value == ENOBUFS || value == ENOMEM || value == ENOSPC ||
+         value == EADDRNOTAVAIL;
 }
 
 peer_state state_of_peer(int fd) noexcept {
@@ -75,19 +96,6 @@ peer_state state_of_peer(int fd) noexcept {
   if (::poll(&asked, 1, 0) != 1) return peer_state::present;
   if ((asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return peer_state::gone;
   return (asked.revents & POLLRDHUP) != 0 ? peer_state::ended : peer_state::present;
-}
-
-bool ignore_what_arrived(int fd) noexcept {
-  // Far below half a receive buffer, where Linux caps the low-water mark (tcp_set_rcvlowat() in
-  // net/ipv4/tcp.c).
-  constexpr int arrived_max = 16 * 1024;
-  int arrived = 0;
-  return ::ioctl(fd, FIONREAD, &arrived) == 0 && arrived < arrived_max &&
-         !set_option(fd, SOL_SOCKET, SO_RCVLOWAT, arrived + 1);
-}
-
-void heed_what_arrived(int fd) noexcept {
-  (void)set_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 void close_with_reset(int fd) noexcept {

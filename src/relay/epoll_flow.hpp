@@ -7,8 +7,9 @@
 //
 // A direction moves bytes only while nothing of it is stuck, so a destination that does not take bytes stops
 // the reading of its source, and the kernel's window stops the peer. EOF of a source, once all is delivered,
-// becomes shutdown(SHUT_WR) of its destination. A socket that failed ends the flow as soon as what it had
-// sent before is delivered, or the other side does not take it.
+// becomes shutdown(SHUT_WR) of its destination. A direction whose reads fill the buffer goes through a pipe
+// for as long as its source has much to give. A socket that failed ends the flow as soon as what it had sent
+// before is delivered, or the other side does not take it.
 #include <sys/epoll.h>
 
 #include <array>
@@ -18,11 +19,11 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/relay/engine.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 #include "relay/flow.hpp"
 #include "relay/flow_ending.hpp"
-#include "relay/goodbye.hpp"
 #include "relay/progress_guard.hpp"
-#include "relay/ready_tail.hpp"
+#include "relay/splice_pipe.hpp"
 #include "relay/stall_guard.hpp"
 #include "relay/stuck_bytes.hpp"
 
@@ -45,9 +46,12 @@ struct flow_socket {
 // What an engine lends to each flow for a turn.
 struct turn_resources {
   mutable_byte_span buffer;
+  pipe_pool& pipes;
   std::uint32_t reads_max = 1;
   std::array<std::uint64_t, 2> bytes{};  // counted here, added to the atomic counters once a turn
   std::uint64_t stalls = 0;
+  std::uint64_t spliced_bytes = 0;
+  bool has_told_owner = false;
 };
 
 class epoll_flow final : public flow {
@@ -61,6 +65,8 @@ class epoll_flow final : public flow {
   outcome pump(turn_resources& turn);
   // The first call decides; later ones change nothing.
   void finish(flow_end end, int error = 0);
+  // Precondition: has_ended().
+  void release(pipe_pool& pipes) noexcept;
 
   [[nodiscard]] flow_socket& socket(side which) noexcept { return sockets_[index(which)]; }
   [[nodiscard]] flow_owner& owner() const noexcept { return *owner_; }
@@ -73,6 +79,10 @@ class epoll_flow final : public flow {
   [[nodiscard]] std::size_t stuck_capacity(side source) const noexcept {
     return halves_[index(source)].stuck.capacity();
   }
+  // A destination does not take what is there for it.
+  [[nodiscard]] bool is_stalled() const noexcept {
+    return halves_[0].holds_bytes() || halves_[1].holds_bytes();
+  }
 
   hook in_all;
   hook in_queue;  // ready or ended
@@ -83,31 +93,36 @@ class epoll_flow final : public flow {
  private:
   struct half_relay {
     stuck_bytes stuck;
-    std::uint64_t bytes = 0;  // delivered
-    bool is_unseen = false;   // stuck holds initial bytes that the watcher has not been shown
-    bool is_done = false;     // nothing will be sent this way any more
+    std::unique_ptr<splice_pipe> pipe;  // while it moves bulk
+    std::uint64_t bytes = 0;            // delivered
+    bool is_unseen = false;             // stuck holds initial bytes that the watcher has not been shown
+    bool is_bulk = false;               // the last read filled the buffer
+    bool is_done = false;               // nothing will be sent this way any more
+
+    [[nodiscard]] bool holds_bytes() const noexcept {
+      return !stuck.empty() || (pipe != nullptr && !pipe->empty());
+    }
   };
 
   [[nodiscard]] bool can_step(side source) const noexcept;
   [[nodiscard]] std::optional<side> next_step() noexcept;
   void step(side source, turn_resources& turn);
   void read(side source, turn_resources& turn);
+  void note_no_bytes(side source, const io_outcome& got) noexcept;
   void pass_on(side source, byte_span bytes, turn_resources& turn);
+  std::size_t write(side source, byte_span bytes, turn_resources& turn);
   void flush(side source, turn_resources& turn);
+  [[nodiscard]] bool splice(side source, turn_resources& turn);
+  void drain_pipe(side source, turn_resources& turn);
   void close_direction(side source);
   void fail_destination(side source, int error) noexcept;
   void settle_failures();
-  [[nodiscard]] bool show(byte_span bytes);
+  [[nodiscard]] bool show(byte_span bytes, turn_resources& turn);
   [[nodiscard]] bool is_idle_outside_transaction() const noexcept;
-  void note_from_client(byte_span bytes) noexcept;
-  void note_to_client(byte_span bytes) noexcept;
-  void note_end(side which, bool has_failed) noexcept;
 
   std::array<flow_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
-  ready_tail tail_;
-  goodbye goodbye_;
   flow_ending ending_;
   std::optional<flow_summary> summary_;
   side turn_of_ = side::client;  // who is read next when both could be

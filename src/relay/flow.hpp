@@ -3,6 +3,7 @@
 //
 // Not an interface: the owner holds a flow* only to hand it back to the engine that made it.
 #include <cstddef>
+#include <cstdint>
 
 #include "pgsteer/relay/engine.hpp"
 
@@ -17,7 +18,7 @@ class flow {
 };
 
 // The value of a side is also the value of the direction that it is the source of.
-enum class side : std::size_t { client = 0, backend = 1 };
+enum class side : std::uint8_t { client = 0, backend = 1 };
 
 constexpr std::size_t index(side value) noexcept {
   return static_cast<std::size_t>(value);

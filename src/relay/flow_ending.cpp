@@ -6,16 +6,25 @@
 
 namespace pgsteer::relay {
 
-void flow_ending::note(side noticed, bool has_failed, const goodbye& words, int client_fd) noexcept {
+void flow_ending::unseen(side source) noexcept {
+  tail_.unseen();
+  if (source == side::client) {
+    goodbye_.from_client({});
+  } else {
+    goodbye_.to_client({});
+  }
+}
+
+void flow_ending::note(side noticed, bool has_failed) noexcept {
   if (first_) return;
   first_ = noticed;
   is_orderly_ = !has_failed;
-  if (words.said() != goodbye::whose::nobodys) {
-    first_ = words.said() == goodbye::whose::backends ? side::backend : side::client;
+  if (goodbye_.said() != goodbye::whose::nobodys) {
+    first_ = goodbye_.said() == goodbye::whose::backends ? side::backend : side::client;
     is_orderly_ = true;
-  } else if (noticed == side::backend && !words.is_readable()) {
+  } else if (noticed == side::backend && !goodbye_.is_readable()) {
     // The client may have ended as well, and knows nothing of the backend's end yet.
-    const net::peer_state client = net::state_of_peer(client_fd);
+    const net::peer_state client = net::state_of_peer(client_fd_);
     if (client == net::peer_state::present) return;
     first_ = side::client;
     is_orderly_ = client == net::peer_state::ended;
@@ -23,20 +32,20 @@ void flow_ending::note(side noticed, bool has_failed, const goodbye& words, int 
 }
 
 // An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.
-bool flow_ending::is_the_clients(const goodbye& words) const noexcept {
-  return first_ != side::backend || words.said() == goodbye::whose::answered;
+bool flow_ending::is_the_clients() const noexcept {
+  return first_ != side::backend || goodbye_.said() == goodbye::whose::answered;
 }
 
-flow_end flow_ending::when_closed(const goodbye& words) const noexcept {
-  return is_the_clients(words) ? flow_end::client_closed : flow_end::backend_closed;
+flow_end flow_ending::when_closed() const noexcept {
+  return is_the_clients() ? flow_end::client_closed : flow_end::backend_closed;
 }
 
-flow_end flow_ending::when_failed(side which, int error, const goodbye& words) const noexcept {
+flow_end flow_ending::when_failed(side which, int error) const noexcept {
   // Likewise the client's goodbye ahead of its reset. What it says behind the backend's end is no goodbye.
-  const bool is_orderly = is_orderly_ || words.said() == goodbye::whose::answered ||
-                          (first_ == side::client && words.said() == goodbye::whose::clients);
+  const bool is_orderly = is_orderly_ || goodbye_.said() == goodbye::whose::answered ||
+                          (first_ == side::client && goodbye_.said() == goodbye::whose::clients);
   const bool is_reset = error == ECONNRESET || error == EPIPE;
-  if (is_orderly && is_reset) return when_closed(words);
+  if (is_orderly && is_reset) return when_closed();
   return which == side::client ? flow_end::client_failed : flow_end::backend_failed;
 }
 

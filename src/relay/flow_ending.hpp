@@ -1,37 +1,59 @@
 #pragma once
-// flow_ending: which side ended a flow, and whether what came after that was a fault.
+// flow_ending: which side ended a flow, whether what came after that was a fault, and whether the client may
+// still be told something.
 //
-// One per flow, worker's thread. Looks at the client's socket once; owns nothing.
+// One per flow, worker's thread. Looks at the client's socket once; owns nothing of it.
 //
 // Whoever said goodbye has ended the flow, else the side whose end is noticed first. After an orderly end, a
 // goodbye or a FIN, a reset is no fault any more: a client that has closed answers the backend's close_notify
 // with one, and so does a backend that has gone without reading the client's. A time-out is one: nobody
 // answers.
 //
-// Flow: note() at each end or failure of a side -> when_closed() or when_failed(), once.
+// Flow: from_client(), to_client() or unseen() for every chunk that is passed on; note() at each end or
+// failure of a side -> when_closed() or when_failed(), once.
 #include <optional>
 
+#include "pgsteer/base/bytes.hpp"
 #include "relay/flow.hpp"
 #include "relay/goodbye.hpp"
+#include "relay/ready_tail.hpp"
 
 namespace pgsteer::relay {
 
 class flow_ending {
  public:
+  // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
+  flow_ending(bool is_readable, int client_fd) noexcept : goodbye_(is_readable), client_fd_(client_fd) {}
+
+  void from_client(byte_span bytes) noexcept {
+    tail_.from_client();
+    goodbye_.from_client(bytes);
+  }
+  void to_client(byte_span bytes) noexcept {
+    tail_.to_client(bytes);
+    goodbye_.to_client(bytes);
+  }
+  // Bytes of this side were passed on without being looked at: no words of a kind that counts here.
+  void unseen(side source) noexcept;
   // has_failed: by a reset, a time-out or another error, not by a FIN. The first call decides.
-  void note(side noticed, bool has_failed, const goodbye& words, int client_fd) noexcept;
+  void note(side noticed, bool has_failed) noexcept;
 
   [[nodiscard]] bool has_begun() const noexcept { return first_.has_value(); }
   [[nodiscard]] side first() const noexcept { return first_.value_or(side::client); }
 
   // Both sides have ended by a FIN and all is delivered.
-  [[nodiscard]] flow_end when_closed(const goodbye& words) const noexcept;
+  [[nodiscard]] flow_end when_closed() const noexcept;
   // This side has failed with this errno.
-  [[nodiscard]] flow_end when_failed(side which, int error, const goodbye& words) const noexcept;
+  [[nodiscard]] flow_end when_failed(side which, int error) const noexcept;
+  // By what has been passed on, the session is idle outside a transaction. Never for encrypted bytes.
+  [[nodiscard]] bool is_ready() const noexcept { return goodbye_.is_readable() && tail_.is_ready(); }
 
  private:
-  [[nodiscard]] bool is_the_clients(const goodbye& words) const noexcept;
+  [[nodiscard]] bool is_the_clients() const noexcept;
 
+  goodbye goodbye_;
+  ready_tail tail_;
+  int client_fd_;
   std::optional<side> first_;
   bool is_orderly_ = false;
 };

@@ -1,5 +1,4 @@
 #include <mutex>
-#include <string>
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/relay/engine.hpp"
@@ -10,30 +9,25 @@ namespace pgsteer::relay {
 namespace {
 
 // Every worker makes an engine, and all of them meet the same kernel.
-void tell_once_why_not(const error_code& reason) {
+void tell_once_why_not(log_level level, const error_code& reason) {
   static std::once_flag told;
   std::call_once(told, [&] {
-    log(log_level::warning, "relay engine io_uring is not available, using epoll",
-        {{"reason", reason.message()}});
+    log(level, "relay engine io_uring is not available, using epoll", {{"reason", reason.message()}});
   });
 }
 
 }  // namespace
 
-result<std::unique_ptr<engine>> make_engine(boost::asio::io_context& context, const relay_options& options,
+result<std::unique_ptr<engine>> make_engine(int guest_fd, const relay_options& options,
                                             metrics::relay_counters& counters) {
-  switch (options.engine) {
-    case engine_choice::io_uring: {
-      result<std::unique_ptr<engine>> made = uring_engine::make(context, options, counters);
-      if (made) return made;
-      tell_once_why_not(made.error());
-      break;
-    }
-    case engine_choice::automatic:
-    case engine_choice::epoll:
-      break;
+  if (options.engine != engine_choice::epoll) {
+    result<std::unique_ptr<engine>> made = uring_engine::make(guest_fd, options, counters);
+    if (made) return made;
+    // Who has asked for it by name wants to know; by default it is as good as expected in a container.
+    const bool is_asked_for = options.engine == engine_choice::io_uring;
+    tell_once_why_not(is_asked_for ? log_level::warning : log_level::info, made.error());
   }
-  return epoll_engine::make(context, options, counters);
+  return epoll_engine::make(guest_fd, options, counters);
 }
 
 }  // namespace pgsteer::relay

@@ -19,6 +19,9 @@ class ready_tail {
   }
   void from_client() noexcept { last_six_ = 0; }
 
+  // Bytes went one way or the other without being looked at.
+  void unseen() noexcept { last_six_ = 0; }
+
   [[nodiscard]] bool is_ready() const noexcept {
     return (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
   }

@@ -1,10 +1,21 @@
-#include "relay/socket_io.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 
 #include <sys/socket.h>
 
 #include <cerrno>
 
 namespace pgsteer::relay {
+namespace {
+
+io_outcome send_some(int fd, byte_span bytes, int flags) noexcept {
+  for (;;) {
+    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL | flags);
+    if (n >= 0) return {static_cast<std::size_t>(n), 0};
+    if (errno != EINTR) return {0, errno};
+  }
+}
+
+}  // namespace
 
 bool io_outcome::would_block() const noexcept {
   return error == EAGAIN;
@@ -19,11 +30,11 @@ io_outcome read_some(int fd, mutable_byte_span into) noexcept {
 }
 
 io_outcome write_some(int fd, byte_span bytes) noexcept {
-  for (;;) {
-    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) return {static_cast<std::size_t>(n), 0};
-    if (errno != EINTR) return {0, errno};
-  }
+  return send_some(fd, bytes, 0);
+}
+
+io_outcome write_some_before_end(int fd, byte_span bytes) noexcept {
+  return send_some(fd, bytes, MSG_MORE);
 }
 
 int shut_down_writing(int fd) noexcept {

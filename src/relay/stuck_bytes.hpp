@@ -27,9 +27,9 @@ class stuck_bytes {
   void adopt(std::unique_ptr<std::uint8_t[]> memory, std::size_t capacity, std::size_t n) noexcept {
     PGSTEER_ASSERT(empty() && n <= capacity);
     memory_ = std::move(memory);
-    capacity_ = capacity;
+    capacity_ = static_cast<std::uint32_t>(capacity);
     begin_ = 0;
-    end_ = n;
+    end_ = static_cast<std::uint32_t>(n);
   }
   // Room for n bytes behind what is kept, to be filled by the caller.
   [[nodiscard]] mutable_byte_span make_room(std::size_t n) {
@@ -37,15 +37,15 @@ class stuck_bytes {
     auto grown = std::make_unique_for_overwrite<std::uint8_t[]>(kept + n);
     if (kept > 0) std::memcpy(grown.get(), memory_.get() + begin_, kept);
     memory_ = std::move(grown);
-    capacity_ = kept + n;
+    capacity_ = static_cast<std::uint32_t>(kept + n);
     begin_ = 0;
-    end_ = kept + n;
+    end_ = capacity_;
     return {memory_.get() + kept, n};
   }
   // Forgets the first n; gives the memory back with the last of them.
   void consume(std::size_t n) noexcept {
     PGSTEER_ASSERT(n <= end_ - begin_);
-    begin_ += n;
+    begin_ += static_cast<std::uint32_t>(n);
     if (begin_ == end_) clear();
   }
   void clear() noexcept {
@@ -60,9 +60,10 @@ class stuck_bytes {
 
  private:
   std::unique_ptr<std::uint8_t[]> memory_;
-  std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  // 32 bits each, as there are two of these in every session: one holds a few reads of at most 1 MiB.
+  std::uint32_t capacity_ = 0;
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
 };
 
 }  // namespace pgsteer::relay

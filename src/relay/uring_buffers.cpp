@@ -6,11 +6,13 @@
 #include <cerrno>
 
 #include "pgsteer/base/assert.hpp"
-#include "relay/socket_io.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
 
-static_assert((uring_buffers::count & (uring_buffers::count - 1)) == 0, "the kernel wants a power of two");
+static_assert((uring_buffers::count_max & (uring_buffers::count_max - 1)) == 0,
+              "the kernel wants a power of two");
+static_assert(uring_buffers::count_max % uring_buffers::count_at_first == 0);
 
 uring_buffers::~uring_buffers() {
   if (mapping_ != nullptr) ::munmap(mapping_, mapping_bytes_);
@@ -19,8 +21,8 @@ uring_buffers::~uring_buffers() {
 result<void> uring_buffers::lend_to(io_uring& ring, std::uint32_t bytes_each) {
   PGSTEER_ASSERT(mapping_ == nullptr && bytes_each > 0);
   bytes_each_ = std::min(bytes_each, bytes_each_max);
-  const std::size_t ring_bytes = count * sizeof(io_uring_buf);
-  mapping_bytes_ = ring_bytes + count * std::size_t{bytes_each_};
+  const std::size_t ring_bytes = count_max * sizeof(io_uring_buf);
+  mapping_bytes_ = ring_bytes + count_max * std::size_t{bytes_each_};
   void* mapped = ::mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return to_error_code(errno);
   mapping_ = mapped;
@@ -29,24 +31,30 @@ result<void> uring_buffers::lend_to(io_uring& ring, std::uint32_t bytes_each) {
 
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(mapped);
-  registration.ring_entries = count;
+  registration.ring_entries = count_max;
   registration.bgid = group;
   if (const int error = io_uring_register_buf_ring(&ring, &registration, 0); error != 0)
     return to_error_code(-error);
-  sizes_.resize(count);
-  next_.resize(count, no_buffer);
+  sizes_.resize(count_max);
+  next_.resize(count_max, no_buffer);
   io_uring_buf_ring_init(ring_);
-  for (buffer_id id = 0; id < count; ++id) give_back(id);
+  while (count_ < count_at_first) give_back(count_++);
   return {};
 }
 
 void uring_buffers::take(buffer_id id, std::uint32_t n) noexcept {
   --lent_;
   sizes_[id] = n;
+  if (lent_ < count_ / 4U && count_ < count_max) double_them();
+}
+
+void uring_buffers::double_them() noexcept {
+  for (const std::uint16_t enough = static_cast<std::uint16_t>(count_ * 2); count_ < enough;)
+    give_back(count_++);
 }
 
 void uring_buffers::give_back(buffer_id id) noexcept {
-  io_uring_buf_ring_add(ring_, memory_of(id), bytes_each_, id, count - 1, 0);
+  io_uring_buf_ring_add(ring_, memory_of(id), bytes_each_, id, count_max - 1, 0);
   io_uring_buf_ring_advance(ring_, 1);
   ++lent_;
 }

@@ -1,8 +1,9 @@
 #pragma once
 // uring_buffers: the memory that the kernel receives into, lent to it through a provided-buffer ring.
 //
-// One per worker, allocated once. A buffer is the kernel's until a completion names it, then ours until
-// give_back(). Knows nothing of flows; worker's thread, but for making and registering it.
+// One per worker, its addresses reserved once. A buffer is the kernel's until a completion names it, then
+// ours until give_back(). The kernel takes them in turn, so a few are lent first and more only when these run
+// short: what is in use stays in the cache. Knows nothing of flows; worker's thread, but for making it.
 #include <liburing.h>
 
 #include <cstddef>
@@ -30,16 +31,20 @@ struct buffer_queue {
 class uring_buffers {
  public:
   static constexpr std::uint16_t group = 0;
-  // Some kernels receive for 20 sockets in a row and others for all (IO_LOCAL_TW_DEFAULT_MAX, io_uring.c), so
-  // this suffices for a thousand sessions with a message each, or 30 that begin a bulk transfer; who finds
-  // none waits. 2 MiB per worker.
-  static constexpr std::uint16_t count = 1024;
+  // Recent kernels receive for 240 sockets in a turn (uring_engine::portions_per_turn_max), so this suffices
+  // for two messages of each, or 15 sessions that begin a bulk transfer; who finds none waits. 1 MiB per
+  // worker.
+  static constexpr std::uint16_t count_max = 512;
+  static constexpr std::uint16_t count_at_first = 64;
   // A multishot receive takes at most 33 buffers before others get their turn (MULTISHOT_MAX_RETRY, net.c),
   // and as many again while those are being sent: a direction that stalls then holds less than 128 KiB. Most
   // queries and their answers fit into one. Not a power of two: such buffers would all begin in a few sets of
   // the first-level cache.
-  static constexpr std::uint32_t bytes_each_max = 1984;
-  static constexpr std::size_t bytes_per_direction_max = 66 * std::size_t{bytes_each_max};
+  static constexpr std::uint32_t bytes_each_max = 1920;
+  // Who has been given this much gets no further portion in a turn (uring_engine::take_completions).
+  static constexpr std::uint32_t bytes_per_portions_max = 4096;
+  static constexpr std::size_t bytes_per_direction_max =
+      bytes_per_portions_max + 66 * std::size_t{bytes_each_max};
 
   uring_buffers() = default;
   ~uring_buffers();
@@ -63,8 +68,11 @@ class uring_buffers {
 
   // How many the kernel could still receive into, as far as its completions have been read.
   [[nodiscard]] std::size_t lent() const noexcept { return lent_; }
+  // How many there are by now, the kernel's and ours.
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
  private:
+  void double_them() noexcept;
   [[nodiscard]] std::uint8_t* memory_of(buffer_id id) const noexcept {
     return memory_ + std::size_t{id} * bytes_each_;
   }
@@ -74,6 +82,7 @@ class uring_buffers {
   io_uring_buf_ring* ring_ = nullptr;
   std::uint8_t* memory_ = nullptr;
   std::uint32_t bytes_each_ = 0;
+  std::uint16_t count_ = 0;
   std::size_t lent_ = 0;
   std::vector<std::uint32_t> sizes_;
   std::vector<buffer_id> next_;

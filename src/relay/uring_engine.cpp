@@ -1,49 +1,41 @@
 #include "relay/uring_engine.hpp"
 
-#include <sys/eventfd.h>
-
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "pgsteer/base/assert.hpp"
-#include "pgsteer/net/unique_fd.hpp"
-#include "relay/socket_io.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
 
-result<std::unique_ptr<engine>> uring_engine::make(boost::asio::io_context& context,
-                                                   const relay_options& options,
+result<std::unique_ptr<engine>> uring_engine::make(int guest_fd, const relay_options& options,
                                                    metrics::relay_counters& counters) {
-  auto ring = uring_ring::make(options.buffer_bytes);
+  net::unique_fd room_set(::epoll_create1(EPOLL_CLOEXEC));
+  if (!room_set.is_open()) return to_error_code(errno);
+  auto ring = uring_ring::make(options.buffer_bytes, {{guest_fd, room_set.value()}});
   if (!ring) return ring.error();
-  net::unique_fd event_fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!event_fd.is_open()) return to_error_code(errno);
-  if (const int error = (*ring)->signal_to(event_fd.value()); error != 0) return to_error_code(error);
-  boost::asio::posix::stream_descriptor events(context);
-  error_code ec;
-  events.assign(event_fd.value(), ec);
-  if (ec) return ec;
-  (void)event_fd.release();
   return std::unique_ptr<engine>(
-      std::make_unique<uring_engine>(std::move(events), std::move(*ring), options, counters));
+      std::make_unique<uring_engine>(std::move(room_set), std::move(*ring), options, counters));
 }
 
-uring_engine::uring_engine(boost::asio::posix::stream_descriptor events, std::unique_ptr<uring_ring> ring,
+uring_engine::uring_engine(net::unique_fd room_set, std::unique_ptr<uring_ring> ring,
                            const relay_options& options, metrics::relay_counters& counters)
-    : events_(std::move(events)),
+    : room_(std::move(room_set)),
       ring_(std::move(ring)),
+      pipes_(options.splice == toggle::on),
       options_(options),
-      counters_(counters),
-      self_(std::make_shared<uring_engine*>(this)) {
+      counters_(counters) {
   PGSTEER_ASSERT(options_.buffer_bytes > 0 && options_.reads_per_turn_max > 0);
 }
 
 uring_engine::~uring_engine() {
   PGSTEER_ASSERT(!is_in_turn_);
-  *self_ = nullptr;
   for (uring_flow& live : all_) live.revoke_sends(*ring_);
   ring_.reset();  // takes everything back from the kernel, so before what it was lent
+  waiting_.clear();
+  for (uring_waits* list : {&asked_, &unwanted_})
+    list->clear_and_dispose([](uring_wait* asked) { delete asked; });
   all_.clear_and_dispose([](uring_flow* live) { delete live; });
 }
 
@@ -52,9 +44,7 @@ flow* uring_engine::start(const flow_start& start) {
   uring_flow& started = *made.release();  // all_ owns it
   all_.push_back(started);
   ++flow_count_;
-  if (const int error = ring_->enable(); error != 0) started.finish(flow_end::client_failed, error);
   make_ready(started);
-  if (!is_in_turn_) post_turn();
   return &started;
 }
 
@@ -64,70 +54,121 @@ void uring_engine::stop(flow& target) {
   stopped.finish(flow_end::stopped);
   stopped.revoke_sends(*ring_);
   make_ready(stopped);
-  if (!is_in_turn_) post_turn();
 }
 
-// The read clears the eventfd; Asio tries it at once, so a signal that came before is not lost.
-void uring_engine::arm() {
-  if (is_armed_) return;
-  is_armed_ = true;
-  events_.async_read_some(boost::asio::buffer(&event_count_, sizeof event_count_),
-                          [self = self_](const error_code& ec, std::size_t) {
-                            if (*self == nullptr || ec) return;
-                            (*self)->is_armed_ = false;
-                            (*self)->turn();
-                          });
+result<void> uring_engine::wait(socket_wait& who, int fd, readiness what) {
+  PGSTEER_ASSERT(!who.is_waiting());
+  ring_->enable();
+  auto made = std::make_unique<uring_wait>();
+  made->what = uring_operation::kind::wait;
+  made->who = &who;
+  ring_->wait_for(*made, fd, what);
+  who.request_ = made.get();
+  waiting_.push_back(who);
+  asked_.push_back(*made.release());
+  return {};
 }
 
-void uring_engine::post_turn() {
-  if (is_posted_) return;
-  is_posted_ = true;
-  boost::asio::post(events_.get_executor(), [self = self_] {
-    if (*self == nullptr) return;
-    (*self)->is_posted_ = false;
-    (*self)->turn();
-  });
+void uring_engine::forget(socket_wait& who) {
+  PGSTEER_ASSERT(!is_in_turn_);
+  if (!who.is_waiting()) return;
+  who.unlink();
+  auto& asked = *static_cast<uring_wait*>(std::exchange(who.request_, nullptr));
+  asked.who = nullptr;
+  asked.unlink();
+  unwanted_.push_back(asked);
 }
 
-void uring_engine::turn() {
+turn_report uring_engine::turn(bool may_wait) {
   is_in_turn_ = true;
-  counters_.turns.add();
-  ring_->quiet(true);
+  ring_->enable();
+  cancel_unwanted();
   uring_turn turn{.ring = *ring_,
+                  .pipes = pipes_,
+                  .room = room_,
                   .number = ++turn_number_,
                   .block_bytes = options_.buffer_bytes,
-                  .bytes_max = std::size_t{options_.buffer_bytes} * options_.reads_per_turn_max};
+                  .bytes_max = options_.buffer_bytes * options_.reads_per_turn_max};
+  turn.report.is_idle = !has_work();
   ready_.splice(ready_.end(), next_turn_);
-  pump_ready(turn);
-  for (int round = 0; round == 0 || (round < rounds_per_turn_max && has_work()); ++round) {
-    ring_->enter();
-    take_completions(turn);
+  pump_ready(turn);  // what start() and stop() have left, or the turn before
+  take_completions(turn, may_wait && turn.report.is_idle);
+  if (!turn.report.is_idle) {
+    counters_.turns.add();
     pump_ready(turn);
+    if (turn.report.is_guest_ready || turn.report.has_told_owner) {  // others come before the next turn
+      take_completions(turn, false);
+      pump_ready(turn);
+    }
+    for (std::size_t i = 0; i < turn.bytes.size(); ++i)
+      if (turn.bytes[i] != 0) counters_.bytes[i].add(turn.bytes[i]);
+    if (turn.stalls != 0) counters_.stalls.add(turn.stalls);
+    if (turn.spliced_bytes != 0) counters_.spliced_bytes.add(turn.spliced_bytes);
+    if (!ended_.empty()) turn.report.has_told_owner = true;
+    deliver_ends();
   }
-  for (std::size_t i = 0; i < turn.bytes.size(); ++i)
-    if (turn.bytes[i] != 0) counters_.bytes[i].add(turn.bytes[i]);
-  if (turn.stalls != 0) counters_.stalls.add(turn.stalls);
-  deliver_ends();
   is_in_turn_ = false;
-  ring_->quiet(false);
-  if (has_work() || !next_turn_.empty() || !ended_.empty()) {
-    post_turn();
-  } else {
-    arm();
-  }
+  return turn.report;
 }
 
 bool uring_engine::has_work() const noexcept {
-  return !ready_.empty() || ring_->has_unsubmitted() || ring_->has_kernel_work();
+  return !ready_.empty() || !next_turn_.empty() || !ended_.empty() || !unwanted_.empty();
+}
+
+// The kernel does what it has put off in small portions. They are put together, so that their sends go out
+// one after the other: else a peer that shares the core would be woken after each portion.
+void uring_engine::take_completions(uring_turn& turn, bool may_wait) {
+  ring_->enter(may_wait && !std::exchange(awaits_sends_, false));
+  take_portion(turn);
+  for (int n = 1; n < portions_per_turn_max && !turn.has_much && ring_->has_kernel_work(); ++n) {
+    ring_->enter(false);
+    take_portion(turn);
+  }
 }
 
 // Only marks: no flow is destroyed before every completion of the batch has been looked at.
-void uring_engine::take_completions(uring_turn& turn) {
-  ring_->drain([&](const uring_completion& done) {
+void uring_engine::take_portion(uring_turn& turn) {
+  const auto ready = ring_->drain([&](const uring_completion& done) {
+    turn.report.is_idle = false;
+    if (done.operation->what == uring_operation::kind::wait)
+      return on_wait(static_cast<uring_wait&>(*done.operation), turn);
     uring_flow& owner = *done.operation->owner;
     owner.on_completion(done, turn);
     make_ready(owner);
   });
+  if (ready.any()) turn.report.is_idle = false;
+  if (ready.test(0)) turn.report.is_guest_ready = true;
+  if (!ready.test(1)) return;
+  room_.take([&](void* who) {
+    const auto& send = *static_cast<uring_operation*>(who);
+    send.owner->on_room(send.source);
+    make_ready(*send.owner);
+  });
+}
+
+void uring_engine::on_wait(uring_wait& wait, uring_turn& turn) {
+  if (!wait.is_in_flight && wait.who != nullptr) {
+    socket_wait& who = *std::exchange(wait.who, nullptr);
+    who.request_ = nullptr;
+    who.unlink();
+    turn.report.has_told_owner = true;
+    who.on_ready();
+  }
+  if (!wait.is_kernels()) {
+    delete &wait;
+  } else if (!wait.is_cancelling) {  // its cancellation came too early
+    wait.unlink();
+    unwanted_.push_back(wait);
+  }
+}
+
+// The kernel lets go of a socket only with the last request for it.
+void uring_engine::cancel_unwanted() {
+  for (int n = 0; n < retired_per_pump_max && !unwanted_.empty(); ++n) {
+    uring_wait& next = unwanted_.front();
+    ring_->cancel(next);
+    asked_.splice(asked_.end(), unwanted_, unwanted_.begin());
+  }
 }
 
 // From whatever list it waits in.
@@ -137,6 +178,7 @@ void uring_engine::make_ready(uring_flow& chosen) noexcept {
 }
 
 void uring_engine::pump_ready(uring_turn& turn) {
+  retired_in_pump_ = 0;
   flow_list<&uring_flow::in_queue> batch;
   batch.swap(ready_);
   while (!batch.empty()) {
@@ -145,6 +187,7 @@ void uring_engine::pump_ready(uring_turn& turn) {
     pump(next, turn);
   }
   feed();
+  if (!hungry_.empty()) awaits_sends_ = true;
 }
 
 void uring_engine::pump(uring_flow& next, uring_turn& turn) {
@@ -162,6 +205,7 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
       return retire(next);
   }
   half_closed_.note(next);
+  if (next.awaits_sends()) awaits_sends_ = true;
 }
 
 // One buffer for each flow that waits for one, so that not all of them come in vain.
@@ -178,8 +222,12 @@ void uring_engine::feed() {
 void uring_engine::retire(uring_flow& ended) {
   ended.in_queue.unlink();
   ended.in_half_closed.unlink();
-  if (ended.is_kernels()) return ended.cancel_all(*ring_);
-  ended.release(ring_->buffers());
+  if (ended.is_kernels()) {
+    awaits_sends_ = true;
+    if (++retired_in_pump_ > retired_per_pump_max) return next_turn_.push_back(ended);
+    return ended.cancel_all(*ring_);
+  }
+  ended.release(ring_->buffers(), pipes_, room_);
   ended_.push_back(ended);
 }
 
@@ -200,7 +248,6 @@ void uring_engine::tick(time_point now) {
   half_closed_.expire(now, options_.half_close_timeout, [this](uring_flow& oldest) {
     oldest.finish(flow_end::half_closed_too_long);
     make_ready(oldest);
-    post_turn();
   });
   guard_stalls();
 }
@@ -221,6 +268,10 @@ std::size_t uring_engine::stuck_bytes_held() const noexcept {
   for (const uring_flow& live : all_)
     held += live.stuck_capacity(side::client) + live.stuck_capacity(side::backend);
   return held;
+}
+
+std::size_t uring_engine::stalled_flows() const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(all_, &uring_flow::is_stalled));
 }
 
 }  // namespace pgsteer::relay

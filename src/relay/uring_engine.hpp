@@ -1,16 +1,13 @@
 #pragma once
-// uring_engine: the relay engine over io_uring; one ring, with an eventfd that the worker's io_context reads.
+// uring_engine: the relay engine over io_uring; one ring, in which the worker waits.
 //
 // Owns the ring with its buffers, and the flows; not the sockets. Worker's thread, but made on any: the first
-// start() makes the ring the calling thread's.
+// turn() makes the ring the calling thread's.
 //
-// A turn: submit what was prepared and let the kernel do what it had put off, note its completions, pump each
-// flow that has one; again while that prepared something; then deliver on_end() of those that ended. The next
-// turn is posted if something is left over, else it comes with the next event. What a round trip costs: for
-// each wake-up, whatever the number of flows, the io_context's epoll_wait, two io_uring_enter (one receives,
-// one sends), and two reads of the eventfd (the second finds it empty).
-#include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
+// A turn: submit what was prepared, wait if it may and let the kernel do what it had put off; note its
+// completions, pump each flow that has one, deliver on_end() of those that ended. What that prepares goes
+// with the next turn. What a round trip costs: one io_uring_enter for each wake-up, whatever the number of
+// flows.
 #include <boost/intrusive/list.hpp>
 #include <memory>
 
@@ -21,20 +18,32 @@
 
 namespace pgsteer::relay {
 
+// What the kernel was asked for a socket_wait. It may outlive that: then who is gone, and it is on its way
+// back.
+struct uring_wait
+    : uring_operation,
+      boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  socket_wait* who = nullptr;
+};
+
+using uring_waits = boost::intrusive::list<uring_wait, boost::intrusive::constant_time_size<false>>;
+
 class uring_engine final : public engine {
  public:
-  // Submissions in one turn, so that the worker's other handlers get theirs. Recent kernels receive for 20
-  // sockets in each (IO_LOCAL_TW_DEFAULT_MAX), so this is about what epoll_engine takes in one turn.
-  static constexpr int rounds_per_turn_max = 16;
+  // Recent kernels do 20 things in each (IO_LOCAL_TW_DEFAULT_MAX, io_uring.c), so this is about what
+  // epoll_engine takes in one turn.
+  static constexpr int portions_per_turn_max = 12;
+  // Flows whose operations are cancelled at once, so that what a thousand of them complete with fits into the
+  // queue: seven completions each.
+  static constexpr int retired_per_pump_max = 256;
   // Each socket's stall guard looks once in so many ticks, as in epoll_engine.
   static constexpr std::size_t ticks_per_guard_round = 10;
 
-  // Errors: what the kernel says to such a ring (EPERM, ENOSYS, EINVAL, EOPNOTSUPP, ENOMEM), or what
-  // registering it with the io_context returned.
-  static result<std::unique_ptr<engine>> make(boost::asio::io_context& context, const relay_options& options,
+  // Errors: what the kernel says to such a ring (EPERM, ENOSYS, EINVAL, EOPNOTSUPP, ENOMEM).
+  static result<std::unique_ptr<engine>> make(int guest_fd, const relay_options& options,
                                               metrics::relay_counters& counters);
-  uring_engine(boost::asio::posix::stream_descriptor events, std::unique_ptr<uring_ring> ring,
-               const relay_options& options, metrics::relay_counters& counters);
+  uring_engine(net::unique_fd room_set, std::unique_ptr<uring_ring> ring, const relay_options& options,
+               metrics::relay_counters& counters);
   // By the worker's thread, or after that has ended.
   ~uring_engine() override;
   uring_engine(const uring_engine&) = delete;
@@ -42,14 +51,20 @@ class uring_engine final : public engine {
 
   [[nodiscard]] flow* start(const flow_start& start) override;
   void stop(flow& target) override;
+  [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) override;
+  void forget(socket_wait& who) override;
+  turn_report turn(bool may_wait) override;
   void tick(time_point now) override;
   [[nodiscard]] std::string_view name() const noexcept override { return "io_uring"; }
 
   // User memory held for bytes that a destination does not take; for tests and diagnosis. O(flows).
   [[nodiscard]] std::size_t stuck_bytes_held() const noexcept;
+  [[nodiscard]] std::size_t stalled_flows() const noexcept;  // likewise
   [[nodiscard]] std::size_t flow_count() const noexcept { return flow_count_; }
-  // Buffers that the kernel may receive into; all of them while nothing is on its way.
-  [[nodiscard]] std::size_t buffers_lent() const noexcept { return ring_->buffers().lent(); }
+  // Buffers that are not the kernel's; none while nothing is on its way.
+  [[nodiscard]] std::size_t buffers_in_use() const noexcept {
+    return ring_->buffers().count() - ring_->buffers().lent();
+  }
 
  private:
   template <uring_flow::hook uring_flow::*Hook>
@@ -57,10 +72,10 @@ class uring_engine final : public engine {
       boost::intrusive::list<uring_flow, boost::intrusive::member_hook<uring_flow, uring_flow::hook, Hook>,
                              boost::intrusive::constant_time_size<false>>;
 
-  void arm();
-  void post_turn();
-  void turn();
-  void take_completions(uring_turn& turn);
+  void take_completions(uring_turn& turn, bool may_wait);
+  void take_portion(uring_turn& turn);
+  void on_wait(uring_wait& wait, uring_turn& turn);
+  void cancel_unwanted();
   void pump_ready(uring_turn& turn);
   void pump(uring_flow& next, uring_turn& turn);
   void feed();
@@ -68,11 +83,12 @@ class uring_engine final : public engine {
   void retire(uring_flow& ended);
   void make_ready(uring_flow& chosen) noexcept;
   void guard_stalls();
+  // Something but waiting is to be done.
   [[nodiscard]] bool has_work() const noexcept;
 
-  boost::asio::posix::stream_descriptor events_;
-  std::uint64_t event_count_ = 0;
+  room_watch room_;  // before the ring, which polls it
   std::unique_ptr<uring_ring> ring_;
+  pipe_pool pipes_;
   const relay_options options_;
   metrics::relay_counters& counters_;
   std::uint64_t turn_number_ = 0;
@@ -83,13 +99,13 @@ class uring_engine final : public engine {
   flow_list<&uring_flow::in_queue> hungry_;     // found no buffer to receive into
   flow_list<&uring_flow::in_queue> ended_;      // and out of the kernel's hands
   half_closed_flows<uring_flow> half_closed_;
+  socket_waits waiting_;
+  uring_waits asked_;     // the kernel has them
+  uring_waits unwanted_;  // and is to give them back
   std::size_t flow_count_ = 0;
-
-  bool is_armed_ = false;
-  bool is_posted_ = false;
+  int retired_in_pump_ = 0;
+  bool awaits_sends_ = false;  // somebody has more to do once the sends that were prepared are done
   bool is_in_turn_ = false;
-  // Handlers that outlive the engine find nullptr here.
-  std::shared_ptr<uring_engine*> self_;
 };
 
 }  // namespace pgsteer::relay

@@ -10,7 +10,7 @@
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/net/socket.hpp"
-#include "relay/socket_io.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
 namespace {
@@ -20,16 +20,15 @@ constexpr std::array both_sides{side::client, side::backend};
 }  // namespace
 
 uring_flow::uring_flow(const flow_start& start)
-    : owner_(start.owner),
-      goodbye_(start.is_watched || start.is_readable_protocol),
-      is_watched_(start.is_watched) {
+    : owner_(start.owner), ending_(start.is_watched, start.client_fd), is_watched_(start.is_watched) {
   sockets_[index(side::client)].fd = start.client_fd;
   sockets_[index(side::backend)].fd = start.backend_fd;
   using kind = uring_operation::kind;
   for (const side which : both_sides) {
     sockets_[index(which)].receive = {.owner = this, .source = which, .what = kind::receive};
     sockets_[index(which)].watch = {.owner = this, .source = which, .what = kind::watch_hang_up};
-    halves_[index(which)].send = {.owner = this, .source = which, .what = kind::send};
+    static_cast<uring_operation&>(halves_[index(which)].send) = {
+        .owner = this, .source = which, .what = kind::send};
   }
   halves_[index(side::client)].stuck.keep(start.to_backend);
   halves_[index(side::backend)].stuck.keep(start.to_client);
@@ -46,6 +45,8 @@ void uring_flow::on_completion(const uring_completion& done, uring_turn& turn) {
       return on_sent(source, done.result, turn);
     case uring_operation::kind::watch_hang_up:
       return on_hang_up(source, done.result);
+    case uring_operation::kind::wait:
+      return;  // of no flow
   }
 }
 
@@ -56,7 +57,9 @@ void uring_flow::on_received(side source, const uring_completion& done, uring_tu
   const bool is_over = has_ended() || half.is_done;
   if (done.has_buffer() && done.result > 0 && !is_over) {
     has_progressed_ = true;
-    return buffers.push(half.received, done.buffer());
+    buffers.push(half.received, done.buffer());
+    if (half.received.bytes >= uring_buffers::bytes_per_portions_max) turn.has_much = true;
+    return;
   }
   if (done.has_buffer()) buffers.give_back(done.buffer());
   if (socket.mode == reading::ready && done.result >= 0) {
@@ -64,6 +67,7 @@ void uring_flow::on_received(side source, const uring_completion& done, uring_tu
     return;
   }
   if (done.result > 0 && is_over) has_bytes_left_ = true;
+  if (done.result <= 0) half.block.reset();
   if (has_ended()) return;
   if (done.result > 0) {
     if (!half.is_done) on_block(source, static_cast<std::size_t>(done.result), turn.block_bytes);
@@ -73,7 +77,7 @@ void uring_flow::on_received(side source, const uring_completion& done, uring_tu
     has_progressed_ = true;
     socket.is_at_end = true;
     socket.is_exhausted = true;
-    note_end(source, false);
+    ending_.note(source, false);
   }
 }
 
@@ -109,7 +113,7 @@ void uring_flow::on_receive_error(side source, int error) noexcept {
       socket.error = error;
       socket.has_failed = true;
       socket.is_exhausted = true;
-      note_end(source, true);
+      ending_.note(source, true);
   }
 }
 
@@ -120,8 +124,7 @@ void uring_flow::on_sent(side source, int result, uring_turn& turn) {
   half.bytes += n;
   turn.bytes[index(source)] += n;
   if (has_ended()) return;
-  if (result < 0 && result != -EAGAIN && result != -EINTR)
-    return fail_destination(source, -result, turn.ring.buffers());
+  if (result < 0 && result != -EAGAIN && result != -EINTR) return fail_destination(source, -result, turn);
   if (half.sending != no_buffer) {
     const byte_span rest = turn.ring.buffers().view(half.sending).subspan(n);
     if (!rest.empty()) half.stuck.keep(rest);
@@ -136,12 +139,28 @@ void uring_flow::on_sent(side source, int result, uring_turn& turn) {
   }
 }
 
+void uring_flow::on_room(side source) noexcept {
+  half_relay& half = halves_[index(source)];
+  if (!std::exchange(half.awaits_room, false)) return;
+  half.is_stalled = false;
+}
+
+void uring_flow::await_room(side source, uring_turn& turn) noexcept {
+  half_relay& half = halves_[index(source)];
+  half.awaits_room = true;
+  relay_socket& destination = sockets_[index(other(source))];
+  const int error = turn.room.await(destination.fd, destination.is_in_room_watch, &half.send);
+  if (error == 0) return;
+  half.awaits_room = false;
+  fail_destination(source, error, turn);
+}
+
 void uring_flow::on_hang_up(side which, int result) noexcept {
   if (has_ended()) return;
   relay_socket& socket = sockets_[index(which)];
   has_progressed_ = has_progressed_ || !socket.is_hung_up;
   socket.is_hung_up = true;
-  note_end(which, result < 0 || (result & POLLERR) != 0);
+  ending_.note(which, result < 0 || (result & POLLERR) != 0);
   if (result < 0) {
     socket.error = -result;
     socket.has_failed = true;
@@ -189,19 +208,21 @@ void uring_flow::send_next(side source, uring_turn& turn) {
   half_relay& half = halves_[index(source)];
   uring_buffers& buffers = turn.ring.buffers();
   if (half.is_stalled) {
+    if (half.awaits_room) return;
     // What a receive still delivers belongs behind what is stuck.
     if (sockets_[index(source)].receive.is_in_flight) return;
-    if (!half.received.empty() && !gather(source, SIZE_MAX, buffers)) return;
-    return turn.ring.send_when_writable(half.send, fd(other(source)), half.stuck.view());
+    if (!half.received.empty() && !gather(source, SIZE_MAX, turn)) return;
+    return await_room(source, turn);
   }
+  if (half.pipe != nullptr && !half.pipe->empty()) return drain_pipe(source, turn);
   if (!half.stuck.empty()) {  // a block, or initial bytes
-    if (std::exchange(half.is_unseen, false) && !accept(source, half.stuck.view())) return;
-    half.allowance -= std::min(half.allowance, half.stuck.view().size());
-    return turn.ring.send_now(half.send, fd(other(source)), half.stuck.view());
+    if (std::exchange(half.is_unseen, false) && !accept(source, half.stuck.view(), turn)) return;
+    half.spend(half.stuck.view().size());
+    return turn.ring.send_now(half.send, fd(other(source)), half.stuck.view(), are_last(source));
   }
   if (half.received.empty() || half.allowance == 0) return;
   const std::size_t allowance = half.allowance;
-  half.allowance -= std::min<std::size_t>(allowance, half.received.bytes);
+  half.spend(half.received.bytes);
   if (half.received.bytes >= bulk_bytes_min) {
     sockets_[index(source)].is_bulk = true;
     sockets_[index(source)].is_empty = false;
@@ -209,16 +230,18 @@ void uring_flow::send_next(side source, uring_turn& turn) {
   if (half.received.has_one()) {
     half.sending = buffers.pop(half.received);
     const byte_span bytes = buffers.view(half.sending);
-    if (accept(source, bytes)) turn.ring.send_now(half.send, fd(other(source)), bytes);
-  } else if (gather(source, allowance, buffers)) {
-    turn.ring.send_now(half.send, fd(other(source)), half.stuck.view());
+    if (accept(source, bytes, turn))
+      turn.ring.send_now(half.send, fd(other(source)), bytes, are_last(source));
+  } else if (gather(source, allowance, turn)) {
+    turn.ring.send_now(half.send, fd(other(source)), half.stuck.view(), are_last(source));
   }
 }
 
 // Appends received bytes to what is stuck, at least one buffer's, and gives the buffers back. False: they go
 // no further. Precondition: received holds some.
-bool uring_flow::gather(side source, std::size_t bytes_max, uring_buffers& buffers) {
+bool uring_flow::gather(side source, std::size_t bytes_max, uring_turn& turn) {
   half_relay& half = halves_[index(source)];
+  uring_buffers& buffers = turn.ring.buffers();
   buffer_queue taken;
   do {
     buffers.push(taken, buffers.pop(half.received));
@@ -231,40 +254,7 @@ bool uring_flow::gather(side source, std::size_t bytes_max, uring_buffers& buffe
     at += bytes.size();
     buffers.give_back(id);
   }
-  return accept(source, room);
-}
-
-// At most one receive is in flight, and none while bytes wait here.
-void uring_flow::steer_reading(side source, uring_turn& turn) {
-  relay_socket& socket = sockets_[index(source)];
-  const half_relay& half = halves_[index(source)];
-  const bool may_not = half.is_done || socket.is_exhausted || half.is_stalled || !half.received.empty();
-  if (!socket.receive.is_in_flight) {
-    if (!may_not && !socket.receive.is_cancelling) start_reading(source, turn);
-    return;
-  }
-  if (socket.mode == reading::block || socket.receive.is_cancelling) return;
-  // Blocks also find an end whose wake-up a multishot receive has missed, which happens if it comes together
-  // with the bytes before it.
-  if (may_not || socket.is_hung_up || (socket.is_bulk && socket.mode == reading::many))
-    turn.ring.cancel(socket.receive);
-}
-
-void uring_flow::start_reading(side source, uring_turn& turn) {
-  relay_socket& socket = sockets_[index(source)];
-  half_relay& half = halves_[index(source)];
-  if (socket.is_hung_up || (socket.is_bulk && !socket.is_empty)) {
-    if (half.allowance == 0 || holds_bytes(source)) return;
-    socket.mode = reading::block;
-    half.block = std::make_unique_for_overwrite<std::uint8_t[]>(turn.block_bytes);
-    turn.ring.receive_now(socket.receive, socket.fd, {half.block.get(), turn.block_bytes});
-  } else if (socket.is_bulk) {
-    socket.mode = reading::ready;
-    turn.ring.wait_readable(socket.receive, socket.fd);
-  } else if (!socket.lacks_buffers) {
-    socket.mode = reading::many;
-    turn.ring.receive_many(socket.receive, socket.fd);
-  }
+  return accept(source, room, turn);
 }
 
 // All that the source sent before its end is delivered.
@@ -272,17 +262,17 @@ void uring_flow::close_direction(side source) noexcept {
   halves_[index(source)].is_done = true;
   relay_socket& destination = sockets_[index(other(source))];
   if (destination.has_failed) return;
-  if (const int error = shut_down_writing(destination.fd); error != 0) {
-    destination.has_failed = true;  // it can only be disconnected, by an error that SO_ERROR still holds
-    destination.is_hung_up = true;
-    return;
-  }
-  if (!halves_[index(other(source))].is_done || sockets_[index(source)].has_failed) return;
-  finish(ending_.when_closed(goodbye_));
+  if (halves_[index(other(source))].is_done && !sockets_[index(source)].has_failed)
+    return finish(ending_.when_closed());
+  if (shut_down_writing(destination.fd) == 0) return;
+  destination.has_failed = true;  // it can only be disconnected, by an error that SO_ERROR still holds
+  destination.is_hung_up = true;
 }
 
-void uring_flow::fail_destination(side source, int error, uring_buffers& buffers) noexcept {
+void uring_flow::fail_destination(side source, int error, uring_turn& turn) noexcept {
   half_relay& half = halves_[index(source)];
+  uring_buffers& buffers = turn.ring.buffers();
+  turn.pipes.give_back(std::move(half.pipe));
   if (half.sending != no_buffer) buffers.give_back(std::exchange(half.sending, no_buffer));
   buffers.give_back(half.received);
   half.stuck.clear();
@@ -294,7 +284,7 @@ void uring_flow::fail_destination(side source, int error, uring_buffers& buffers
   destination.has_failed = true;
   // It may have said why before it went, as PostgreSQL does with FATAL: read that to the end.
   destination.is_hung_up = true;
-  note_end(other(source), true);
+  ending_.note(other(source), true);
 }
 
 void uring_flow::settle_failures() noexcept {
@@ -305,7 +295,7 @@ void uring_flow::settle_failures() noexcept {
     if (socket.error == 0) socket.error = pending_error(socket.fd);
     // A reset after both FINs leaves no error behind.
     if (socket.error == 0) socket.error = ECONNRESET;
-    return finish(ending_.when_failed(which, socket.error, goodbye_), socket.error);
+    return finish(ending_.when_failed(which, socket.error), socket.error);
   }
 }
 
@@ -324,14 +314,17 @@ void uring_flow::cancel_all(uring_ring& ring) noexcept {
   PGSTEER_ASSERT(has_ended());
   for (const side which : both_sides) {
     relay_socket& socket = sockets_[index(which)];
-    for (uring_operation* operation : {&socket.receive, &socket.watch, &halves_[index(which)].send})
+    for (uring_operation* operation :
+         std::array<uring_operation*, 3>{&socket.receive, &socket.watch, &halves_[index(which)].send})
       if (operation->is_in_flight && !operation->is_cancelling) ring.cancel(*operation);
   }
 }
 
-void uring_flow::release(uring_buffers& buffers) noexcept {
+void uring_flow::release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept {
   PGSTEER_ASSERT(has_ended() && !is_kernels());
+  for (relay_socket& socket : sockets_) room.forget(socket.fd, socket.is_in_room_watch);
   for (half_relay& half : halves_) {
+    pipes.give_back(std::move(half.pipe));
     if (half.sending != no_buffer) buffers.give_back(std::exchange(half.sending, no_buffer));
     buffers.give_back(half.received);
     half.stuck.clear();
@@ -347,6 +340,16 @@ bool uring_flow::is_kernels() const noexcept {
   return false;
 }
 
+bool uring_flow::awaits_sends() const noexcept {
+  return std::ranges::any_of(both_sides, [this](side source) {
+    const half_relay& half = halves_[index(source)];
+    const relay_socket& socket = sockets_[index(source)];
+    const bool is_in_full_swing = socket.mode == reading::many && socket.receive.is_in_flight &&
+                                  !socket.receive.is_cancelling && half.received.empty();
+    return half.send.is_in_flight && !half.is_stalled && !is_in_full_swing;
+  });
+}
+
 flow_summary uring_flow::summary() const {
   PGSTEER_ASSERT(has_ended() && !is_kernels());
   flow_summary made;
@@ -354,19 +357,20 @@ flow_summary uring_flow::summary() const {
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : both_sides) made.bytes[index(source)] = halves_[index(source)].bytes;
   // What has arrived and was not passed on counts as sent.
-  made.is_idle_outside_transaction = goodbye_.is_readable() && tail_.is_ready() && !has_bytes_left_ &&
+  made.is_idle_outside_transaction = ending_.is_ready() && !has_bytes_left_ &&
                                      net::peek(fd(side::client)) == net::pending_input::nothing &&
                                      net::peek(fd(side::backend)) != net::pending_input::bytes;
   return made;
 }
 
 // Each byte once, before it is sent. False: it must not be.
-bool uring_flow::accept(side source, byte_span bytes) {
+bool uring_flow::accept(side source, byte_span bytes, uring_turn& turn) {
   if (source == side::client) {
-    note_from_client(bytes);
+    ending_.from_client(bytes);
     return true;
   }
   if (is_watched_) {
+    turn.report.has_told_owner = true;
     switch (owner_->on_backend_bytes(bytes)) {
       case watch_verdict::watching:
         break;
@@ -379,7 +383,7 @@ bool uring_flow::accept(side source, byte_span bytes) {
     }
     if (has_ended()) return false;  // the watcher may also have called stop()
   }
-  note_to_client(bytes);
+  ending_.to_client(bytes);
   return true;
 }
 
@@ -394,29 +398,24 @@ bool uring_flow::wants_another_turn() const noexcept {
   return std::ranges::any_of(both_sides, [this](side source) {
     const half_relay& half = halves_[index(source)];
     const relay_socket& socket = sockets_[index(source)];
+    const bool has_to_read_on = socket.is_hung_up && socket.receive.is_in_flight &&
+                                !socket.receive.is_cancelling && socket.mode != reading::block;
+    if (has_to_read_on && !half.is_done) return true;
     if (half.allowance > 0 || half.is_done || half.is_stalled || half.send.is_in_flight) return false;
     return !half.received.empty() || (!socket.is_exhausted && !socket.receive.is_in_flight &&
                                       (socket.is_hung_up || (socket.is_bulk && !socket.is_empty)));
   });
 }
 
+// What is about to be sent is all that the source will ever have sent.
+bool uring_flow::are_last(side source) const noexcept {
+  return sockets_[index(source)].is_at_end && halves_[index(source)].received.empty();
+}
+
 bool uring_flow::holds_bytes(side source) const noexcept {
   const half_relay& half = halves_[index(source)];
-  return half.send.is_in_flight || !half.received.empty() || !half.stuck.empty();
-}
-
-void uring_flow::note_from_client(byte_span bytes) noexcept {
-  tail_.from_client();
-  goodbye_.from_client(bytes);
-}
-
-void uring_flow::note_to_client(byte_span bytes) noexcept {
-  tail_.to_client(bytes);
-  goodbye_.to_client(bytes);
-}
-
-void uring_flow::note_end(side which, bool has_failed) noexcept {
-  ending_.note(which, has_failed, goodbye_, fd(side::client));
+  return half.send.is_in_flight || !half.received.empty() || !half.stuck.empty() ||
+         (half.pipe != nullptr && !half.pipe->empty());
 }
 
 }  // namespace pgsteer::relay

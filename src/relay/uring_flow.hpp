@@ -9,12 +9,13 @@
 // A direction: one multishot receive fills buffers of the worker's ring; each is sent on from where it lies,
 // several together from one piece of memory; one send at a time, which completes with the submission. When a
 // send is short, the direction is stalled: the receive is cancelled, what it had delivered joins what is
-// stuck on the heap, and a send waits for the destination; the kernel's window stops the source. A source
-// that delivers much at once is read in blocks instead, until it calms down. Each socket is also watched for
-// its end or an error, as nothing else tells of them while nobody receives; what is left is then read in
-// blocks too. EOF of a source, once all is delivered, becomes shutdown(SHUT_WR) of its destination. A socket
-// that failed ends the flow as soon as what it had sent before is delivered, or the other side does not take
-// it.
+// stuck on the heap, and the room watch waits for the destination; the kernel's window stops the source. A
+// source that delivers much at once goes through a pipe or is read in blocks instead, until it calms down.
+// Each socket is also watched for its end or an error, as nothing else tells of them while nobody receives;
+// what is left is then read in blocks too. EOF of a source, once all is delivered, becomes shutdown(SHUT_WR)
+// of its destination. A socket that failed ends the flow as soon as what it had sent before is delivered, or
+// the other side does not take it.
+#include <algorithm>
 #include <array>
 #include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
@@ -25,9 +26,9 @@
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
 #include "relay/flow_ending.hpp"
-#include "relay/goodbye.hpp"
 #include "relay/progress_guard.hpp"
-#include "relay/ready_tail.hpp"
+#include "relay/room_watch.hpp"
+#include "relay/splice_pipe.hpp"
 #include "relay/stall_guard.hpp"
 #include "relay/stuck_bytes.hpp"
 #include "relay/uring_ring.hpp"
@@ -37,11 +38,16 @@ namespace pgsteer::relay {
 // What an engine lends to each flow for a turn.
 struct uring_turn {
   uring_ring& ring;
+  pipe_pool& pipes;
+  room_watch& room;
   std::uint64_t number = 0;
   std::size_t block_bytes = 1;
-  std::size_t bytes_max = 1;             // that one direction may send
+  std::uint32_t bytes_max = 1;           // that one direction may send
   std::array<std::uint64_t, 2> bytes{};  // counted here, added to the atomic counters once a turn
   std::uint64_t stalls = 0;
+  std::uint64_t spliced_bytes = 0;
+  bool has_much = false;  // a direction was given uring_buffers::bytes_per_portions_max
+  turn_report report = {};
 };
 
 class uring_flow final : public flow {
@@ -57,6 +63,8 @@ class uring_flow final : public flow {
 
   // Only notes: calls no owner and prepares nothing.
   void on_completion(const uring_completion& done, uring_turn& turn);
+  // The destination of source's bytes may take some again.
+  void on_room(side source) noexcept;
   outcome pump(uring_turn& turn);
   // After wants_buffers: there are some again.
   void on_buffers() noexcept {
@@ -69,11 +77,13 @@ class uring_flow final : public flow {
   // Asks for every operation that is still the kernel's. Precondition: has_ended().
   void cancel_all(uring_ring& ring) noexcept;
   // Gives back what was received and not sent. Preconditions: has_ended(), !is_kernels().
-  void release(uring_buffers& buffers) noexcept;
+  void release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept;
 
   [[nodiscard]] bool has_ended() const noexcept { return end_.has_value(); }
   // Operations of it are in flight, so it must not be destroyed.
   [[nodiscard]] bool is_kernels() const noexcept;
+  // Has something to do once a send that it has prepared is done; else the news may wait for the next event.
+  [[nodiscard]] bool awaits_sends() const noexcept;
   // Preconditions: has_ended(), !is_kernels(). Looks at the sockets.
   [[nodiscard]] flow_summary summary() const;
 
@@ -86,6 +96,8 @@ class uring_flow final : public flow {
   [[nodiscard]] std::size_t stuck_capacity(side source) const noexcept {
     return halves_[index(source)].stuck.capacity();
   }
+  // A destination does not take what is there for it.
+  [[nodiscard]] bool is_stalled() const noexcept { return halves_[0].is_stalled || halves_[1].is_stalled; }
 
   hook in_all;
   hook in_queue;  // ready, waiting for its next turn or for buffers, or ended
@@ -95,7 +107,7 @@ class uring_flow final : public flow {
 
  private:
   // How a receive operation works.
-  enum class reading {
+  enum class reading : std::uint8_t {
     many,   // multishot, into the worker's buffers
     ready,  // waits until there is something
     block,  // what is there now, into memory of its own
@@ -110,22 +122,29 @@ class uring_flow final : public flow {
     bool is_bulk = false;
     bool is_empty = false;       // a block has read all there was
     bool lacks_buffers = false;  // a receive found none
+    bool is_in_room_watch = false;
     reading mode = reading::many;
+    stall_guard guard;
     uring_operation receive;
     uring_operation watch;
-    stall_guard guard;
   };
   struct half_relay {
-    uring_operation send;
+    uring_send send;
     buffer_queue received;
-    buffer_id sending = no_buffer;          // the send is from this one, else from stuck
     std::unique_ptr<std::uint8_t[]> block;  // being read into
     stuck_bytes stuck;
-    std::uint64_t bytes = 0;    // delivered
-    std::size_t allowance = 0;  // bytes it may still send in this turn
-    bool is_unseen = false;     // stuck holds bytes that the watcher has not been shown
-    bool is_stalled = false;    // the destination takes nothing now
-    bool is_done = false;       // nothing will be sent this way any more
+    std::unique_ptr<splice_pipe> pipe;  // while it moves bulk
+    std::uint64_t bytes = 0;            // delivered
+    std::uint32_t allowance = 0;        // bytes it may still send in this turn
+    buffer_id sending = no_buffer;      // the send is from this one, else from stuck
+    bool is_unseen = false;             // stuck holds bytes that the watcher has not been shown
+    bool is_stalled = false;            // the destination takes nothing now
+    bool awaits_room = false;           // and the room watch will tell when it takes something again
+    bool is_done = false;               // nothing will be sent this way any more
+
+    void spend(std::size_t sent) noexcept {
+      allowance -= static_cast<std::uint32_t>(std::min<std::size_t>(sent, allowance));
+    }
   };
 
   void on_received(side source, const uring_completion& done, uring_turn& turn);
@@ -136,25 +155,24 @@ class uring_flow final : public flow {
 
   void advance(side source, uring_turn& turn);
   void send_next(side source, uring_turn& turn);
-  [[nodiscard]] bool gather(side source, std::size_t bytes_max, uring_buffers& buffers);
+  [[nodiscard]] bool gather(side source, std::size_t bytes_max, uring_turn& turn);
+  [[nodiscard]] bool splice(side source, uring_turn& turn);
+  void drain_pipe(side source, uring_turn& turn);
+  void await_room(side source, uring_turn& turn) noexcept;
   void steer_reading(side source, uring_turn& turn);
   void start_reading(side source, uring_turn& turn);
   void close_direction(side source) noexcept;
-  void fail_destination(side source, int error, uring_buffers& buffers) noexcept;
+  void fail_destination(side source, int error, uring_turn& turn) noexcept;
   void settle_failures() noexcept;
-  [[nodiscard]] bool accept(side source, byte_span bytes);
+  [[nodiscard]] bool accept(side source, byte_span bytes, uring_turn& turn);
   [[nodiscard]] bool is_moving(side source) const noexcept;
   [[nodiscard]] bool wants_another_turn() const noexcept;
+  [[nodiscard]] bool are_last(side source) const noexcept;
   [[nodiscard]] bool holds_bytes(side source) const noexcept;
-  void note_from_client(byte_span bytes) noexcept;
-  void note_to_client(byte_span bytes) noexcept;
-  void note_end(side which, bool has_failed) noexcept;
 
   std::array<relay_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
   flow_owner* owner_;
-  ready_tail tail_;
-  goodbye goodbye_;
   std::uint64_t turn_number_ = 0;  // of the last pump
   flow_ending ending_;
   std::optional<flow_end> end_;

@@ -7,7 +7,8 @@
 #include <cerrno>
 
 #include "pgsteer/base/assert.hpp"
-#include "relay/socket_io.hpp"
+#include "pgsteer/net/unique_fd.hpp"
+#include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
 namespace {
@@ -25,6 +26,12 @@ std::uint64_t tag_of(const uring_operation& operation) noexcept {
   return reinterpret_cast<std::uintptr_t>(&operation);
 }
 
+// With both flags it is tried once, and a short send counts as failed: io_send(), io_uring/net.c.
+void prepare_silent_send(io_uring_sqe& entry, int fd, byte_span bytes) noexcept {
+  io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+  entry.flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
 bool knows(const io_uring_probe& probe) noexcept {
   for (const int code :
        {IORING_OP_RECV, IORING_OP_SEND, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_NOP})
@@ -32,10 +39,32 @@ bool knows(const io_uring_probe& probe) noexcept {
   return true;
 }
 
+// Whether a send that we ask to be silent about its success tells of a short one; a kernel that did not would
+// lose us bytes. Tried on a ring and a socket of its own.
+bool tells_of_short_sends() {
+  io_uring ring{};
+  if (io_uring_queue_init(2, &ring, 0) != 0) return false;
+  int ends[2] = {-1, -1};
+  bool tells = false;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {
+    const net::unique_fd ours(ends[0]);
+    const net::unique_fd theirs(ends[1]);
+    const std::vector<std::uint8_t> more_than_fits(8U << 20U);
+    io_uring_sqe& entry = *io_uring_get_sqe(&ring);
+    prepare_silent_send(entry, ours.value(), more_than_fits);
+    tells = io_uring_submit(&ring) == 1 && io_uring_cq_ready(&ring) == 1;
+    io_uring_cqe* told = nullptr;
+    tells = tells && io_uring_peek_cqe(&ring, &told) == 0 && told->res > 0 &&
+            static_cast<std::size_t>(told->res) < more_than_fits.size();
+  }
+  io_uring_queue_exit(&ring);
+  return tells;
+}
+
 }  // namespace
 
-result<std::unique_ptr<uring_ring>> uring_ring::make(std::uint32_t buffer_bytes) {
-  std::unique_ptr<uring_ring> made(new uring_ring);
+result<std::unique_ptr<uring_ring>> uring_ring::make(std::uint32_t buffer_bytes, const uring_guests& guests) {
+  std::unique_ptr<uring_ring> made(new uring_ring(guests));
   if (const result<void> set_up = made->set_up(buffer_bytes); !set_up) return set_up.error();
   return made;
 }
@@ -53,7 +82,8 @@ result<void> uring_ring::set_up(std::uint32_t buffer_bytes) {
   io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
   const bool knows_all = probe != nullptr && knows(*probe);
   io_uring_free_probe(probe);
-  if (!knows_all) return to_error_code(EOPNOTSUPP);
+  static const bool is_honest = tells_of_short_sends();
+  if (!knows_all || !is_honest) return to_error_code(EOPNOTSUPP);
   return buffers_.lend_to(ring_, buffer_bytes);
 }
 
@@ -63,22 +93,13 @@ uring_ring::~uring_ring() {
   io_uring_queue_exit(&ring_);
 }
 
-int uring_ring::signal_to(int event_fd) noexcept {
-  return -io_uring_register_eventfd(&ring_, event_fd);
-}
-
-void uring_ring::quiet(bool is_quiet) noexcept {
-  (void)io_uring_cq_eventfd_toggle(&ring_, !is_quiet);
-  // The kernel notes its work and then looks whether to signal it; we do it the other way round.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
-int uring_ring::enable() noexcept {
-  if (is_enabled_) return 0;
-  // Not io_uring_enable_rings(): the shared liburing 2.3 does not export it.
+void uring_ring::enable() noexcept {
+  if (is_enabled_) return;
+  // Not io_uring_enable_rings(): the shared liburing 2.3 does not export it. It can only fail for a ring that
+  // is enabled already, or for one whose buffers could not have been registered either.
   const int error = io_uring_register(ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-  is_enabled_ = error == 0;
-  return -error;
+  PGSTEER_ASSERT(error == 0);
+  is_enabled_ = true;
 }
 
 void uring_ring::receive_many(uring_operation& operation, int fd) noexcept {
@@ -97,23 +118,20 @@ void uring_ring::receive_now(uring_operation& operation, int fd, mutable_byte_sp
   launch(operation, entry);
 }
 
-void uring_ring::wait_readable(uring_operation& operation, int fd) noexcept {
+void uring_ring::wait_for(uring_operation& operation, int fd, readiness what) noexcept {
   io_uring_sqe& entry = next_entry();
-  io_uring_prep_poll_add(&entry, fd, POLLIN);
+  io_uring_prep_poll_add(&entry, fd, what == readiness::readable ? POLLIN : POLLOUT);
   launch(operation, entry);
 }
 
-void uring_ring::send_now(uring_operation& operation, int fd, byte_span bytes) noexcept {
+void uring_ring::send_now(uring_send& operation, int fd, byte_span bytes, bool are_last) noexcept {
   io_uring_sqe& entry = next_entry();
-  io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  prepare_silent_send(entry, fd, bytes);
+  if (are_last) entry.msg_flags |= MSG_MORE;
+  operation.bytes = static_cast<std::uint32_t>(bytes.size());
+  operation.submission = ring_.sq.sqe_tail - 1;
   launch(operation, entry);
-}
-
-void uring_ring::send_when_writable(uring_operation& operation, int fd, byte_span bytes) noexcept {
-  io_uring_sqe& entry = next_entry();
-  io_uring_prep_send(&entry, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
-  launch(operation, entry);
+  silent_.push_back(&operation);
 }
 
 void uring_ring::watch_hang_up(uring_operation& operation, int fd) noexcept {
@@ -131,7 +149,7 @@ void uring_ring::cancel(uring_operation& operation) noexcept {
   ++in_flight_;
 }
 
-void uring_ring::revoke(uring_operation& operation) noexcept {
+void uring_ring::revoke(uring_send& operation) noexcept {
   if (!operation.is_in_flight) return;
   const std::uint32_t reached = __atomic_load_n(ring_.sq.khead, __ATOMIC_ACQUIRE);
   if (static_cast<std::int32_t>(operation.submission - reached) < 0) return;
@@ -140,9 +158,33 @@ void uring_ring::revoke(uring_operation& operation) noexcept {
   io_uring_sqe_set_data64(&entry, tag_of(operation));
 }
 
-void uring_ring::enter() noexcept {
+void uring_ring::enter(bool may_wait) noexcept {
+  if (!watched_.all()) watch_guests();
   // What an error leaves over (EINTR, or EAGAIN for want of memory) is submitted by the next one.
-  (void)io_uring_submit_and_get_events(&ring_);
+  if (may_wait) {
+    (void)io_uring_submit_and_wait(&ring_, 1);
+  } else if (has_unsubmitted() || has_kernel_work()) {
+    (void)io_uring_submit_and_get_events(&ring_);
+  }
+}
+
+// Each once: what makes it readable is dealt with before it is asked for again.
+void uring_ring::watch_guests() noexcept {
+  for (std::size_t i = 0; i < uring_guests::count; ++i) {
+    if (watched_.test(i)) continue;
+    io_uring_sqe& entry = next_entry();
+    io_uring_prep_poll_add(&entry, guests_.fds[i], POLLIN);
+    io_uring_sqe_set_data64(&entry, first_guest_tag + 2 * i);
+    watched_.set(i);
+    ++in_flight_;
+  }
+}
+
+std::size_t uring_ring::note_guest(std::uint64_t tag) noexcept {
+  const std::size_t which = (tag - first_guest_tag) / 2;
+  watched_.reset(which);
+  --in_flight_;
+  return which;
 }
 
 bool uring_ring::has_kernel_work() const noexcept {
@@ -165,7 +207,6 @@ void uring_ring::launch(uring_operation& operation, io_uring_sqe& entry) noexcep
   PGSTEER_ASSERT(!operation.is_in_flight);
   io_uring_sqe_set_data64(&entry, tag_of(operation));
   operation.is_in_flight = true;
-  operation.submission = ring_.sq.sqe_tail - 1;
   ++in_flight_;
 }
 

@@ -5,8 +5,11 @@
 // the next enter(); what it has to say comes out of drain().
 #include <liburing.h>
 
+#include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/result.hpp"
@@ -17,19 +20,29 @@ namespace pgsteer::relay {
 
 class uring_flow;
 
-// Something the kernel does for a flow, one of each kind at a time. Its address is what completions carry, so
-// it lives until is_in_flight and is_cancelling are both false.
+// Something the kernel does for a flow, one of each kind at a time, or for a wait before there is one. Its
+// address is what completions carry, so it lives until is_in_flight and is_cancelling are both false.
 struct uring_operation {
-  enum class kind : std::uint8_t { receive, send, watch_hang_up };
+  enum class kind : std::uint8_t { receive, send, watch_hang_up, wait };
 
-  uring_flow* owner = nullptr;
-  side source = side::client;  // the socket received from or watched; of a send, where the bytes came from
+  uring_flow* owner = nullptr;  // of a wait: none
+  side source = side::client;   // the socket received from or watched; of a send, where the bytes came from
   kind what = kind::receive;
   bool is_in_flight = false;
-  bool is_cancelling = false;    // a cancellation of it is in flight
-  std::uint32_t submission = 0;  // position in the submission queue
+  bool is_cancelling = false;  // a cancellation of it is in flight
 
   [[nodiscard]] bool is_kernels() const noexcept { return is_in_flight || is_cancelling; }
+};
+
+struct uring_send : uring_operation {
+  std::uint32_t submission = 0;  // position in the submission queue
+  std::uint32_t bytes = 0;
+};
+
+// What a ring waits for besides completions of operations; level-triggered, owned by others.
+struct uring_guests {
+  static constexpr std::size_t count = 2;
+  std::array<int, count> fds;
 };
 
 struct uring_completion {
@@ -50,26 +63,21 @@ class uring_ring {
  public:
   // Operations prepared between two enter()s; more are submitted on the way. 64 KiB.
   static constexpr unsigned submissions_max = 1024;
-  // Every buffer received, every send, and hang-ups; an overflow only ends multishot operations. 64 KiB.
+  // Every buffer received, sends that went wrong, and hang-ups; what does not fit stays in the kernel until
+  // there is room. 64 KiB.
   static constexpr unsigned completions_max = 4096;
 
   // Errors: what the kernel says to a ring, buffers or operations like ours (EPERM, ENOSYS, EINVAL, ...).
-  [[nodiscard]] static result<std::unique_ptr<uring_ring>> make(std::uint32_t buffer_bytes);
+  [[nodiscard]] static result<std::unique_ptr<uring_ring>> make(std::uint32_t buffer_bytes,
+                                                                const uring_guests& guests);
   // By the thread that made enable(), or after that has ended: the kernel writes to our memory in its
   // context.
   ~uring_ring();
   uring_ring(const uring_ring&) = delete;
   uring_ring& operator=(const uring_ring&) = delete;
 
-  // event_fd becomes readable when there is work for enter(), unless quiet() says that someone looks anyway.
-  // (The ring's own descriptor does not become readable for work put off until enter().) Once, before
-  // enable(). Returns an errno or 0.
-  [[nodiscard]] int signal_to(int event_fd) noexcept;
-  // After quiet(false) ask has_kernel_work() once: what came before is not signalled.
-  void quiet(bool is_quiet) noexcept;
-
-  // The calling thread is the ring's from now on. Returns an errno or 0.
-  [[nodiscard]] int enable() noexcept;
+  // The calling thread is the ring's from now on; later calls change nothing.
+  void enable() noexcept;
 
   // Preconditions: enabled; !operation.is_kernels(). Received bytes come in buffers() until a completion
   // without has_more().
@@ -77,48 +85,83 @@ class uring_ring {
   // What is there now: EAGAIN if nothing is; done with the next enter().
   void receive_now(uring_operation& operation, int fd, mutable_byte_span into) noexcept;
   // Completes when there is something to receive, be it the end or an error.
-  void wait_readable(uring_operation& operation, int fd) noexcept;
-  // bytes must last until the completion. EAGAIN if the socket takes nothing now; done with the next enter().
-  void send_now(uring_operation& operation, int fd, byte_span bytes) noexcept;
-  // Waits until the socket takes some.
-  void send_when_writable(uring_operation& operation, int fd, byte_span bytes) noexcept;
+  // Or when it takes bytes again; also at the peer's end (room_watch.hpp).
+  void wait_for(uring_operation& operation, int fd, readiness what) noexcept;
+  // bytes must last until the completion. Less than all of them if the socket takes no more now, EAGAIN if
+  // it takes nothing; done with the next enter(). are_last: a FIN follows at once, and the kernel sends both
+  // in one segment (MSG_MORE, send(2)).
+  void send_now(uring_send& operation, int fd, byte_span bytes, bool are_last) noexcept;
   // Completions carry the poll(2) events, one for each change that has an end or an error in it.
   void watch_hang_up(uring_operation& operation, int fd) noexcept;
   // The operation completes all the same, mostly with ECANCELED. If it is not found, the cancellation
   // completes and the operation stays in flight: ask again.
   void cancel(uring_operation& operation) noexcept;
-  // Takes back an operation that has not reached the kernel yet: it will complete with 0 without an effect.
-  void revoke(uring_operation& operation) noexcept;
+  // Takes back a send that has not reached the kernel yet: it will complete with 0 without an effect.
+  void revoke(uring_send& operation) noexcept;
 
-  // Submits and lets the kernel do what it had put off for this thread; does not block.
-  void enter() noexcept;
-  // handle(const uring_completion&) for each completion there is. It must prepare nothing. (Not
-  // io_uring_peek_cqe(), which enters the kernel for more.)
+  // Submits, lets the kernel do what it had put off for this thread, and waits for a completion or for a
+  // guest if it may and there is none. A send that goes well ends no wait.
+  void enter(bool may_wait) noexcept;
+  // handle(const uring_completion&) for each completion there is. It must prepare nothing. Returns which
+  // guests are readable. (Not io_uring_peek_cqe(), which enters the kernel for more.)
   template <class Handler>
-  void drain(Handler handle) {
+  std::bitset<uring_guests::count> drain(Handler handle) {
+    std::bitset<uring_guests::count> ready;
     unsigned head = 0;
     unsigned taken = 0;
     io_uring_cqe* entry = nullptr;
     io_uring_for_each_cqe(&ring_, head, entry) {
       ++taken;
+      if (is_of_guest(entry->user_data)) {
+        ready.set(note_guest(entry->user_data));
+        continue;
+      }
       const uring_completion done = read(*entry);
       if (done.operation == nullptr) continue;
       settle(done);
       handle(done);
     }
     io_uring_cq_advance(&ring_, taken);
+    settle_silent(handle);
+    return ready;
   }
 
+  // The kernel has completions for us, or has put off work that the next enter() will do.
+  [[nodiscard]] bool has_kernel_work() const noexcept;
   [[nodiscard]] bool has_unsubmitted() const noexcept { return io_uring_sq_ready(&ring_) != 0; }
   // Counts what was prepared, modulo 2^32.
   [[nodiscard]] std::uint32_t prepared() const noexcept { return ring_.sq.sqe_tail; }
-  // The kernel has put off work that the next enter() will do.
-  [[nodiscard]] bool has_kernel_work() const noexcept;
   [[nodiscard]] uring_buffers& buffers() noexcept { return buffers_; }
 
  private:
-  uring_ring() = default;
+  // Of the first guest, the next one's is 2 more: no operation has such an address, and the bit of a
+  // cancellation is not in it.
+  static constexpr std::uint64_t first_guest_tag = 2;
+  // Of sends that were executed only those that went wrong have a completion. While some completions are
+  // still the kernel's, for want of room in the queue, nothing is known of the others.
+  template <class Handler>
+  void settle_silent(Handler handle) {
+    if (silent_.empty()) return;
+    if (has_unsubmitted() || io_uring_cq_has_overflow(&ring_)) {
+      std::erase_if(silent_, [](const uring_send* sent) { return !sent->is_in_flight; });
+      return;
+    }
+    for (uring_send* sent : silent_) {
+      if (!sent->is_in_flight) continue;
+      const uring_completion done{.operation = sent, .result = static_cast<std::int32_t>(sent->bytes)};
+      settle(done);
+      handle(done);
+    }
+    silent_.clear();
+  }
+  [[nodiscard]] static constexpr bool is_of_guest(std::uint64_t tag) noexcept {
+    return tag >= first_guest_tag && tag < first_guest_tag + 2 * uring_guests::count;
+  }
+
+  explicit uring_ring(const uring_guests& guests) : guests_(guests) {}
   [[nodiscard]] result<void> set_up(std::uint32_t buffer_bytes);
+  void watch_guests() noexcept;
+  [[nodiscard]] std::size_t note_guest(std::uint64_t tag) noexcept;
   [[nodiscard]] io_uring_sqe& next_entry() noexcept;
   void launch(uring_operation& operation, io_uring_sqe& entry) noexcept;
   [[nodiscard]] static uring_completion read(const io_uring_cqe& entry) noexcept;
@@ -127,9 +170,12 @@ class uring_ring {
 
   uring_buffers buffers_;
   io_uring ring_{};
+  const uring_guests guests_;
+  std::bitset<uring_guests::count> watched_;
   bool is_made_ = false;
   bool is_enabled_ = false;
-  std::size_t in_flight_ = 0;  // operations and cancellations
+  std::vector<uring_send*> silent_;  // sends that say nothing if they go well, since the last drain()
+  std::size_t in_flight_ = 0;        // operations and cancellations
 };
 
 }  // namespace pgsteer::relay

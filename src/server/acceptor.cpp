@@ -41,12 +41,14 @@ void acceptor::stop() {
 void acceptor::wait() {
   if (!socket_.is_open()) return;
   socket_.async_wait(net::tcp::acceptor::wait_read, [this](const error_code& ec) {
-    if (ec) return;
+    if (ec == boost::asio::error::operation_aborted) return;
+    if (ec) return pause(ec.value());
     accept_batch();
   });
 }
 
 void acceptor::accept_batch() {
+  if (!socket_.is_open()) return;  // stopped while the end of a pause was on its way
   is_paused_ = false;
   for (int i = 0; i < accepts_per_turn_max; ++i) {
     if (!accept_one()) break;
@@ -67,7 +69,7 @@ bool acceptor::accept_one() {
     return false;
   }
   address.resize(size);
-  hand_over(std::move(client), net::to_endpoint(address));
+  hand_over(std::move(client), address);
   return true;
 }
 
@@ -86,7 +88,7 @@ void acceptor::pause(int error) {
   });
 }
 
-void acceptor::hand_over(net::unique_fd client, const endpoint& address) {
+void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& address) {
   listener_.counters.accepted.add();
   session::accepted_client accepted;
   accepted.fd = std::move(client);

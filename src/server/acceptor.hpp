@@ -1,11 +1,13 @@
 #pragma once
 // acceptor: takes connections off one listener and gives each to the worker with the fewest sessions.
 //
-// Reads nothing from them. Lives on the control thread.
+// Reads nothing from them. Lives on the thread of its context: the control thread's, or the worker's where
+// there is only one to choose from and a connection need not change threads.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "pgsteer/net/socket.hpp"
@@ -28,7 +30,7 @@ class acceptor {
   // True if it took one, false if there is none or none can be taken now.
   [[nodiscard]] bool accept_one();
   void pause(int error);
-  void hand_over(net::unique_fd client, const endpoint& address);
+  void hand_over(net::unique_fd client, const net::tcp::endpoint& address);
 
   net::tcp::acceptor socket_;
   session::listener_state& listener_;

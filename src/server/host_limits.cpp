@@ -1,6 +1,5 @@
 #include "server/host_limits.hpp"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,13 +13,6 @@ namespace {
 constexpr std::uint64_t descriptors_reserved = 256;
 
 }  // namespace
-
-unsigned usable_cores() noexcept {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return 1;
-  return static_cast<unsigned>(std::max(1, CPU_COUNT(&mask)));
-}
 
 std::uint32_t raise_open_files_limit(std::uint32_t sessions_max) {
   rlimit limit{};

@@ -1,13 +1,10 @@
 #pragma once
-// What this host allows the process: cores and file descriptors.
+// What this host allows the process: file descriptors.
 //
 // Called once at start, on the control thread.
 #include <cstdint>
 
 namespace pgsteer::server {
-
-// Cores this process may run on (its affinity mask), at least 1.
-[[nodiscard]] unsigned usable_cores() noexcept;
 
 // Raises the soft limit of open files to the hard one. Returns how many sessions of two sockets each fit, at
 // most sessions_max; logs a warning if that is fewer, since a client beyond can only be refused while there

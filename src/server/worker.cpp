@@ -1,24 +1,24 @@
 #include "server/worker.hpp"
 
 #include <boost/asio/post.hpp>
+#include <future>
 
 namespace pgsteer::server {
 namespace asio = boost::asio;
 namespace {
 
 // How often the relay's housekeeping runs; its deadlines are tens of seconds.
-constexpr auto tick_interval = seconds{1};
+constexpr auto housekeeping_interval = seconds{1};
 
 }  // namespace
 
 result<std::unique_ptr<worker>> worker::make(const session::worker_shared& shared,
                                              const relay::relay_options& options) {
   std::unique_ptr<worker> made(new worker(shared));
-  auto engine = relay::make_engine(made->context_, options, made->counters_);
-  if (!engine) return engine.error();
-  made->engine_ = std::move(*engine);
-  made->sessions_.emplace(made->context_, *made->engine_, shared);
-  made->work_.emplace(made->context_.get_executor());
+  auto loop = relay::loop::make(made->context_, options, made->counters_);
+  if (!loop) return loop.error();
+  made->loop_ = std::move(*loop);
+  made->sessions_.emplace(made->context_, made->loop_->engine(), shared);
   made->tick_.emplace(made->context_);
   return made;
 }
@@ -29,32 +29,48 @@ worker::~worker() {
 
 void worker::start() {
   schedule_tick();
-  thread_ = std::thread([this] { context_.run(); });
+  thread_ = std::thread([this] { loop_->run(); });
+}
+
+template <class Handler>
+void worker::post(Handler handler) {
+  asio::post(context_, std::move(handler));
+  loop_->wake();
 }
 
 void worker::publish(session::published_topology topology, std::function<void()> on_taken) {
-  asio::post(context_, [this, next = std::move(topology), taken = std::move(on_taken)]() mutable {
+  post([this, next = std::move(topology), taken = std::move(on_taken)]() mutable {
     sessions_->publish(std::move(next));
     if (taken) taken();
   });
 }
 
 void worker::take(session::listener_state& listener, session::accepted_client client) {
+  if (context_.get_executor().running_in_this_thread())
+    return session::start_session(*sessions_, listener, std::move(client));
   handed_over_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(context_, [this, &listener, taken = std::move(client)]() mutable {
+  post([this, &listener, taken = std::move(client)]() mutable {
     session::start_session(*sessions_, listener, std::move(taken));
     handed_over_.fetch_sub(1, std::memory_order_release);
   });
 }
 
 void worker::close_all(session::close_reason reason) {
-  asio::post(context_, [this, reason] { sessions_->close_all(reason); });
+  post([this, reason] { sessions_->close_all(reason); });
+}
+
+void worker::call(const std::function<void()>& action) {
+  std::promise<void> done;
+  post([&] {
+    action();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 void worker::finish() {
-  asio::post(context_, [this] {
+  post([this] {
     is_finishing_ = true;
-    work_.reset();
     if (sessions_->session_count() == 0) tick_->cancel();
   });
 }
@@ -70,12 +86,11 @@ std::size_t worker::session_count() const noexcept {
 }
 
 void worker::schedule_tick() {
-  tick_->expires_after(is_finishing_ ? duration(milliseconds{20}) : duration(tick_interval));
+  tick_->expires_after(is_finishing_ ? duration(milliseconds{20}) : duration(housekeeping_interval));
   tick_->async_wait([this](const error_code&) {
-    engine_->tick(clock::now());
-    // The engine's own wait on its epoll set keeps the context busy, so the thread is ended by hand.
+    loop_->engine().tick(clock::now());
     if (is_finishing_ && session_count() == 0) {
-      context_.stop();
+      loop_->stop();
       return;
     }
     schedule_tick();

@@ -1,10 +1,11 @@
 #pragma once
 // worker: one thread with its io_context, relay engine and the sessions that were given to it.
 //
-// Not a decider: snapshots are posted to it. Every member function may be called from any thread.
+// Not a decider: snapshots are posted to it. Member functions may be called from any thread if they do not
+// say otherwise.
 //
 // Flow: start() -> publish() and take() -> finish(): ends when the last session has -> join().
-#include <boost/asio/executor_work_guard.hpp>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <thread>
 
+#include "pgsteer/relay/loop.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "pgsteer/session/worker_context.hpp"
 
@@ -31,25 +33,32 @@ class worker {
   void publish(session::published_topology topology, std::function<void()> on_taken = {});
   void take(session::listener_state& listener, session::accepted_client client);
   void close_all(session::close_reason reason);
+  // Has action called on its thread, and returns after that. Not from its thread; between start() and
+  // finish().
+  void call(const std::function<void()>& action);
   // No more sessions will come; the thread ends after the last one.
   void finish();
   void join();
 
   // Sessions that it has or that are on their way to it.
   [[nodiscard]] std::size_t session_count() const noexcept;
+  // For what is to live on its thread. Used from there alone, but for making it.
+  [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] const metrics::relay_counters& counters() const noexcept { return counters_; }
-  [[nodiscard]] std::string_view engine_name() const noexcept { return engine_->name(); }
+  [[nodiscard]] std::string_view engine_name() const noexcept { return loop_->engine().name(); }
 
  private:
   explicit worker(const session::worker_shared& shared) : shared_(shared) {}
+  // Has the handler called on the worker's thread.
+  template <class Handler>
+  void post(Handler handler);
   void schedule_tick();
 
   const session::worker_shared& shared_;
   metrics::relay_counters counters_;
   boost::asio::io_context context_{1};
-  std::unique_ptr<relay::engine> engine_;
+  std::unique_ptr<relay::loop> loop_;
   std::optional<session::worker_context> sessions_;
-  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
   std::optional<boost::asio::steady_timer> tick_;
   std::atomic<std::size_t> handed_over_{0};  // taken, not yet started
   bool is_finishing_ = false;

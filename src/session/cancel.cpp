@@ -17,12 +17,11 @@ using net::as_result;
 
 // What the deliveries of one CancelRequest share with the session that waits for them.
 struct delivery {
-  delivery(asio::io_context& context, std::vector<std::uint8_t> packet_in)
-      : packet(std::move(packet_in)), wait(context) {}
   std::vector<std::uint8_t> packet;
-  net::wait_point wait;
+  net::wait_point* waiter;  // of the session, while it waits
   std::vector<net::tcp::socket*> sockets;
-  std::size_t under_way = 0;
+  std::size_t under_way;
+  std::size_t lost = 0;  // the backend did not get it
 };
 
 // One connection to one backend. The backend closes it when it has signalled the process, and only then is
@@ -31,28 +30,31 @@ asio::awaitable<void> deliver(std::shared_ptr<delivery> shared, asio::io_context
   net::tcp::socket socket(context);
   shared->sockets.push_back(&socket);
   const auto address = net::to_address(backend);
+  bool is_delivered = false;
   if (address) {
     const auto [ec] = co_await socket.async_connect(*address, as_result);
     if (!ec) {
       const auto [write_ec, written] =
           co_await asio::async_write(socket, asio::buffer(shared->packet), as_result);
+      is_delivered = !write_ec;
       char end = 0;
-      if (!write_ec) co_await socket.async_read_some(asio::buffer(&end, 1), as_result);
+      if (is_delivered) co_await socket.async_read_some(asio::buffer(&end, 1), as_result);
     }
   }
   std::erase(shared->sockets, &socket);
-  if (--shared->under_way == 0) shared->wait.wake();
+  if (!is_delivered) ++shared->lost;
+  if (--shared->under_way == 0 && shared->waiter != nullptr) shared->waiter->wake();
 }
 
 }  // namespace
 
 std::vector<endpoint> session::cancel_targets(const pgwire::cancel_key& key) const {
   auto& counters = worker_.shared.cancel_counters;
-  if (const auto known = worker_.shared.cancels.find(key)) {
+  std::vector<endpoint> targets = worker_.shared.cancels.find(key);
+  if (!targets.empty()) {
     counters.forwarded.add();
-    return {*known};
+    return targets;
   }
-  std::vector<endpoint> targets;
   const auto& snapshot = worker_.topology().snapshot;
   const bool needs_primary = routing::needs_primary(listener_.options.policy.route);
   for (const topology::backend_status& status : snapshot->backends) {
@@ -75,16 +77,18 @@ asio::awaitable<session::maybe_end> session::forward_cancel() {
     co_return close_reason::cancel_request;
   }
   const std::vector<endpoint> targets = cancel_targets(*key);
-  auto shared = std::make_shared<delivery>(
-      worker_.context, std::vector<std::uint8_t>(o.step.bytes.begin(), o.step.bytes.end()));
-  shared->under_way = targets.size();
+  auto shared = std::make_shared<delivery>(delivery{.packet = {o.step.bytes.begin(), o.step.bytes.end()},
+                                                    .waiter = &o.wait,
+                                                    .sockets = {},
+                                                    .under_way = targets.size()});
   for (const endpoint& target : targets)
     net::spawn(worker_.context, deliver(shared, worker_.context, target), "cancel");
   // Later than this it could hit another query of the same session (pgbouncer#245), so it is dropped.
   const time_point deadline = clock::now() + worker_.shared.options.cancel_timeout;
   while (shared->under_way > 0 && clock::now() < deadline && !requested_)
-    co_await shared->wait.wait_until(deadline);
-  if (shared->under_way > 0) worker_.shared.cancel_counters.dropped.add(shared->under_way);
+    co_await o.wait.wait_until(deadline);
+  shared->waiter = nullptr;
+  worker_.shared.cancel_counters.dropped.add(shared->under_way + shared->lost);
   for (net::tcp::socket* socket : shared->sockets) {
     error_code ignored;
     socket->close(ignored);

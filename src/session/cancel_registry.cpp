@@ -1,23 +1,28 @@
 #include "pgsteer/session/cancel_registry.hpp"
 
+#include <algorithm>
+
 namespace pgsteer::session {
 
-void cancel_registry::add(const pgwire::cancel_key& key, const endpoint& backend) {
+cancel_registry::place cancel_registry::add(const pgwire::cancel_key& key, const endpoint& backend) {
   const std::lock_guard lock(mutex_);
-  backends_.insert_or_assign(key, backend);
+  return &*backends_.emplace(key, &backend);
 }
 
-void cancel_registry::remove(const pgwire::cancel_key& key, const endpoint& backend) {
+void cancel_registry::remove(place of_session) {
   const std::lock_guard lock(mutex_);
-  const auto found = backends_.find(key);
-  if (found != backends_.end() && found->second == backend) backends_.erase(found);
+  auto [at, last] = backends_.equal_range(of_session->first);
+  while (&*at != of_session) ++at;
+  backends_.erase(at);
 }
 
-std::optional<endpoint> cancel_registry::find(const pgwire::cancel_key& key) const {
+std::vector<endpoint> cancel_registry::find(const pgwire::cancel_key& key) const {
   const std::lock_guard lock(mutex_);
-  const auto found = backends_.find(key);
-  if (found == backends_.end()) return std::nullopt;
-  return found->second;
+  std::vector<endpoint> found;
+  const auto [first, last] = backends_.equal_range(key);
+  for (auto it = first; it != last; ++it)
+    if (std::ranges::find(found, *it->second) == found.end()) found.push_back(*it->second);
+  return found;
 }
 
 }  // namespace pgsteer::session

@@ -12,7 +12,7 @@ close_description describe(close_reason reason) noexcept {
     case close_reason::client_lost:
       return {info, "client_lost", "", ""};
     case close_reason::backend_lost:
-      return {warning, "backend_lost", "08006", "connection to the backend was lost"};
+      return {warning, "backend_lost", "", ""};  // what the client read may end anywhere: a reset
     case close_reason::cancel_request:
       return {debug, "cancel_request", "", ""};
     case close_reason::login_failed:

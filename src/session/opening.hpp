@@ -1,6 +1,6 @@
 #pragma once
-// opening: what a session needs only until it is logged in; freed when the relay takes over, so that an idle
-// session owns no buffer.
+// opening: what a session needs only until it is logged in, and freed then, so that an idle session owns no
+// buffer.
 //
 // Plain data; owned by one session, touched on its worker's thread alone.
 #include <cstdint>
@@ -14,7 +14,9 @@
 #include "pgsteer/net/watchdog.hpp"
 #include "pgsteer/pgwire/login_watch.hpp"
 #include "pgsteer/pgwire/startup_negotiation.hpp"
+#include "pgsteer/relay/engine.hpp"
 #include "pgsteer/topology/types.hpp"
+#include "session/login_socket.hpp"
 
 namespace pgsteer::session {
 
@@ -33,12 +35,23 @@ enum class attempt_end {
   local_trouble,  // this host is at fault
 };
 
-struct opening {
-  opening(boost::asio::io_context& context, bool refuse_hot_standby)
-      : wait(context), watchdog(context), watch({refuse_hot_standby}) {}
+// As long as the slowest dial that is not unusual takes, so that a backend that restarts is not hammered.
+constexpr auto retry_pause_min = milliseconds{50};
 
+struct opening {
+  opening(boost::asio::io_context& context, relay::engine& engine, bool refuse_hot_standby)
+      : client(context, engine),
+        backend(context, engine),
+        wait(context),
+        watchdog(context),
+        client_watchdog(context),
+        watch({refuse_hot_standby}) {}
+
+  login_socket client;  // both until the relay starts
+  login_socket backend;
   net::wait_point wait;
   net::watchdog watchdog;
+  net::watchdog client_watchdog;  // looks again whether the client has left
   pgwire::startup_negotiation negotiation;
   pgwire::login_watch watch;
   pgwire::startup_step step;  // the packet being served; views into received
@@ -51,13 +64,16 @@ struct opening {
   net::permit hold_permit;
   std::optional<std::uint64_t> ticket;
   std::optional<time_point> hold_deadline;  // set when the login first had to wait
-  duration retry_pause = milliseconds{50};  // before an eligible backend that refused is asked again; doubles
+  duration retry_pause = retry_pause_min;   // before an eligible backend that refused is asked again; doubles
   std::string why_held;
+  std::string verdict_sqlstate;  // on a malformed packet
   bool is_held = false;
   bool has_dial_slot = false;
   bool is_client_gone = false;
-  bool is_cut = false;   // the topology changed: the backend being asked may no longer have this session
-  bool is_slow = false;  // dialing, or asked and not answered within connect_timeout
+  bool is_client_watched = false;
+  bool is_reaching = false;  // a backend: in reach_backend()
+  bool is_cut = false;       // the topology changed: the backend being asked may no longer have this session
+  bool is_slow = false;      // dialing, or asked and not answered within connect_timeout
   bool awaits_one_byte =
       false;                  // the client asked for encryption: it can read 'S', 'G' or 'N', but no message
   bool is_blind = false;      // encrypted from here on: bytes only

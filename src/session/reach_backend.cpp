@@ -1,8 +1,6 @@
 // Route, hold, dial, ask; and again until a backend answers or the login has waited long enough.
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
+#include <utility>
 
-#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/pgwire/first_answer.hpp"
 #include "session/session.hpp"
@@ -11,12 +9,13 @@ namespace pgsteer::session {
 namespace asio = boost::asio;
 namespace {
 
-using net::as_result;
 // After trouble of this host, such as EMFILE: long enough for other sessions to end, short for a client.
 constexpr auto local_trouble_pause = milliseconds{100};
 constexpr auto retry_pause_max = seconds{1};
 // A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
 constexpr auto slow_after = milliseconds{50};
+// Only looking tells whether a client that has sent something has left.
+constexpr auto look_again_after = milliseconds{100};
 // PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
 constexpr std::size_t answer_read_bytes = 1024;
 
@@ -28,19 +27,19 @@ std::string wait_in_words(duration waited, std::string_view why) {
 
 }  // namespace
 
-// Afterwards backend_ is connected, has been asked, and its first bytes are in opening_->answer.
+// Afterwards opening_->backend is connected, has been asked, and its first bytes are in opening_->answer.
 asio::awaitable<session::maybe_end> session::reach_backend(question what) {
   opening& o = *opening_;
   o.watchdog.disarm();
-  watch_client();
+  o.is_reaching = true;
   maybe_end end;
   for (;;) {
     attempt_end outcome = attempt_end::answered;
     o.is_cut = false;
     // It answered an earlier packet, maybe seconds ago: only what is proven now counts.
-    if (backend_.is_open()) o.is_slow = true;
-    if (backend_.is_open() && !is_backend_usable()) drop_backend(attempt_end::cut);
-    if (!backend_.is_open()) {
+    if (o.backend.is_open()) o.is_slow = true;
+    if (o.backend.is_open() && !is_backend_usable()) drop_backend(attempt_end::cut);
+    if (!opening_->backend.is_open()) {
       end = co_await route();
       if (end) break;
       outcome = co_await dial();
@@ -49,7 +48,10 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
     }
     if (outcome == attempt_end::answered) outcome = co_await ask(what);
     o.watchdog.disarm();
-    if (outcome == attempt_end::answered) backend_counters_->logins_answered.add();
+    if (outcome == attempt_end::answered) {
+      backend_counters_->logins_answered.add();
+      detail_.reset();  // what was wrong before
+    }
     leave_dial_gate();
     end = interruption();
     if (end || outcome == attempt_end::answered) break;
@@ -58,11 +60,10 @@ asio::awaitable<session::maybe_end> session::reach_backend(question what) {
     end = co_await sit_out_local_trouble();
     if (end) break;
   }
+  o.is_reaching = false;
   leave_dial_gate();
   end_hold(!end);
-  error_code ignored;
-  client_.cancel(ignored);  // ends watch_client()
-  if (client_.is_open()) net::heed_what_arrived(client_.native_handle());
+  stop_watching_client();
   co_return end;
 }
 
@@ -73,7 +74,10 @@ asio::awaitable<session::maybe_end> session::sit_out_local_trouble() {
   if (!o.hold_deadline) o.hold_deadline = clock::now() + listener_.options.hold_timeout;
   const time_point until = std::min<time_point>(clock::now() + local_trouble_pause, *o.hold_deadline);
   co_await o.wait.wait_until(until);
-  if (const maybe_end end = interruption()) co_return end;
+  if (const maybe_end end = interruption()) {
+    detail_.reset();  // that is not what it ends for
+    co_return end;
+  }
   if (clock::now() < *o.hold_deadline) co_return std::nullopt;
   co_return close_reason::local_trouble;
 }
@@ -102,7 +106,7 @@ asio::awaitable<session::maybe_end> session::route() {
 // Waits for another snapshot, in the order of arrival.
 asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   opening& o = *opening_;
-  if (net::state_of_peer(client_.native_handle()) != net::peer_state::present) {
+  if (net::state_of_peer(o.client.fd()) != net::peer_state::present) {
     o.is_client_gone = true;
     co_return interruption();
   }
@@ -127,14 +131,17 @@ asio::awaitable<session::maybe_end> session::hold(routing::no_backend why) {
   } else {
     o.refusal.clear();  // what is wrong now is no longer that a backend was full
   }
+  watch_client();
   const auto place = worker_.held.join({&listener_, &o.wait, accepted_at_, wish});
   const bool is_woken = co_await o.wait.wait_until(until);
   worker_.held.leave(place);
   o.tried.clear();
+  // Nothing is asked, and nothing done, for a client that has given up meanwhile.
+  if (net::state_of_peer(o.client.fd()) != net::peer_state::present) o.is_client_gone = true;
   if (const maybe_end end = interruption()) co_return end;
   if (is_woken || clock::now() < *o.hold_deadline) co_return std::nullopt;
   listener_.counters.hold_expired.add();
-  detail_ = wait_in_words(listener_.options.hold_timeout, o.why_held);
+  explain(wait_in_words(listener_.options.hold_timeout, o.why_held));
   co_return close_reason::hold_timeout;
 }
 
@@ -142,11 +149,12 @@ asio::awaitable<session::maybe_end> session::enter_dial_gate() {
   opening& o = *opening_;
   const time_point deadline =
       o.hold_deadline ? *o.hold_deadline : clock::now() + listener_.options.hold_timeout;
+  if (!worker_.dials.is_free()) watch_client();
   o.has_dial_slot = co_await worker_.dials.enter(o.wait, accepted_at_, deadline);
   if (const maybe_end end = interruption()) co_return end;
   if (o.has_dial_slot || clock::now() < deadline) co_return std::nullopt;
   listener_.counters.hold_expired.add();
-  detail_ = wait_in_words(listener_.options.hold_timeout, "too many logins dial at once");
+  explain(wait_in_words(listener_.options.hold_timeout, "too many logins dial at once"));
   co_return close_reason::hold_timeout;
 }
 
@@ -163,29 +171,35 @@ void session::lease(const routing::choice& chosen) {
 asio::awaitable<attempt_end> session::dial() {
   opening& o = *opening_;
   const auto address = net::to_address(backend_address_);
-  error_code ec = address ? error_code{} : address.error();
-  if (!ec) backend_.open(address->protocol(), ec);
-  if (!ec) ec = net::configure(backend_.native_handle(), worker_.shared.options.tcp);
-  if (ec) co_return failed_dial(ec);
+  if (!address) co_return failed_dial(address.error());
+  auto made = net::make_socket(*address, worker_.shared.options.tcp);
+  if (!made) co_return failed_dial(made.error());
   o.is_slow = true;
-  expect_within(worker_.shared.options.connect_timeout, [this] {
-    error_code ignored;
-    backend_.cancel(ignored);
-  });
-  const auto [connect_ec] = co_await backend_.async_connect(*address, as_result);
+  error_code ec = net::connect(made->value(), *address);
+  const bool is_under_way = ec == boost::system::errc::operation_in_progress;
+  if (ec && !is_under_way) co_return failed_dial(ec);
+  o.backend.take(std::move(*made));
+  if (!is_under_way) co_return attempt_end::answered;
+
+  expect_within(worker_.shared.options.connect_timeout, [this] { opening_->backend.cancel(); });
+  ec = co_await o.backend.wait(relay::readiness::writable);
   o.watchdog.disarm();
   if (is_interrupted()) co_return attempt_end::cut;
-  if (!connect_ec) co_return attempt_end::answered;
-  co_return failed_dial(connect_ec);
+  if (!ec) ec = net::connect(o.backend.fd(), *address);
+  if (ec) co_return failed_dial(ec);
+  co_return attempt_end::answered;
 }
 
 attempt_end session::failed_dial(const error_code& ec) {
-  if (net::is_local_trouble(ec)) {
-    local_trouble(ec);
-    return attempt_end::local_trouble;
-  }
-  backend_counters_->dial_failures.add();
-  return attempt_end::failed;
+  const attempt_end why = failed_attempt(ec);
+  if (why == attempt_end::failed) backend_counters_->dial_failures.add();
+  return why;
+}
+
+attempt_end session::failed_attempt(const error_code& ec) {
+  if (!net::is_local_trouble(ec)) return attempt_end::failed;
+  local_trouble(ec);
+  return attempt_end::local_trouble;
 }
 
 // Sends the client's packet and reads the first answer. To a request for encryption PostgreSQL answers at
@@ -196,10 +210,9 @@ asio::awaitable<attempt_end> session::ask(question what) {
   o.refusal.clear();
   o.is_slow = false;
   expect_within(worker_.shared.options.connect_timeout, [this, what] { on_slow_answer(what); });
-  const auto [ec, n] =
-      co_await asio::async_write(backend_, asio::buffer(o.step.bytes.data(), o.step.bytes.size()), as_result);
+  const error_code ec = co_await o.backend.write(o.step.bytes);
   if (is_interrupted()) co_return attempt_end::cut;
-  if (ec) co_return attempt_end::failed;
+  if (ec) co_return failed_attempt(ec);
   o.answer.clear();
   attempt_end outcome = attempt_end::answered;
   if (what == question::encryption) {
@@ -216,6 +229,7 @@ void session::expect_within(duration timeout, std::function<void()> on_timeout) 
   const duration first = std::min<duration>(slow_after, timeout);
   opening_->watchdog.arm(asked + first, [this, asked, timeout, on_timeout = std::move(on_timeout)] {
     worker_.note_sign(backend_id_, backend_sign::login_slow);
+    watch_client();
     opening_->watchdog.arm(asked + timeout, on_timeout);
   });
 }
@@ -226,8 +240,7 @@ void session::on_slow_answer(question what) {
   opening_->is_slow = true;
   review(*worker_.topology().snapshot);
   if (what == question::encryption) {
-    error_code ignored;
-    backend_.cancel(ignored);
+    opening_->backend.cancel();
     return;
   }
   opening_->watchdog.arm(clock::now() + worker_.shared.options.login_timeout,
@@ -239,10 +252,11 @@ void session::on_slow_answer(question what) {
 asio::awaitable<attempt_end> session::read_encryption_reply() {
   opening& o = *opening_;
   o.answer.resize(2);
-  const auto [ec, n] = co_await backend_.async_read_some(asio::buffer(o.answer), as_result);
+  const auto [ec, n] = co_await o.backend.read_some(o.answer);
   o.answer.resize(n);
   if (is_interrupted()) co_return attempt_end::cut;
-  if (ec || n != 1) co_return attempt_end::failed;
+  if (ec) co_return failed_attempt(ec);
+  if (n != 1) co_return attempt_end::failed;
   const char reply = static_cast<char>(o.answer.front());
   const char yes = o.step.packet == pgwire::packet_kind::ssl_request ? 'S' : 'G';
   co_return reply == yes || reply == 'N' ? attempt_end::answered : attempt_end::failed;
@@ -252,12 +266,14 @@ asio::awaitable<attempt_end> session::read_first_message() {
   opening& o = *opening_;
   for (;;) {
     const std::size_t had = o.answer.size();
+    const error_code wait_ec = co_await o.backend.wait(relay::readiness::readable);  // it has to fork first
+    if (is_interrupted()) co_return attempt_end::cut;
+    if (wait_ec) co_return failed_attempt(wait_ec);
     o.answer.resize(had + answer_read_bytes);
-    const auto [ec, n] =
-        co_await backend_.async_read_some(asio::buffer(o.answer.data() + had, answer_read_bytes), as_result);
+    const auto [ec, n] = co_await o.backend.read_some({o.answer.data() + had, answer_read_bytes});
     o.answer.resize(had + n);
     if (is_interrupted()) co_return attempt_end::cut;
-    if (ec) co_return attempt_end::failed;
+    if (ec) co_return failed_attempt(ec);
     const pgwire::first_answer answer = pgwire::read_first_answer({o.answer.data(), o.answer.size()});
     switch (answer.kind) {
       case pgwire::first_answer_kind::needs_more:
@@ -277,8 +293,7 @@ asio::awaitable<attempt_end> session::read_first_message() {
 // The backend did not work out: it is not chosen again for this login until a new snapshot comes.
 void session::drop_backend(attempt_end why) {
   opening& o = *opening_;
-  error_code ignored;
-  backend_.close(ignored);
+  o.backend.close();
   if (backend_counters_) {
     backend_counters_->sessions.subtract();
     backend_counters_.reset();
@@ -305,25 +320,36 @@ void session::end_hold(bool is_released) {
   listener_.counters.held.subtract();
 }
 
-// A client that leaves while a backend is being found has its place freed at once, also if it sent its first
-// query behind the startup packet.
+// A client that leaves while a backend is being found has its place freed soon, also if it sent its first
+// query behind the startup packet. Begun once there is something to wait for: most backends answer at once.
 void session::watch_client() {
-  client_.async_wait(net::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
-    if (ec || !self->opening_ || !self->client_.is_open()) return;
-    const int fd = self->client_.native_handle();
-    if (net::state_of_peer(fd) == net::peer_state::present) {
-      if (net::ignore_what_arrived(fd)) self->watch_client();
-      return;
-    }
-    // Perhaps it has only ended its sending direction and waits for the answer; hold() asks again.
-    const bool has_asked =
-        self->opening_->step.bytes_behind > 0 || net::peek(fd) == net::pending_input::bytes;
-    if (has_asked && !self->opening_->is_held) return;
-    self->opening_->is_client_gone = true;
-    error_code ignored;
-    self->backend_.cancel(ignored);
-    self->opening_->wait.wake();
-  });
+  if (std::exchange(opening_->is_client_watched, true)) return;
+  opening_->client.when_readable([this] { look_at_client(); });
+}
+
+// There is something to read, and stays there, so that nothing can be waited for any more: looks again and
+// again.
+void session::look_at_client() {
+  opening& o = *opening_;
+  const int fd = o.client.fd();
+  const net::peer_state state = net::state_of_peer(fd);
+  // One that has only ended its sending direction may wait for the answer; hold() does not let it.
+  const bool has_asked = o.step.bytes_behind > 0 || net::peek(fd) == net::pending_input::bytes;
+  const bool may_stay = state == net::peer_state::ended && has_asked && !o.is_held;
+  if (state == net::peer_state::present || may_stay) {
+    o.client_watchdog.arm(clock::now() + look_again_after, [this] { look_at_client(); });
+    return;
+  }
+  o.is_client_gone = true;
+  o.backend.cancel();
+  o.wait.wake();
+}
+
+void session::stop_watching_client() {
+  opening& o = *opening_;
+  if (!std::exchange(o.is_client_watched, false)) return;
+  o.client_watchdog.disarm();
+  o.client.cancel();
 }
 
 bool session::is_interrupted() const {

@@ -1,9 +1,5 @@
 #include "session/session.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
-
-#include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/net/spawn.hpp"
 #include "pgsteer/pgwire/errc.hpp"
@@ -13,22 +9,10 @@ namespace pgsteer::session {
 namespace asio = boost::asio;
 namespace {
 
-using net::as_result;
 // A StartupMessage is about 100 bytes; a ClientHello is below 2 KiB.
 constexpr std::size_t read_bytes = 2 * 1024;
 // How long a client that is being refused has to say what it wants, so that it can be told why not.
 constexpr auto refusal_timeout = seconds{1};
-
-// The client's socket under Asio; a descriptor that Asio cannot take is an exhausted epoll set.
-net::tcp::socket adopt(boost::asio::io_context& context, net::unique_fd fd, const endpoint& peer) {
-  net::tcp::socket socket(context);
-  const bool is_ipv6 = peer.host.find(':') != std::string::npos;
-  error_code ec;
-  socket.assign(is_ipv6 ? net::tcp::v6() : net::tcp::v4(), fd.value(), ec);
-  if (!ec) [[maybe_unused]]
-    const int owned_by_socket = fd.release();
-  return socket;
-}
 
 }  // namespace
 
@@ -40,38 +24,41 @@ void start_session(worker_context& worker, listener_state& listener, accepted_cl
 session::session(worker_context& worker, listener_state& listener, accepted_client client)
     : worker_(worker),
       listener_(listener),
-      client_address_(std::move(client.address)),
+      client_address_(client.address),
       accepted_at_(client.accepted_at),
-      session_permit_(std::move(client.session_permit)),
       refusal_permit_(std::move(client.refusal_permit)),
-      opening_(
-          std::make_unique<opening>(worker.context, routing::needs_primary(listener.options.policy.route))),
-      client_(adopt(worker.context, std::move(client.fd), client_address_)),
-      backend_(worker.context),
-      ended_(worker.context) {
+      opening_(std::make_unique<opening>(worker.context, worker.engine,
+                                         routing::needs_primary(listener_.options.policy.route))) {
+  opening_->client.take(std::move(client.fd));
+  if (!client.session_permit) {
+    requested_ = close_reason::too_many_sessions;
+  } else if (!client.login_permit) {
+    requested_ = close_reason::too_many_logins;
+  }
+  if (client.session_permit) session_permit_ = std::move(*client.session_permit);
   if (client.login_permit) opening_->login_permit = std::move(*client.login_permit);
-  if (session_permit_ && !client.login_permit) requested_ = close_reason::too_many_logins;
-  if (!session_permit_) requested_ = close_reason::too_many_sessions;
   listener_.counters.active.add();
   worker_.enlist(*this);
 }
 
 session::~session() {
+  leave_cancel_registry();
+  if (backend_counters_) backend_counters_->sessions.subtract();
   worker_.delist(*this);
   listener_.counters.active.subtract();
 }
 
 // The life of a session.
 asio::awaitable<void> session::run(std::shared_ptr<session> self) {
-  maybe_end end = co_await self->open();
-  if (!end) end = self->start_relay();
-  if (!end) {
-    co_await self->log_in();
-    self->opening_.reset();
-    co_await self->ended_.wait();
-    end = self->reason_of(self->summary_);
+  const maybe_end end = co_await self->open();
+  if (end) {
+    self->close(*end, {});
+    co_return;
   }
-  self->close(*end);
+  self->start_relay();
+  self->itself_ = self;  // until on_end(), which closes it: an idle session has no coroutine's memory
+  co_await self->await_login();
+  self->opening_.reset();
 }
 
 // Up to the point where bytes can flow: the first packets, a route, a backend that answers.
@@ -102,9 +89,6 @@ asio::awaitable<session::maybe_end> session::open() {
 }
 
 asio::awaitable<session::maybe_end> session::admit() {
-  if (!client_.is_open()) co_return close_reason::local_trouble;
-  if (net::configure(client_.native_handle(), worker_.shared.options.tcp))
-    co_return close_reason::client_left_early;
   opening_->watchdog.arm(accepted_at_ + worker_.shared.options.startup_timeout,
                          [this] { request_close(close_reason::startup_timeout); });
   if (!requested_) co_return std::nullopt;
@@ -126,10 +110,10 @@ asio::awaitable<session::maybe_end> session::read_packet() {
     }
     const std::size_t had = o.received.size();
     o.received.resize(had + std::max(read_bytes, o.step.bytes_missing));
-    const auto [ec, n] = co_await client_.async_read_some(
-        asio::buffer(o.received.data() + had, o.received.size() - had), as_result);
+    const auto [ec, n] = co_await o.client.read_some({o.received.data() + had, o.received.size() - had});
     o.received.resize(had + n);
     if (requested_) co_return requested_;
+    if (net::is_local_trouble(ec)) co_return local_trouble(ec);
     if (ec) co_return close_reason::client_left_early;
   }
 }
@@ -139,12 +123,12 @@ asio::awaitable<session::maybe_end> session::read_packet() {
 void session::note_malformed() {
   const pgwire::startup_step& step = opening_->step;
   const auto verdict = pgwire::verdict_of(step.error);
-  detail_ = verdict.message;
+  explain(std::string(verdict.message));
   const bool awaits_one_byte = step.error == pgwire::errc::unencrypted_data_after_ssl_request ||
                                step.error == pgwire::errc::unencrypted_data_after_gssenc_request;
   if (verdict.is_silent || awaits_one_byte) return;
-  detail_ = pgwire::reason_of(step);
-  detail_sqlstate_ = verdict.sqlstate;
+  explain(pgwire::reason_of(step));
+  opening_->verdict_sqlstate = verdict.sqlstate;
 }
 
 // SSLRequest or GSSENCRequest: the backend decides. On 'S' or 'G' pgsteer is blind from here on; on 'N' the
@@ -162,14 +146,14 @@ asio::awaitable<session::maybe_end> session::request_encryption() {
                  [this] { request_close(close_reason::startup_timeout); });
   // Bytes that came before the answer were not encrypted and would be taken for encrypted ones
   // (CVE-2021-23214): PostgreSQL ends such a connection, and so do we.
-  if (net::peek(client_.native_handle()) == net::pending_input::bytes) {
-    detail_ = "received unencrypted data after a request for encryption";
+  if (net::peek(o.client.fd()) == net::pending_input::bytes) {
+    explain("received unencrypted data after a request for encryption");
     co_return close_reason::malformed_startup;
   }
-  const char reply = static_cast<char>(o.answer.front());
-  const auto [ec, n] = co_await asio::async_write(client_, asio::buffer(&reply, 1), as_result);
+  const error_code ec = co_await o.client.write({o.answer.data(), 1});
   if (requested_) co_return requested_;
   if (ec) co_return close_reason::client_left_early;
+  const char reply = static_cast<char>(o.answer.front());
   o.is_blind = reply != 'N';
   o.awaits_one_byte = false;
   o.negotiation.replied(reply);
@@ -207,11 +191,11 @@ asio::awaitable<session::maybe_end> session::refuse(close_reason reason) {
     o.is_blind = has_packet && o.step.packet == pgwire::packet_kind::direct_tls;
     if (o.is_blind || (has_packet && o.step.packet == pgwire::packet_kind::startup_message)) co_return reason;
     if (has_packet) {
-      const char reply = 'N';
-      const auto [ec, n] = co_await asio::async_write(client_, asio::buffer(&reply, 1), as_result);
+      static constexpr std::uint8_t reply = 'N';
+      const error_code ec = co_await o.client.write({&reply, 1});
       if (ec || requested_) co_return reason;
       o.awaits_one_byte = false;
-      o.negotiation.replied(reply);
+      o.negotiation.replied(static_cast<char>(reply));
       o.received.clear();
       o.step = {};
     }
@@ -220,19 +204,16 @@ asio::awaitable<session::maybe_end> session::refuse(close_reason reason) {
   }
 }
 
-session::maybe_end session::start_relay() {
+void session::start_relay() {
   opening& o = *opening_;
   o.watchdog.disarm();
-  // A blocking descriptor would stall every session of the worker.
-  error_code ec;
-  client_.native_non_blocking(true, ec);
-  if (!ec) backend_.native_non_blocking(true, ec);
-  if (ec) return local_trouble(ec);
-  client_fd_.reset(client_.release(ec));
-  backend_fd_.reset(backend_.release(ec));
+  client_fd_ = o.client.release();
+  backend_fd_ = o.backend.release();
   relay::flow_start start;
   start.client_fd = client_fd_.value();
   start.backend_fd = backend_fd_.value();
+  start.client_wait = &o.client;
+  start.backend_wait = &o.backend;
   start.owner = this;
   start.is_watched = !o.is_blind;
   const byte_span behind{o.received.data() + o.step.bytes.size(), o.received.size() - o.step.bytes.size()};
@@ -241,7 +222,6 @@ session::maybe_end session::start_relay() {
   flow_ = worker_.engine.start(start);
   if (o.is_blind) note_login();          // more of it cannot be seen
   review(*worker_.topology().snapshot);  // what changed since the backend answered
-  return std::nullopt;
 }
 
 // Cheap enough for every login: one relaxed load unless somebody asks.
@@ -254,15 +234,15 @@ void session::note_login() {
 }
 
 // The relay runs already; waits until the backend has logged the client in, or the flow is over.
-asio::awaitable<void> session::log_in() {
+asio::awaitable<void> session::await_login() {
   opening& o = *opening_;
   if (o.is_blind) co_return;
-  const time_point deadline = clock::now() + worker_.shared.options.login_timeout;
-  while (!ended_.is_set() && !o.is_logged_in) {
+  time_point deadline = clock::now() + worker_.shared.options.login_timeout;
+  while (flow_ != nullptr && !o.is_logged_in) {
     const bool is_woken = co_await o.wait.wait_until(deadline);
     if (is_woken) continue;
     request_close(close_reason::login_timeout);
-    co_await ended_.wait();
+    deadline = time_point::max();  // on_end() follows
   }
 }
 
@@ -270,15 +250,17 @@ void session::review(const topology::topology_snapshot& snapshot) {
   if (flow_ == nullptr) {
     // A login under way: cut short, it is routed again and the client notices nothing.
     if (!opening_ || !backend_counters_ || is_backend_usable()) return;
+    const bool is_merely_kept = !opening_->is_reaching && !opening_->awaits_one_byte;
+    if (is_merely_kept)
+      return drop_backend(attempt_end::cut);  // it has declined encryption, and that was all
     opening_->is_cut = true;
-    error_code ignored;
-    backend_.cancel(ignored);
+    opening_->backend.cancel();
     return;
   }
   const topology::backend_status* status = snapshot.find(backend_id_);
   if (status == nullptr || status->sessions == topology::session_verdict::close_all) {
     if (status != nullptr && !requested_)
-      detail_ = "terminating connection due to failover: " + status->reason;
+      explain("terminating connection due to failover: " + status->reason);
     request_close(close_reason::fenced);
   } else if (routing::needs_primary(listener_.options.policy.route) &&
              status->sessions == topology::session_verdict::close_read_write) {
@@ -308,14 +290,14 @@ void session::request_close(close_reason reason) {
     worker_.engine.stop(*flow_);
     return;
   }
-  error_code ignored;
-  client_.cancel(ignored);
-  backend_.cancel(ignored);
-  if (opening_) opening_->wait.wake();
+  if (!opening_) return;
+  opening_->client.cancel();
+  opening_->backend.cancel();
+  opening_->wait.wake();
 }
 
 session::maybe_end session::local_trouble(const error_code& ec) {
-  detail_ = "pgsteer is out of resources: " + ec.message();
+  explain("pgsteer is out of resources: " + ec.message());
   return close_reason::local_trouble;
 }
 

@@ -2,10 +2,10 @@
 // session: one client from accept to close.
 //
 // Decides nothing: pgwire reads the packets, routing picks the backend, relay moves the bytes; run() carries
-// their decisions out and is the whole life in order. Lives on one worker's thread and never leaves it; a
-// shared_ptr held by run() keeps it alive.
+// their decisions out, in order, until the client is logged in. From then on only itself_ keeps it alive,
+// until on_end(). Lives on one worker's thread and never leaves it.
 //
-// Flow: open() (first packet, route, connect) -> log_in() (relay runs, login watched) -> relay -> close().
+// Flow: open() (first packet, route, connect) -> start_relay() -> await_login() -> on_end() -> close().
 // Each step answers nothing to go on, or the close_reason that ends the session.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 
-#include "pgsteer/net/latch.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/session/start_session.hpp"
@@ -24,9 +23,7 @@
 
 namespace pgsteer::session {
 
-class session final : public relay::flow_owner,
-                      public std::enable_shared_from_this<session>,
-                      public boost::intrusive::list_base_hook<> {
+class session final : public relay::flow_owner, public boost::intrusive::list_base_hook<> {
  public:
   using maybe_end = std::optional<close_reason>;
 
@@ -48,8 +45,8 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<maybe_end> request_encryption();
   boost::asio::awaitable<maybe_end> start_plaintext();
   boost::asio::awaitable<maybe_end> refuse(close_reason reason);
-  boost::asio::awaitable<void> log_in();
-  [[nodiscard]] maybe_end start_relay();
+  boost::asio::awaitable<void> await_login();
+  void start_relay();
 
   // reach_backend.cpp: route, hold, dial, ask, and again.
   boost::asio::awaitable<maybe_end> reach_backend(question what);
@@ -59,6 +56,7 @@ class session final : public relay::flow_owner,
   boost::asio::awaitable<maybe_end> sit_out_local_trouble();
   boost::asio::awaitable<attempt_end> dial();
   attempt_end failed_dial(const error_code& ec);
+  attempt_end failed_attempt(const error_code& ec);
   boost::asio::awaitable<attempt_end> ask(question what);
   void note_login();
   void expect_within(duration timeout, std::function<void()> on_timeout);
@@ -70,6 +68,8 @@ class session final : public relay::flow_owner,
   void leave_dial_gate();
   void end_hold(bool is_released);
   void watch_client();
+  void look_at_client();
+  void stop_watching_client();
   [[nodiscard]] maybe_end interruption() const;
   [[nodiscard]] bool is_interrupted() const;
   [[nodiscard]] bool is_backend_usable() const;
@@ -83,21 +83,22 @@ class session final : public relay::flow_owner,
   relay::watch_verdict on_backend_bytes(byte_span bytes) override;
   void on_end(const relay::flow_summary& summary) override;
   [[nodiscard]] close_reason reason_of(const relay::flow_summary& summary) const;
-  void close(close_reason reason);
-  void farewell(close_reason reason);
-  void log_end(close_reason reason) const;
+  void close(close_reason reason, const relay::flow_summary& summary);
+  void leave_cancel_registry();
+  // The message for the client, where describe() has too little to say.
+  void explain(std::string detail);
+  void farewell(close_reason reason, const relay::flow_summary& summary);
+  void log_end(close_reason reason, const relay::flow_summary& summary) const;
 
   worker_context& worker_;
   listener_state& listener_;
-  const endpoint client_address_;
+  const net::tcp::endpoint client_address_;
   const time_point accepted_at_;
-  std::optional<net::permit> session_permit_;
+  net::permit session_permit_;
   net::permit refusal_permit_;
   std::unique_ptr<opening> opening_;
 
-  // Asio's sockets until the relay starts, bare descriptors from then on.
-  net::tcp::socket client_;
-  net::tcp::socket backend_;
+  // Since the relay has started; before, they are in opening_.
   net::unique_fd client_fd_;
   net::unique_fd backend_fd_;
 
@@ -106,17 +107,15 @@ class session final : public relay::flow_owner,
   endpoint backend_address_;
   std::shared_ptr<metrics::backend_counters> backend_counters_;
 
+  std::shared_ptr<session> itself_;  // while it is relayed
   relay::flow* flow_ = nullptr;
-  relay::flow_summary summary_;
-  net::latch ended_;
-  std::optional<pgwire::cancel_key> key_;
+  cancel_registry::place cancel_place_ = nullptr;
   maybe_end requested_;     // somebody else wants this session closed
   maybe_end watched_end_;   // the login watch ended it, or knows why the backend will
   bool can_speak_ = false;  // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;
-  std::string detail_;  // the message for the client, where describe() has too little to say
-  std::string detail_sqlstate_;
+  std::unique_ptr<const std::string> detail_;
 };
 
 }  // namespace pgsteer::session

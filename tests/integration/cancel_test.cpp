@@ -164,5 +164,34 @@ TEST(Cancel, EndsWhenTheBackendIsSilent) {
   EXPECT_EQ(who_answers(proxy.rw()), "primary");
 }
 
+// Whoever looks for a Ctrl-C without an effect finds it counted.
+TEST(Cancel, IsCountedAsDroppedWhereTheBackendDoesNotTakeIt) {
+  fake_cluster cluster(2);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+  auto session = hang(cluster, proxy.rw());
+  cluster.primary().stop_listening();
+  EXPECT_EQ(send_cancel(proxy.rw(), session.login.pid, session.login.key), stream_end::closed);
+  EXPECT_TRUE(eventually(patience, [&] { return cancels(proxy, "dropped") == 1; }));
+  EXPECT_EQ(cancels(proxy, "forwarded"), 1);
+}
+
+TEST(Cancel, ThatWaitsForItsBackendDoesNotHoldUpAStop) {
+  fake_cluster cluster(2);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.session.cancel_timeout = beyond_patience;
+    options.drain_timeout = milliseconds{300};
+  });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 2));
+  const auto session = hang(cluster, proxy.rw());
+  cluster.primary().freeze();
+  fake_client canceller(proxy.rw());
+  canceller.send(wire::cancel_request(session.login.pid, session.login.key));
+  ASSERT_TRUE(eventually(patience, [&] { return cancels(proxy, "forwarded") == 1; }));
+  proxy.request_stop();
+  EXPECT_EQ(proxy.wait_for_exit(), 0);
+  cluster.primary().thaw();
+}
+
 }  // namespace
 }  // namespace pgsteer::test

@@ -98,6 +98,58 @@ TEST(Hold, FreesThePlaceOfAClientThatLeftUnreadBytes) {
   EXPECT_TRUE(proxy.wait_for_closed("rw", "client_left_early", 4));
 }
 
+// Bytes that stay unread, and among them TCP urgent data, which no count of unread bytes includes: nothing of
+// it may keep a worker busy.
+TEST(Hold, RestsWhateverAHeldClientSends) {
+  fake_postgres backend("standby", standby_role());
+  test_proxy proxy({backend.address()}, [](config::config& options) {
+    options.listeners.at(0).hold_timeout = beyond_patience;
+    options.workers = 1;
+  });
+  ASSERT_TRUE(proxy.wait_for_backends(0, 1));
+  std::vector<fake_client> clients;
+  for (const std::string& bytes : {std::string("q"), std::string(1'000, 'q'), std::string(30'000, 'q')}) {
+    for (const bool is_urgent : {false, true}) {
+      fake_client& client = clients.emplace_back(proxy.rw());
+      client.send(app_startup_message());
+      ASSERT_TRUE(wait_for_held(proxy, static_cast<double>(clients.size())));
+      if (is_urgent) client.send_urgent('u');
+      client.send(bytes);
+    }
+  }
+  // It looks at each client ten times a second; a worker that goes round takes ten thousands of turns.
+  std::this_thread::sleep_for(milliseconds{200});
+  const time_point since = clock::now();
+  const double before = proxy.metric("pgsteer_relay_turns_total");
+  std::this_thread::sleep_for(milliseconds{500});
+  const double turns = proxy.metric("pgsteer_relay_turns_total") - before;
+  EXPECT_LT(turns, 600 * std::chrono::duration<double>(clock::now() - since).count());
+  for (fake_client& client : clients) client.reset();
+  EXPECT_TRUE(wait_for_held(proxy, 0));
+}
+
+TEST(Hold, FreesThePlaceOfAClientThatLeftALargeQueryBehind) {
+  fake_postgres backend("standby", standby_role());
+  test_proxy proxy({backend.address()},
+                   [](config::config& options) { options.listeners.at(0).hold_timeout = beyond_patience; });
+  ASSERT_TRUE(proxy.wait_for_backends(0, 1));
+  const std::string query = wire::query(std::string(30'000, ' '));
+  for (const bool is_polite : {true, false}) {
+    fake_client client(proxy.rw());
+    client.send(app_startup_message() + query);
+    ASSERT_TRUE(wait_for_held(proxy, 1));
+    is_polite ? client.close() : client.reset();
+    EXPECT_TRUE(wait_for_held(proxy, 0)) << is_polite;
+  }
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "client_left_early", 2));
+  fake_client patient(proxy.rw());
+  patient.send(app_startup_message() + query);
+  ASSERT_TRUE(wait_for_held(proxy, 1));
+  backend.promote(2);
+  EXPECT_TRUE(patient.read_login().is_logged_in);
+  EXPECT_EQ(backend.counters().session_startups, 1U);
+}
+
 // An application's own timeout fires while its login waits. Its place in the queue must not wait on.
 TEST(Hold, FreesThePlaceOfAClientThatLeft) {
   fake_postgres backend("standby", standby_role());

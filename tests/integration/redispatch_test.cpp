@@ -81,6 +81,21 @@ TEST(Redispatch, PassesOtherErrorsOnVerbatim) {
   }
 }
 
+// The client hangs up as soon as it has read that: which end comes first must not decide what is counted.
+TEST(Redispatch, CountsARefusedLoginWhoeverHangsUpFirst) {
+  fake_cluster cluster(0);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+  cluster.primary().set_session_logins({login_behaviour::error, "28P01", "wrong password"});
+  for (int i = 0; i < 20; ++i) {
+    fake_client client(proxy.rw());
+    client.send(app_startup_message());
+    ASSERT_TRUE(client.read_message());
+    i % 2 == 0 ? client.close() : client.reset();
+  }
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "login_failed", 20));
+}
+
 // The postmaster is gone but an old backend process still answers the probe: dials are refused.
 TEST(Redispatch, TriesTheNextAfterARefusedDial) {
   fake_cluster cluster(2);
@@ -172,6 +187,28 @@ TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   EXPECT_TRUE(proxy.wait_for_closed("rw", "hold_timeout", 1));
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
   EXPECT_TRUE(proxy.wait_for_metric("pgsteer_sessions", {}, 0));
+}
+
+// Only this login is slow, so nobody takes its backend away, and its client, which had sent its first query
+// already, gives up.
+TEST(Redispatch, FreesThePlaceOfAClientThatResetsASlowLogin) {
+  fake_cluster cluster(0);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+  cluster.primary().set_session_logins({login_behaviour::silent, "", ""});
+  for (const std::size_t behind : {10U, 30'000U}) {
+    for (const bool is_ended_first : {false, true}) {
+      SCOPED_TRACE(testing::Message() << behind << " bytes, ended first " << is_ended_first);
+      fake_client client(proxy.rw());
+      client.send(app_startup_message() + wire::query(std::string(behind, ' ')));
+      ASSERT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 1; }));
+      std::this_thread::sleep_for(milliseconds{100});  // it is watched once it is slow
+      if (is_ended_first) client.half_close();
+      client.reset();
+      EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+    }
+  }
+  EXPECT_TRUE(proxy.wait_for_closed("rw", "client_left_early", 4));
 }
 
 }  // namespace

@@ -57,6 +57,32 @@ TEST(Stop, TellsIdleSessions) {
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
 }
 
+// A single worker accepts its connections itself: the end of that must not cross threads with a new one.
+TEST(Stop, ASingleWorkerServesAndEndsToo) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.workers = 1;
+    options.relay.spin = relay::toggle::on;
+    options.drain_timeout = milliseconds{500};
+  });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  const endpoint rw = proxy.rw();
+  EXPECT_EQ(who_answers(proxy.ro()), "standby-1");
+  fake_client idle(rw);
+  ASSERT_TRUE(idle.startup().is_logged_in);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(idle.query("whoami").value(), "primary");
+  std::thread crowd([rw] {
+    for (int i = 0; i < 50; ++i) (void)fake_client(rw).is_open();
+  });
+  proxy.request_stop();
+  crowd.join();
+  EXPECT_TRUE(eventually(patience, [&] { return !fake_client(rw).is_open(); }));
+  const auto told = idle.read_query_result();
+  EXPECT_EQ(told.sqlstate, "57P01");
+  EXPECT_EQ(proxy.wait_for_exit(), 0);
+  EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+}
+
 // A transaction under way may finish within drain_timeout; when its session ends, pgsteer does not wait on.
 TEST(Stop, LetsATransactionFinish) {
   fake_cluster cluster(1);

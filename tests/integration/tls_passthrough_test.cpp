@@ -105,6 +105,20 @@ TEST_F(TlsPassthrough, GoesOnAfterNoOnlyByAProofThatStillHolds) {
   EXPECT_EQ(cluster_.primary().counters().session_startups, 1U);
 }
 
+// A client that takes its time after 'N' keeps no place at a primary that is none any more.
+TEST_F(TlsPassthrough, LeavesALostPrimaryAfterNo) {
+  fake_client client(proxy_->rw());
+  client.send(wire::ssl_request());
+  ASSERT_EQ(client.read_exactly(1).bytes, "N");
+  EXPECT_EQ(cluster_.open_sessions(), 1U);
+  cluster_.standby(1).promote(2);
+  EXPECT_TRUE(eventually(patience, [&] { return cluster_.open_sessions() == 0; }));
+  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_backend_sessions", {}, 0));
+  client.send(app_startup_message());
+  EXPECT_TRUE(client.read_login().is_logged_in);
+  EXPECT_EQ(client.query("whoami").value(), "standby-1");
+}
+
 // CVE-2024-10977: an ErrorResponse before TLS is text of nobody knows whom. CVE-2021-23222: bytes behind 'S'
 // were not encrypted. Neither may reach the client.
 TEST_F(TlsPassthrough, ForwardsNothingUnvouchedFor) {

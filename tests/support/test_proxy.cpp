@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "support/data_plane.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_client.hpp"
 
@@ -49,6 +50,7 @@ config::config make_config(std::vector<endpoint> backends) {
   options.admin.bind = {"127.0.0.1", 0};
   options.log.level = log_level::warning;
   options.workers = 2;
+  options.relay.engine = tested_engine();
   options.drain_timeout = beyond_patience;
   return options;
 }
@@ -72,8 +74,15 @@ std::size_t eligible(const boost::json::array& backends, const char* key) {
 test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust) {
   config::config options = make_config(std::move(backends));
   if (adjust) adjust(options);
+  const std::size_t workers = options.workers;
+  const bool is_tested_engine = options.relay.engine == tested_engine();
+  const std::size_t rings = open_rings();
   server_ = std::make_unique<server::server>(std::move(options));
   if (!server_->start()) throw std::runtime_error("server did not start: " + server_->failure());
+  if (is_tested_engine) {
+    if (const std::string wrong = wrong_engine(workers, open_rings() - rings); !wrong.empty())
+      throw std::runtime_error(wrong);
+  }
   thread_ = std::thread([this] {
     exit_code_ = server_->run(false);
     has_ended_ = true;

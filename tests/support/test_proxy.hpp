@@ -2,8 +2,9 @@
 // test_proxy: a whole server::server on loopback, on free ports, in a thread of its own.
 //
 // Not the pgsteer program: no configuration file, no signals. Made for fakes: it probes every 50 ms. Its
-// deadlines are so long that none acts because the machine is slow; a test about one shortens that one. Any
-// thread, but stop() from one.
+// deadlines are so long that none acts because the machine is slow; a test about one shortens that one. It
+// relays as this run of the tests wants (support/data_plane.hpp), and throws if it does not. Any thread, but
+// stop() from one.
 //
 // Flow: test_proxy(backends, adjust) runs at once -> wait_for_backends() -> endpoints -> stop() or
 // destructor.

@@ -41,8 +41,11 @@ class duration_histogram {
 // Written by one worker's relay engine; index 0 is client to backend, 1 backend to client.
 struct relay_counters {
   std::array<counter, 2> bytes;
-  counter turns;   // wake-ups of the engine
-  counter stalls;  // times a direction had to wait for a slow reader
+  counter turns;          // wake-ups of the engine
+  counter stalls;         // times a direction had to wait for a slow reader
+  counter spliced_bytes;  // of both directions, that went through a pipe
+  counter spins;          // times the worker polled instead of waiting
+  counter vain_spins;     // and nothing came
 };
 
 }  // namespace pgsteer::metrics

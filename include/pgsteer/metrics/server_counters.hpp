@@ -47,7 +47,7 @@ struct backend_counters {
 struct cancel_counters {
   counter forwarded;  // pgsteer_cancels_total{result="forwarded"}: key known here
   counter broadcast;  // {result="broadcast"}: key unknown, sent to all candidates
-  counter dropped;    // {result="dropped"}: over the limit, no backend, or too late
+  counter dropped;    // {result="dropped"}: over the limit, no backend, too late, or not taken by it
 };
 
 // pgsteer_failover_phase_seconds{phase=...}: one observation each for every change of primary.
@@ -87,7 +87,7 @@ struct metrics_view {
   const probe_counters* probes = nullptr;
   const failover_histograms* failovers = nullptr;
   std::vector<const relay_counters*>
-      workers;  // label worker=<index>: pgsteer_relay_bytes_total, _turns_total, _stalls_total
+      workers;  // label worker=<index>: pgsteer_relay_bytes_total and its siblings
   std::vector<std::uint64_t> worker_sessions;  // pgsteer_worker_sessions
   std::uint64_t topology_generation = 0;       // pgsteer_topology_generation
   std::uint32_t fence_timeline = 0;            // pgsteer_fence_timeline

@@ -1,7 +1,8 @@
 #pragma once
 // latch: lets one coroutine sleep until a callback of the same thread sets it, at no cost but one allocation.
 //
-// Not a timer and not thread-safe: one worker's thread sets it and waits for it. Once set it stays set.
+// Not a timer and not thread-safe: one worker's thread sets it and waits for it. Once set it stays set until
+// reset().
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <memory>
@@ -13,13 +14,14 @@ class latch {
  public:
   explicit latch(boost::asio::io_context& context) noexcept : context_(&context) {}
 
-  [[nodiscard]] bool is_set() const noexcept { return is_set_; }
-
   // Wakes the waiter through the io_context, never from inside this call.
   void set() {
     is_set_ = true;
     if (waiter_) std::exchange(waiter_, nullptr)->complete(*context_);
   }
+
+  // Precondition: nobody waits.
+  void reset() noexcept { is_set_ = false; }
 
   // At most one coroutine waits at a time.
   [[nodiscard]] boost::asio::awaitable<void> wait();

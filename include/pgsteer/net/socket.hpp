@@ -4,12 +4,12 @@
 // Free functions; any thread. Nothing here blocks or resolves names.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <string_view>
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/base/result.hpp"
 #include "pgsteer/net/options.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 
 namespace pgsteer::net {
 
@@ -19,6 +19,15 @@ using tcp = boost::asio::ip::tcp;
 // small segment each way, so Nagle's algorithm could only add delay.
 [[nodiscard]] error_code configure(int fd, const tcp_options& options) noexcept;
 
+// A non-blocking socket for connecting to address, with its options set. Errors: of socket(2), setsockopt(2).
+[[nodiscard]] result<unique_fd> make_socket(const tcp::endpoint& address,
+                                            const tcp_options& options) noexcept;
+
+// Connects such a socket. Errors: errc::operation_in_progress, then ask again once it is writable; else what
+// connect(2) says. A peer on this host is mostly connected at once, which Linux tells only who asks again:
+// the handshake ends when the first call returns (release_sock() in net/core/sock.c).
+[[nodiscard]] error_code connect(int fd, const tcp::endpoint& address) noexcept;
+
 // The socket address of an endpoint whose host is numeric. Errors: net::errc::not_numeric.
 [[nodiscard]] result<tcp::endpoint> to_address(const endpoint& value);
 [[nodiscard]] endpoint to_endpoint(const tcp::endpoint& address);
@@ -26,7 +35,8 @@ using tcp = boost::asio::ip::tcp;
 // A bound, listening, non-blocking acceptor. Errors: what socket(2), bind(2) or listen(2) returned.
 [[nodiscard]] result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind);
 
-// EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL: trouble of this host, never a backend's failure (rule 6).
+// EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, and ENOSPC of epoll_ctl(2): trouble of this host, never a
+// backend's failure (rule 6).
 [[nodiscard]] bool is_local_trouble(const error_code& ec) noexcept;
 
 // Makes the next close send a reset instead of a FIN, so that the peer sees an error and not an end.
@@ -43,12 +53,6 @@ enum class peer_state {
   gone,   // has sent a reset, or the connection failed
 };
 [[nodiscard]] peer_state state_of_peer(int fd) noexcept;
-
-// From now on the socket counts as readable only when more than what has arrived is there, or the end. False
-// if too much has arrived for that. Errors leave it as it is. socket(7), SO_RCVLOWAT.
-[[nodiscard]] bool ignore_what_arrived(int fd) noexcept;
-// And as usual again.
-void heed_what_arrived(int fd) noexcept;
 
 // One attempt to send everything without blocking; for a last message to a peer that reads.
 void send_best_effort(int fd, byte_span bytes) noexcept;

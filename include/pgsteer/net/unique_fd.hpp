@@ -1,7 +1,7 @@
 #pragma once
 // unique_fd: owns one file descriptor and closes it.
 //
-// Not a socket: the relay works on bare descriptors, and Asio's sockets own theirs until released.
+// Not a socket: sessions and the relay work on bare descriptors.
 #include <unistd.h>
 
 #include <utility>

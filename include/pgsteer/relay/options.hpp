@@ -9,7 +9,12 @@ namespace pgsteer::relay {
 
 enum class engine_choice { automatic, epoll, io_uring };
 
+enum class toggle { off, on };
+
 struct relay_options {
+  // Larger ones were no faster; the product is far below 2^32.
+  static constexpr std::uint32_t buffer_bytes_limit = 1U << 20U;
+  static constexpr std::uint32_t reads_per_turn_limit = 64;
   engine_choice engine = engine_choice::automatic;
   // One read. 64 KiB moved bulk as fast as larger ones; it is also the most that one direction of a stalled
   // session holds in user memory.
@@ -20,6 +25,12 @@ struct relay_options {
   // After one side has ended (FIN), how long the other may stay open without a byte moving. PostgreSQL never
   // half-closes for long; a client that ignores the end of its session would otherwise hold a place for ever.
   duration half_close_timeout = seconds{30};
+  // A worker with nothing to do polls for a moment before it waits, while traffic is brisk and nobody else
+  // wants its core (relay/spin_policy.hpp). Off: a container's CPU quota counts it as work, and latency
+  // gained on a few sessions is processor time that PostgreSQL on the same host may need.
+  toggle spin = toggle::off;
+  // Bulk goes through pipes instead of through buffers (relay/splice_pipe.hpp).
+  toggle splice = toggle::on;
 };
 
 [[nodiscard]] result<void> check(const relay_options& options);

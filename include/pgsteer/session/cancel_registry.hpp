@@ -4,8 +4,8 @@
 // A CancelRequest arrives on a connection of its own, on any worker, so this one table is shared: a mutex,
 // taken once per login, session end and cancel, never while bytes are relayed. Any thread.
 #include <mutex>
-#include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/pgwire/cancel_key.hpp"
@@ -13,15 +13,22 @@
 namespace pgsteer::session {
 
 class cancel_registry {
+  using table = std::unordered_multimap<pgwire::cancel_key, const endpoint*>;
+
  public:
-  void add(const pgwire::cancel_key& key, const endpoint& backend);
-  // Removes the key only while it still names this backend (two backends may hand out the same pair).
-  void remove(const pgwire::cancel_key& key, const endpoint& backend);
-  [[nodiscard]] std::optional<endpoint> find(const pgwire::cancel_key& key) const;
+  // Of one session; it keeps no second copy of its key.
+  using place = const table::value_type*;
+
+  // backend lives until remove(): one address less for each idle session.
+  [[nodiscard]] place add(const pgwire::cancel_key& key, const endpoint& backend);
+  void remove(place of_session);
+  // Each backend once, mostly one at most. Two may have handed out the same key, and whoever has it may
+  // cancel at both; what poses as a backend may hand out one key for all of its sessions.
+  [[nodiscard]] std::vector<endpoint> find(const pgwire::cancel_key& key) const;
 
  private:
   mutable std::mutex mutex_;
-  std::unordered_map<pgwire::cancel_key, endpoint> backends_;  // bounded by limits.sessions
+  table backends_;  // bounded by limits.sessions
 };
 
 }  // namespace pgsteer::session

@@ -4,13 +4,14 @@
 //
 // Values only; any thread.
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "pgsteer/base/log.hpp"
 
 namespace pgsteer::session {
 
-enum class close_reason {
+enum class close_reason : std::uint8_t {
   client_closed,         // the client ended it, as clients do
   backend_closed,        // the backend ended it
   client_lost,           // reset or time-out on the client's side

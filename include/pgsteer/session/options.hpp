@@ -2,7 +2,6 @@
 // Options of listeners and sessions; filled by config, checked here.
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"

@@ -11,10 +11,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "pgsteer/metrics/server_counters.hpp"
@@ -72,6 +72,7 @@ class dial_gate {
   [[nodiscard]] boost::asio::awaitable<bool> enter(net::wait_point& waiter, time_point arrived,
                                                    time_point deadline);
   void leave();
+  [[nodiscard]] bool is_free() const noexcept { return free_ > 0; }
 
  private:
   struct place {

@@ -49,6 +49,9 @@ class Exposition : public testing::Test {
     relay_.bytes[1].add(62);
     relay_.turns.add(63);
     relay_.stalls.add(64);
+    relay_.spliced_bytes.add(65);
+    relay_.spins.add(66);
+    relay_.vain_spins.add(67);
 
     view_.version = "1.2.3";
     view_.start_time_seconds = 1700000000.25;
@@ -79,68 +82,75 @@ class Exposition : public testing::Test {
   metrics_view view_;
 };
 
+struct series_case {
+  const char* series;
+  double value;
+};
+
+// What view_ is to be told as.
+const series_case series_cases[] = {
+    {R"(pgsteer_build_info{version="1.2.3"})", 1},
+    {R"(pgsteer_start_time_seconds)", 1700000000.25},
+    {R"(pgsteer_topology_generation)", 7},
+    {R"(pgsteer_fence_timeline)", 3},
+    {R"(pgsteer_primary_known)", 1},
+    {R"(pgsteer_primary_ambiguous)", 0},
+    {R"(pgsteer_fence_unsaved)", 0},
+    {R"(pgsteer_primary_changes_total)", 2},
+    {R"(pgsteer_sessions_accepted_total{listener="rw"})", 11},
+    {R"(pgsteer_sessions_accepted_total{listener="ro"})", 0},
+    {R"(pgsteer_sessions_rejected_total{listener="rw"})", 12},
+    {R"(pgsteer_sessions{listener="rw"})", 13},
+    {R"(pgsteer_logins_held{listener="rw"})", 14},
+    {R"(pgsteer_logins_held_total{listener="rw"})", 15},
+    {R"(pgsteer_logins_hold_expired_total{listener="rw"})", 16},
+    {R"(pgsteer_logins_released_total{listener="rw"})", 22},
+    {R"(pgsteer_login_retries_total{listener="rw"})", 17},
+    {R"(pgsteer_stale_primary_refusals_total{listener="rw"})", 18},
+    {R"(pgsteer_session_bytes_total{listener="rw",direction="client_to_backend"})", 19},
+    {R"(pgsteer_session_bytes_total{listener="rw",direction="backend_to_client"})", 20},
+    {R"(pgsteer_sessions_closed_total{listener="rw",reason="client_closed"})", 0},
+    {R"(pgsteer_sessions_closed_total{listener="rw",reason="backend_lost"})", 21},
+    {R"(pgsteer_login_seconds_bucket{listener="rw",le="0.0025"})", 0},
+    {R"(pgsteer_login_seconds_bucket{listener="rw",le="0.005"})", 2},
+    {R"(pgsteer_login_seconds_bucket{listener="rw",le="60"})", 2},
+    {R"(pgsteer_login_seconds_bucket{listener="rw",le="+Inf"})", 3},
+    {R"(pgsteer_login_seconds_count{listener="rw"})", 3},
+    {R"(pgsteer_login_seconds_sum{listener="rw"})", 120.008},
+    {R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="primary"})", 1},
+    {R"(pgsteer_backend_role{backend="[fd00::2]:5432",role="standby"})", 1},
+    {R"(pgsteer_backend_rw_eligible{backend="10.0.0.1:5432"})", 1},
+    {R"(pgsteer_backend_ro_eligible{backend="10.0.0.1:5432"})", 0},
+    {R"(pgsteer_backend_timeline{backend="10.0.0.1:5432"})", 3},
+    {R"(pgsteer_backend_replay_lag_bytes{backend="[fd00::2]:5432"})", 16777216},
+    {R"(pgsteer_backend_replay_delay_seconds{backend="[fd00::2]:5432"})", 1.5},
+    {R"(pgsteer_backend_probe_age_seconds{backend="10.0.0.1:5432"})", 0.041},
+    {R"(pgsteer_backend_sessions{backend="10.0.0.1:5432"})", 31},
+    {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
+    {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
+    {R"(pgsteer_backend_logins_answered_total{backend="10.0.0.1:5432"})", 34},
+    {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},
+    {R"(pgsteer_cancels_total{result="forwarded"})", 41},
+    {R"(pgsteer_cancels_total{result="broadcast"})", 42},
+    {R"(pgsteer_cancels_total{result="dropped"})", 43},
+    {R"(pgsteer_probes_total{outcome="answered"})", 51},
+    {R"(pgsteer_probes_total{outcome="refused"})", 52},
+    {R"(pgsteer_probe_seconds_count)", 1},
+    {R"(pgsteer_relay_bytes_total{worker="0",direction="client_to_backend"})", 61},
+    {R"(pgsteer_relay_bytes_total{worker="0",direction="backend_to_client"})", 62},
+    {R"(pgsteer_relay_turns_total{worker="0"})", 63},
+    {R"(pgsteer_relay_stalls_total{worker="0"})", 64},
+    {R"(pgsteer_relay_spliced_bytes_total{worker="0"})", 65},
+    {R"(pgsteer_relay_spins_total{worker="0"})", 66},
+    {R"(pgsteer_relay_vain_spins_total{worker="0"})", 67},
+    {R"(pgsteer_worker_sessions{worker="0"})", 71},
+    {R"(pgsteer_worker_sessions{worker="1"})", 72},
+};
+
 TEST_F(Exposition, WritesEveryMetricOfTheContract) {
-  const struct {
-    const char* series;
-    double value;
-  } cases[] = {
-      {R"(pgsteer_build_info{version="1.2.3"})", 1},
-      {R"(pgsteer_start_time_seconds)", 1700000000.25},
-      {R"(pgsteer_topology_generation)", 7},
-      {R"(pgsteer_fence_timeline)", 3},
-      {R"(pgsteer_primary_known)", 1},
-      {R"(pgsteer_primary_ambiguous)", 0},
-      {R"(pgsteer_fence_unsaved)", 0},
-      {R"(pgsteer_primary_changes_total)", 2},
-      {R"(pgsteer_sessions_accepted_total{listener="rw"})", 11},
-      {R"(pgsteer_sessions_accepted_total{listener="ro"})", 0},
-      {R"(pgsteer_sessions_rejected_total{listener="rw"})", 12},
-      {R"(pgsteer_sessions{listener="rw"})", 13},
-      {R"(pgsteer_logins_held{listener="rw"})", 14},
-      {R"(pgsteer_logins_held_total{listener="rw"})", 15},
-      {R"(pgsteer_logins_hold_expired_total{listener="rw"})", 16},
-      {R"(pgsteer_logins_released_total{listener="rw"})", 22},
-      {R"(pgsteer_login_retries_total{listener="rw"})", 17},
-      {R"(pgsteer_stale_primary_refusals_total{listener="rw"})", 18},
-      {R"(pgsteer_session_bytes_total{listener="rw",direction="client_to_backend"})", 19},
-      {R"(pgsteer_session_bytes_total{listener="rw",direction="backend_to_client"})", 20},
-      {R"(pgsteer_sessions_closed_total{listener="rw",reason="client_closed"})", 0},
-      {R"(pgsteer_sessions_closed_total{listener="rw",reason="backend_lost"})", 21},
-      {R"(pgsteer_login_seconds_bucket{listener="rw",le="0.0025"})", 0},
-      {R"(pgsteer_login_seconds_bucket{listener="rw",le="0.005"})", 2},
-      {R"(pgsteer_login_seconds_bucket{listener="rw",le="60"})", 2},
-      {R"(pgsteer_login_seconds_bucket{listener="rw",le="+Inf"})", 3},
-      {R"(pgsteer_login_seconds_count{listener="rw"})", 3},
-      {R"(pgsteer_login_seconds_sum{listener="rw"})", 120.008},
-      {R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="primary"})", 1},
-      {R"(pgsteer_backend_role{backend="[fd00::2]:5432",role="standby"})", 1},
-      {R"(pgsteer_backend_rw_eligible{backend="10.0.0.1:5432"})", 1},
-      {R"(pgsteer_backend_ro_eligible{backend="10.0.0.1:5432"})", 0},
-      {R"(pgsteer_backend_timeline{backend="10.0.0.1:5432"})", 3},
-      {R"(pgsteer_backend_replay_lag_bytes{backend="[fd00::2]:5432"})", 16777216},
-      {R"(pgsteer_backend_replay_delay_seconds{backend="[fd00::2]:5432"})", 1.5},
-      {R"(pgsteer_backend_probe_age_seconds{backend="10.0.0.1:5432"})", 0.041},
-      {R"(pgsteer_backend_sessions{backend="10.0.0.1:5432"})", 31},
-      {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
-      {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
-      {R"(pgsteer_backend_logins_answered_total{backend="10.0.0.1:5432"})", 34},
-      {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},
-      {R"(pgsteer_cancels_total{result="forwarded"})", 41},
-      {R"(pgsteer_cancels_total{result="broadcast"})", 42},
-      {R"(pgsteer_cancels_total{result="dropped"})", 43},
-      {R"(pgsteer_probes_total{outcome="answered"})", 51},
-      {R"(pgsteer_probes_total{outcome="refused"})", 52},
-      {R"(pgsteer_probe_seconds_count)", 1},
-      {R"(pgsteer_relay_bytes_total{worker="0",direction="client_to_backend"})", 61},
-      {R"(pgsteer_relay_bytes_total{worker="0",direction="backend_to_client"})", 62},
-      {R"(pgsteer_relay_turns_total{worker="0"})", 63},
-      {R"(pgsteer_relay_stalls_total{worker="0"})", 64},
-      {R"(pgsteer_worker_sessions{worker="0"})", 71},
-      {R"(pgsteer_worker_sessions{worker="1"})", 72},
-  };
   const auto read = read_text_format(exposition(view_));
   std::set<std::string> families;
-  for (const auto& each : cases) {
+  for (const auto& each : series_cases) {
     SCOPED_TRACE(each.series);
     const auto sample = read.samples.find(each.series);
     ASSERT_NE(sample, read.samples.end());

@@ -3,6 +3,7 @@
 
 #include "unit/relay/harness.hpp"
 #include "unit/relay/last_words.hpp"
+#include "unit/relay/tcp_segments.hpp"
 
 namespace pgsteer::relay::testing {
 namespace {
@@ -73,7 +74,7 @@ TEST_P(Ending, NamesTheSideThatWasFirstWhenBothEndedBeforeTheTurn) {
   for (const bool is_backend_first : {true, false}) {
     test_flow flow(kind());
     flow_start start = flow.start();
-    start.is_readable_protocol = true;
+    start.is_watched = true;
     flow.handle = engine_.engine().start(start);
     engine_.run_ready();
     for (socket_pair* pair :
@@ -180,6 +181,22 @@ TEST_P(EndingOnEachEngine, AResetByTheBackendEndsAnIdleFlow) {
   EXPECT_EQ(flow.owner.summary->error, boost::system::errc::connection_reset);
 }
 
+// Terminate and the FIN behind it are mostly there together.
+TEST_P(EndingOnEachEngine, LastWordsAndTheEndGoInOneSegment) {
+  harness engine(GetParam());
+  test_flow flow(socket_kind::tcp);
+  engine.start(flow);
+  engine.run_ready();
+  const std::uint32_t before = segments_received(flow.backend.theirs);
+  send_some(flow.client.theirs, "last words");
+  shut_down_writing(flow.client.theirs);
+  ASSERT_TRUE(engine.run_until([&] { return segments_received(flow.backend.theirs) != before; }));
+  engine.run_ready();
+  EXPECT_EQ(engine.receive(flow.backend.theirs, 10), "last words");
+  EXPECT_TRUE(engine.run_until([&] { return is_at_end(flow.backend.theirs); }));
+  EXPECT_EQ(segments_received(flow.backend.theirs), before + 1);
+}
+
 TEST_P(EndingOnEachEngine, AResetAfterAHalfCloseEndsTheFlowAsTheClients) {
   harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
@@ -227,7 +244,8 @@ TEST(EpollFlow, AFailedSendStillDeliversWhatTheBackendHadSaid) {
   send_some(sockets.backend.theirs, "FATAL");
   sockets.backend.theirs.reset();
   std::vector<std::uint8_t> buffer(100);
-  turn_resources turn{buffer, 10, {}, 0};
+  pipe_pool pipes(false);
+  turn_resources turn{buffer, pipes, 10};
   EXPECT_EQ(flow.pump(turn), epoll_flow::outcome::ended);
   EXPECT_EQ(read_available(sockets.client.theirs), "FATAL");
   EXPECT_EQ(flow.summary().end, flow_end::backend_failed);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "unit/relay/last_words.hpp"
+#include "unit/relay/ready_for_query.hpp"
 #include "unit/relay/socket_pair.hpp"
 
 namespace pgsteer::relay {
@@ -80,17 +81,16 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
   for (const ending_case& now : cases) {
     SCOPED_TRACE(now.name);
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    goodbye words(now.is_readable);
-    words.from_client(as_bytes(now.client_said));
+    flow_ending ending(now.is_readable, client.ours.value());
+    ending.from_client(as_bytes(now.client_said));
     now.client_does(client.theirs);
-    flow_ending ending;
     EXPECT_FALSE(ending.has_begun());
-    ending.note(now.noticed, now.has_failed, words, client.ours.value());
+    ending.note(now.noticed, now.has_failed);
     EXPECT_TRUE(ending.has_begun());
-    ending.note(other(now.noticed), true, words, client.ours.value());  // changes nothing
-    EXPECT_EQ(ending.when_closed(words), now.when_closed);
-    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), now.when_client_failed);
-    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), now.when_backend_failed);
+    ending.note(other(now.noticed), true);  // changes nothing
+    EXPECT_EQ(ending.when_closed(), now.when_closed);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET), now.when_client_failed);
+    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET), now.when_backend_failed);
   }
 }
 
@@ -98,51 +98,84 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
 TEST(FlowEnding, AnAnswerThatIsReadBehindTheBackendsEndCounts) {
   for (const bool has_failed : {true, false}) {
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    goodbye words(false);
-    words.from_client(as_bytes(hidden_terminate));
-    flow_ending ending;
-    ending.note(side::backend, has_failed, words, client.ours.value());
-    words.to_client(as_bytes(close_notify));
-    EXPECT_EQ(ending.when_closed(words), flow_end::client_closed);
-    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), flow_end::client_closed);
-    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_closed);
+    flow_ending ending(false, client.ours.value());
+    ending.from_client(as_bytes(hidden_terminate));
+    ending.note(side::backend, has_failed);
+    ending.to_client(as_bytes(close_notify));
+    EXPECT_EQ(ending.when_closed(), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET), flow_end::client_closed);
   }
 }
 
 // A client that learns of the backend's end says goodbye, too.
 TEST(FlowEnding, AGoodbyeBehindTheBackendsEndDoesNotCount) {
   socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-  goodbye words(false);
-  words.from_client(as_bytes("a query, encrypted"));
-  flow_ending ending;
-  ending.note(side::backend, true, words, client.ours.value());
-  words.to_client(as_bytes("FATAL, encrypted" + close_notify));
-  words.from_client(as_bytes(close_notify));
-  EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET, words), flow_end::backend_failed);
+  flow_ending ending(false, client.ours.value());
+  ending.from_client(as_bytes("a query, encrypted"));
+  ending.note(side::backend, true);
+  ending.to_client(as_bytes("FATAL, encrypted" + close_notify));
+  ending.from_client(as_bytes(close_notify));
+  EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET), flow_end::backend_failed);
 }
 
 // Nobody answers: that is no echo of a goodbye.
 TEST(FlowEnding, ATimeOutIsAFaultWhateverCameBefore) {
   socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-  goodbye words(true);
-  words.from_client(as_bytes(terminate));
-  flow_ending ending;
-  ending.note(side::client, false, words, client.ours.value());
-  EXPECT_EQ(ending.when_failed(side::backend, ETIMEDOUT, words), flow_end::backend_failed);
-  EXPECT_EQ(ending.when_failed(side::client, ETIMEDOUT, words), flow_end::client_failed);
-  EXPECT_EQ(ending.when_failed(side::backend, EPIPE, words), flow_end::client_closed);
+  flow_ending ending(true, client.ours.value());
+  ending.from_client(as_bytes(terminate));
+  ending.note(side::client, false);
+  EXPECT_EQ(ending.when_failed(side::backend, ETIMEDOUT), flow_end::backend_failed);
+  EXPECT_EQ(ending.when_failed(side::client, ETIMEDOUT), flow_end::client_failed);
+  EXPECT_EQ(ending.when_failed(side::backend, EPIPE), flow_end::client_closed);
+}
+
+TEST(FlowEnding, BytesThatNobodySawAreNoGoodbyeAndLeaveNothingToBeTold) {
+  struct unseen_case {
+    const char* name;
+    bool is_readable;
+    std::string client_said;
+    side unseen;
+    flow_end expected;
+  };
+  const unseen_case cases[] = {
+      {"the client went on behind Terminate", true, terminate, side::client, flow_end::backend_closed},
+      {"the backend still answered", true, terminate, side::backend, flow_end::client_closed},
+      {"the client went on behind close_notify", false, hidden_terminate + close_notify, side::client,
+       flow_end::backend_closed},
+      {"the backend still answered, encrypted", false, hidden_terminate + close_notify, side::backend,
+       flow_end::client_closed},
+  };
+  for (const unseen_case& now : cases) {
+    SCOPED_TRACE(now.name);
+    socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+    flow_ending ending(now.is_readable, client.ours.value());
+    ending.from_client(as_bytes(now.client_said));
+    ending.unseen(now.unseen);
+    ending.note(side::backend, false);
+    EXPECT_EQ(ending.when_closed(), now.expected);
+  }
+}
+
+TEST(FlowEnding, IsReadyWhereTheBytesCanBeRead) {
+  for (const bool is_readable : {true, false}) {
+    flow_ending ending(is_readable, -1);
+    ending.to_client(as_bytes(testing::ready_for_query));
+    EXPECT_EQ(ending.is_ready(), is_readable);
+    ending.unseen(side::backend);
+    EXPECT_FALSE(ending.is_ready());
+  }
 }
 
 // A reset is told before the bytes that came ahead of it are read.
 TEST(FlowEnding, AGoodbyeThatIsReadBehindTheResetCounts) {
   for (const bool is_readable : {true, false}) {
     socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
-    goodbye words(is_readable);
-    flow_ending ending;
-    ending.note(side::client, true, words, client.ours.value());
-    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_failed);
-    words.from_client(as_bytes(is_readable ? terminate : hidden_terminate + close_notify));
-    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET, words), flow_end::client_closed);
+    flow_ending ending(is_readable, client.ours.value());
+    ending.note(side::client, true);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET), flow_end::client_failed);
+    ending.from_client(as_bytes(is_readable ? terminate : hidden_terminate + close_notify));
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET), flow_end::client_closed);
   }
 }
 

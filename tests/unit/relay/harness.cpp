@@ -1,9 +1,12 @@
 #include "unit/relay/harness.hpp"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "support/eventually.hpp"
 
@@ -12,11 +15,11 @@ namespace pgsteer::relay::testing {
 tested_engine::tested_engine(boost::asio::io_context& context, const relay_options& options,
                              metrics::relay_counters& counters)
     : stuck_bytes_max_(options.buffer_bytes) {
-  auto made = make_engine(context, options, counters);
+  auto made = loop::make(context, options, counters);
   if (!made) std::abort();
-  owned_ = std::move(*made);
-  uring_ = dynamic_cast<const uring_engine*>(owned_.get());
-  epoll_ = dynamic_cast<const epoll_engine*>(owned_.get());
+  loop_ = std::move(*made);
+  uring_ = dynamic_cast<const uring_engine*>(&loop_->engine());
+  epoll_ = dynamic_cast<const epoll_engine*>(&loop_->engine());
   if (uring_ != nullptr)
     stuck_bytes_max_ = std::max(stuck_bytes_max_, uring_buffers::bytes_per_direction_max);
 }
@@ -25,15 +28,19 @@ std::size_t tested_engine::stuck_bytes_held() const {
   return uring_ != nullptr ? uring_->stuck_bytes_held() : epoll_->stuck_bytes_held();
 }
 
+std::size_t tested_engine::stalled_flows() const {
+  return uring_ != nullptr ? uring_->stalled_flows() : epoll_->stalled_flows();
+}
+
 std::size_t tested_engine::flow_count() const {
   return uring_ != nullptr ? uring_->flow_count() : epoll_->flow_count();
 }
 
 bool is_available(engine_choice choice) {
   static const bool has_io_uring = [] {
-    boost::asio::io_context context{1};
+    const net::unique_fd guest(::eventfd(0, EFD_CLOEXEC));
     metrics::relay_counters counters;
-    return uring_engine::make(context, {}, counters).has_value();
+    return uring_engine::make(guest.value(), {}, counters).has_value();
   }();
   return choice != engine_choice::io_uring || has_io_uring;
 }
@@ -42,8 +49,7 @@ bool harness::run_until(const std::function<bool()>& claim) {
   const time_point give_up = clock::now() + test::patience;
   while (!claim()) {
     if (clock::now() > give_up) return false;
-    context.restart();
-    context.run_one_for(milliseconds{1});
+    if (!engine().step()) std::this_thread::yield();
   }
   return true;
 }
@@ -56,7 +62,7 @@ std::size_t harness::fill(const net::unique_fd& from, std::string_view bytes) {
     const std::size_t n = send_some(from, bytes.substr(sent % bytes.size()));
     sent += n;
     idle_rounds = n == 0 ? idle_rounds + 1 : 0;
-    return idle_rounds >= idle_rounds_that_show && engine().stuck_bytes_held() > 0;
+    return idle_rounds >= idle_rounds_that_show && engine().stalled_flows() > 0;
   }));
   return sent;
 }

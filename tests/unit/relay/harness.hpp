@@ -1,14 +1,15 @@
 #pragma once
-// One engine on its io_context, and flows whose clients and backends the test plays itself.
+// One engine in its loop, and flows whose clients and backends the test plays itself.
 //
 // Whatever holds for the interface holds for each engine: such a suite is an on_each_engine and is
 // instantiated with each_engine(). An engine that this kernel denies skips its tests.
 //
-// Nothing sleeps: run_until() runs handlers until a claim holds, and gives up after a bound that only a
-// broken engine reaches.
+// Nothing sleeps: run_until() goes on until a claim holds, and gives up after a bound that only a broken
+// engine reaches.
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <tuple>
 #include <vector>
 
+#include "pgsteer/relay/loop.hpp"
 #include "relay/epoll_engine.hpp"
 #include "relay/uring_engine.hpp"
 #include "unit/relay/socket_pair.hpp"
@@ -33,6 +35,7 @@ class recording_owner final : public flow_owner {
   std::function<watch_verdict(std::string_view)> on_verdict = [](std::string_view) {
     return watch_verdict::watching;
   };
+  std::function<void()> close_sockets = [] {};
   std::function<void()> then = [] {};
 
   watch_verdict on_backend_bytes(byte_span bytes) override {
@@ -43,6 +46,7 @@ class recording_owner final : public flow_owner {
   void on_end(const flow_summary& ended) override {
     summary = ended;
     ++ends;
+    close_sockets();
     then();  // may destroy this
   }
 };
@@ -60,6 +64,10 @@ struct test_flow {
     made.client_fd = client.ours.value();
     made.backend_fd = backend.ours.value();
     made.owner = &owner;
+    owner.close_sockets = [this] {
+      client.ours.reset();
+      backend.ours.reset();
+    };
     return made;
   }
   [[nodiscard]] bool has_ended() const { return owner.summary.has_value(); }
@@ -72,18 +80,25 @@ class tested_engine {
   tested_engine(boost::asio::io_context& context, const relay_options& options,
                 metrics::relay_counters& counters);
 
-  [[nodiscard]] flow* start(const flow_start& start) { return owned_->start(start); }
-  void stop(flow& target) { owned_->stop(target); }
-  void tick(time_point now) { owned_->tick(now); }
-  [[nodiscard]] std::string_view name() const { return owned_->name(); }
+  [[nodiscard]] flow* start(const flow_start& start) { return loop_->engine().start(start); }
+  void stop(flow& target) { loop_->engine().stop(target); }
+  [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) {
+    return loop_->engine().wait(who, fd, what);
+  }
+  void forget(socket_wait& who) { loop_->engine().forget(who); }
+  void tick(time_point now) { loop_->engine().tick(now); }
+  [[nodiscard]] std::string_view name() const { return loop_->engine().name(); }
+  // False: there was nothing to do.
+  bool step() { return loop_->step(false); }
 
   [[nodiscard]] std::size_t stuck_bytes_held() const;
+  [[nodiscard]] std::size_t stalled_flows() const;
   // The most that one direction may hold.
   [[nodiscard]] std::size_t stuck_bytes_max() const { return stuck_bytes_max_; }
   [[nodiscard]] std::size_t flow_count() const;
 
  private:
-  std::unique_ptr<relay::engine> owned_;
+  std::unique_ptr<loop> loop_;
   const uring_engine* uring_ = nullptr;
   const epoll_engine* epoll_ = nullptr;
   std::size_t stuck_bytes_max_;
@@ -92,6 +107,7 @@ class tested_engine {
 class harness {
  public:
   explicit harness(engine_choice choice, relay_options options = {}) {
+    std::signal(SIGPIPE, SIG_IGN);  // as main() does: splice raises it
     options.engine = choice;
     owned_ = std::make_unique<tested_engine>(context, options, counters);
   }
@@ -103,10 +119,9 @@ class harness {
   void destroy_engine() { owned_.reset(); }
 
   void start(test_flow& flow) { flow.handle = engine().start(flow.start()); }
-  // Runs what is ready now.
+  // Does what is to be done now.
   void run_ready() {
-    context.restart();
-    context.poll();
+    EXPECT_TRUE(run_until([this] { return !engine().step(); })) << "it never comes to rest";
   }
   // Runs handlers until claim() holds. False: it did not within patience.
   [[nodiscard]] bool run_until(const std::function<bool()>& claim);

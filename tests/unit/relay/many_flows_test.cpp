@@ -17,6 +17,13 @@ class ManyFlows : public on_each_engine {};
 
 // A bulk transfer leaves its neighbour a place in every turn: the small one waits for one budget, not for the
 // end of the bulk.
+// One receives, and io_uring sends with the next.
+constexpr std::size_t turns_of_a_message = 2;
+
+void take_turns(harness& engine, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) engine.engine().step();
+}
+
 TEST_P(ManyFlows, ABulkFlowDoesNotHoldUpASmallOne) {
   relay_options options;
   options.buffer_bytes = 1024;
@@ -30,13 +37,10 @@ TEST_P(ManyFlows, ABulkFlowDoesNotHoldUpASmallOne) {
   ASSERT_EQ(send_some(bulk.client.theirs, std::string(100 * 1024, 'x')), 100U * 1024U);
   ASSERT_EQ(send_some(small.client.theirs, "q"), 1U);
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t turns = engine.counters.turns.value();
     const std::size_t bulk_before = read_available(bulk.backend.theirs).size();
-    EXPECT_LE(bulk_before, options.reads_per_turn_max * options.buffer_bytes);
-    while (engine.counters.turns.value() == turns) {
-      engine.context.restart();
-      engine.context.poll_one();
-    }
+    // What begins within the budget of a turn may end beyond it.
+    EXPECT_LE(bulk_before, turns_of_a_message * (options.reads_per_turn_max + 1) * options.buffer_bytes);
+    take_turns(engine, turns_of_a_message);
     EXPECT_EQ(read_available(small.backend.theirs), "q") << "round " << round;
     send_some(small.client.theirs, "q");
   }
@@ -56,11 +60,7 @@ TEST_P(ManyFlows, ABulkDirectionDoesNotHoldUpTheOther) {
     const auto& small = is_bulk_from_client ? flow.backend.theirs : flow.client.theirs;
     ASSERT_EQ(send_some(bulk, std::string(100 * 1024, 'x')), 100U * 1024U);
     ASSERT_EQ(send_some(small, "q"), 1U);
-    const std::uint64_t turns = engine.counters.turns.value();
-    while (engine.counters.turns.value() == turns) {
-      engine.context.restart();
-      engine.context.poll_one();
-    }
+    take_turns(engine, turns_of_a_message);
     EXPECT_EQ(read_available(bulk), "q");
   }
 }
@@ -166,7 +166,7 @@ TEST_P(ManyFlows, AnEngineIsDestroyedWithLiveFlowsAndPendingEnds) {
   engine.run_ready();
   for (int i = 0; i < 10; ++i) engine.engine().stop(*flows[static_cast<std::size_t>(i)]->handle);
   engine.destroy_engine();
-  engine.run_ready();
+  engine.context.poll();  // what it has left there
   for (const auto& flow : flows) EXPECT_FALSE(flow->has_ended());
 }
 

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <system_error>
+#include <vector>
 
 #include "support/eventually.hpp"
 
@@ -83,7 +85,7 @@ std::size_t send_some(const net::unique_fd& to, std::string_view bytes) {
 
 std::string read_available(const net::unique_fd& from, std::size_t limit) {
   std::string all;
-  static std::array<char, 64 * 1024> part;  // not made anew: some tests look at a hundred sockets every turn
+  thread_local std::array<char, 64 * 1024> part;  // not cleared for each call, of which there are many
   while (all.size() < limit) {
     const ssize_t n =
         ::recv(from.value(), part.data(), std::min(part.size(), limit - all.size()), MSG_DONTWAIT);
@@ -118,6 +120,19 @@ void reset(net::unique_fd& fd) {
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator listed("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(listed), end(listed)));
+}
+
+std::size_t open_pipes() {
+  std::vector<std::string> ends;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code is_gone;  // the iterator's own
+    std::string target = std::filesystem::read_symlink(entry.path(), is_gone);
+    if (target.starts_with("pipe:")) ends.push_back(std::move(target));
+  }
+  std::sort(ends.begin(), ends.end());
+  std::size_t pairs = 0;
+  for (std::size_t i = 1; i < ends.size(); ++i) pairs += ends[i] == ends[i - 1] ? 1 : 0;
+  return pairs;
 }
 
 }  // namespace pgsteer::relay::testing

@@ -39,5 +39,7 @@ void shut_down_writing(const net::unique_fd& fd);
 void reset(net::unique_fd& fd);
 
 std::size_t open_descriptors();
+// Of which this process has both ends.
+std::size_t open_pipes();
 
 }  // namespace pgsteer::relay::testing

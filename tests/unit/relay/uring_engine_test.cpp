@@ -2,48 +2,52 @@
 #include "relay/uring_engine.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <thread>
 
+#include "support/denied_calls.hpp"
 #include "support/eventually.hpp"
 #include "unit/relay/harness.hpp"
 
 namespace pgsteer::relay::testing {
 namespace {
 
+// Never readable.
+net::unique_fd make_guest() {
+  return net::unique_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 class UringEngine : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!is_available(engine_choice::io_uring)) GTEST_SKIP() << "this kernel denies io_uring";
   }
-  static constexpr std::size_t all_buffers = uring_buffers::count;
 
-  // Returns an engine on context_.
   [[nodiscard]] std::unique_ptr<engine> make(relay_options options = {}) {
     options.engine = engine_choice::io_uring;
-    return std::move(make_engine(context_, options, counters_).value());
+    auto made = std::move(make_engine(guest_.value(), options, counters_).value());
+    running_ = made.get();
+    return made;
   }
   [[nodiscard]] static uring_engine& uring(const std::unique_ptr<engine>& made) {
     return dynamic_cast<uring_engine&>(*made);
   }
-  // Runs handlers until claim() holds; false if it never does.
+  // Has the engine made last take turns until claim() holds; false if it never does.
   template <class Claim>
   [[nodiscard]] bool run_until(Claim claim) {
     const time_point give_up = clock::now() + test::patience;
     while (!claim()) {
       if (clock::now() > give_up) return false;
-      context_.restart();
-      context_.run_one_for(milliseconds{1});
+      if (running_->turn(false).is_idle) std::this_thread::yield();
     }
     return true;
   }
 
-  boost::asio::io_context context_{1};
+  const net::unique_fd guest_ = make_guest();
   metrics::relay_counters counters_;
+  engine* running_ = nullptr;
 };
 
 TEST_F(UringEngine, IsWhatIoUringMeansWhereTheKernelAllowsIt) {
@@ -88,7 +92,7 @@ TEST_F(UringEngine, GetsEveryBufferBack) {
       return is_complete;
     }));
     for (const std::string& one : received) EXPECT_TRUE(one == text);
-    EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+    EXPECT_EQ(uring(engine).buffers_in_use(), 0U);
 
     // Some end with bytes on the way.
     for (const auto& flow : flows) {
@@ -97,7 +101,7 @@ TEST_F(UringEngine, GetsEveryBufferBack) {
     }
     ASSERT_TRUE(run_until([&] { return uring(engine).flow_count() == 0; }));
   }
-  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+  EXPECT_EQ(uring(engine).buffers_in_use(), 0U);
 }
 
 // Small buffers and a small allowance make every flow hold its share for many turns.
@@ -106,7 +110,7 @@ TEST_F(UringEngine, FlowsWaitForBuffersAndLoseNothing) {
   options.buffer_bytes = 64;
   options.reads_per_turn_max = 1;
   const auto engine = make(options);
-  constexpr std::size_t flow_count = 100;
+  constexpr std::size_t flow_count = 200;
   const std::string text = random_bytes(9, 64 * 60);
   std::vector<std::unique_ptr<test_flow>> flows;
   std::vector<std::string> received(flow_count);
@@ -115,9 +119,9 @@ TEST_F(UringEngine, FlowsWaitForBuffersAndLoseNothing) {
     send_some(flows.back()->client.theirs, text);
     flows.back()->handle = engine->start(flows.back()->start());
   }
-  std::size_t lent_min = all_buffers;
+  std::size_t in_use_max = 0;
   ASSERT_TRUE(run_until([&] {
-    lent_min = std::min(lent_min, uring(engine).buffers_lent());
+    in_use_max = std::max(in_use_max, uring(engine).buffers_in_use());
     bool is_complete = true;
     for (std::size_t i = 0; i < flow_count; ++i) {
       received[i] += read_available(flows[i]->backend.theirs);
@@ -126,8 +130,9 @@ TEST_F(UringEngine, FlowsWaitForBuffersAndLoseNothing) {
     return is_complete;
   }));
   for (const std::string& one : received) EXPECT_TRUE(one == text);
-  EXPECT_EQ(lent_min, 0U) << "the buffers were never used up";
-  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+  // Looked at between turns, and a receive takes up to 33 (MULTISHOT_MAX_RETRY).
+  EXPECT_GT(in_use_max, uring_buffers::count_max - 33U) << "the buffers were never used up";
+  EXPECT_EQ(uring(engine).buffers_in_use(), 0U);
 }
 
 // A flow that stalls gives its share of the common buffers back.
@@ -146,7 +151,7 @@ TEST_F(UringEngine, StalledFlowsHoldNoBuffers) {
     quiet = sent == 0 ? quiet + 1 : 0;
     return quiet > 50;
   }));
-  EXPECT_EQ(uring(engine).buffers_lent(), all_buffers);
+  EXPECT_EQ(uring(engine).buffers_in_use(), 0U);
   EXPECT_LE(uring(engine).stuck_bytes_held(), flows.size() * uring_buffers::bytes_per_direction_max);
 }
 
@@ -184,7 +189,7 @@ TEST_F(UringEngine, StoppingTakesBackASendOfTheSameTurn) {
     engine->stop(*sender.handle);
     return watch_verdict::done;
   };
-  context_.poll();
+  engine->turn(false);
   send_some(sender.client.theirs, "query");
   send_some(watched.backend.theirs, "R");
   ASSERT_TRUE(run_until([&] { return sender.has_ended(); }));
@@ -193,40 +198,68 @@ TEST_F(UringEngine, StoppingTakesBackASendOfTheSameTurn) {
   EXPECT_EQ(watched.owner.shown, "R");
 }
 
-// Container runtimes deny io_uring with a filter like this one; it is the calling thread's alone.
-bool deny_io_uring() {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+// A fence ends every session of a worker in one go: more completions than the queue holds. A send beside them
+// that is short must not count as whole because the kernel has no room left to say so.
+TEST_F(UringEngine, AThousandEndsAtOnceCostANeighbourNoByte) {
+  constexpr std::size_t flow_count = 1500;
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  if (files.rlim_cur < 4 * flow_count + 100) GTEST_SKIP() << "too few open files are allowed";
+  relay_options options;
+  options.splice = toggle::off;
+  const auto engine = make(options);
+  test_flow neighbour;
+  neighbour.handle = engine->start(neighbour.start());
+  std::vector<std::unique_ptr<test_flow>> flows;
+  for (std::size_t i = 0; i < flow_count; ++i) {
+    flows.push_back(std::make_unique<test_flow>());
+    flows.back()->handle = engine->start(flows.back()->start());
+  }
+  while (!engine->turn(false).is_idle) {
+  }
+  const std::string text = random_bytes(11, 8U << 20U);
+  std::size_t sent = 0;
+  std::string received;
+  bool are_stopped = false;
+  ASSERT_TRUE(run_until([&] {
+    sent += send_some(neighbour.backend.theirs, std::string_view(text).substr(sent, 100'000));
+    if (!are_stopped && received.size() > text.size() / 4) {
+      are_stopped = true;
+      for (const auto& flow : flows) engine->stop(*flow->handle);
+    }
+    received += read_available(neighbour.client.theirs, 30'000);
+    return received.size() == text.size();
+  }));
+  EXPECT_TRUE(received == text);
+  ASSERT_TRUE(run_until([&] { return uring(engine).flow_count() == 1; }));
+  EXPECT_EQ(uring(engine).buffers_in_use(), 0U);
 }
 
 TEST(MakeEngine, FallsBackToEpollWhereIoUringIsDenied) {
   std::thread denied([] {
-    ASSERT_TRUE(deny_io_uring());
-    boost::asio::io_context context{1};
+    // As container runtimes do.
+    ASSERT_TRUE(test::deny_system_calls({__NR_io_uring_setup}));
+    const net::unique_fd guest = make_guest();
     metrics::relay_counters counters;
     relay_options options;
     options.engine = engine_choice::io_uring;
-    const auto refused = uring_engine::make(context, options, counters);
+    const auto refused = uring_engine::make(guest.value(), options, counters);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error(), boost::system::errc::operation_not_permitted);
-    const auto made = make_engine(context, options, counters);
+    const auto made = make_engine(guest.value(), options, counters);
     ASSERT_TRUE(made.has_value());
     EXPECT_EQ((*made)->name(), "epoll");
   });
   denied.join();
 }
 
-TEST(MakeEngine, TakesEpollForAuto) {
-  boost::asio::io_context context{1};
+TEST(MakeEngine, TakesIoUringForAuto) {
+  if (!is_available(engine_choice::io_uring)) GTEST_SKIP() << "this kernel denies io_uring";
+  const net::unique_fd guest = make_guest();
   metrics::relay_counters counters;
-  EXPECT_EQ(make_engine(context, {}, counters).value()->name(), "epoll");
+  EXPECT_EQ(make_engine(guest.value(), {}, counters).value()->name(), "io_uring");
 }
 
 }  // namespace

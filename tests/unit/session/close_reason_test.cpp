@@ -38,7 +38,6 @@ TEST(CloseReason, TellsDriversWhatTheyUnderstand) {
   EXPECT_EQ(describe(close_reason::hold_timeout).sqlstate, "57P03");
   EXPECT_EQ(describe(close_reason::stale_primary).sqlstate, "57P03");
   EXPECT_EQ(describe(close_reason::too_many_sessions).sqlstate, "53300");
-  EXPECT_EQ(describe(close_reason::backend_lost).sqlstate, "08006");
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct io_outcome {
 // n == 0 without an error is the end of the stream. Precondition: into is not empty.
 [[nodiscard]] io_outcome read_some(int fd, mutable_byte_span into) noexcept;
 [[nodiscard]] io_outcome write_some(int fd, byte_span bytes) noexcept;
+// A FIN follows at once: the kernel waits for it, and sends both in one segment (MSG_MORE, send(2)).
+[[nodiscard]] io_outcome write_some_before_end(int fd, byte_span bytes) noexcept;
 
 // Sends a FIN. Returns an errno or 0.
 [[nodiscard]] int shut_down_writing(int fd) noexcept;

@@ -1,0 +1,240 @@
+// What a snapshot costs behind the decision: at one worker, and until several have it.
+//
+// Measured: worker_context::publish() with logged-in loopback sessions that move no bytes, and the copy of
+// what is published; held logins, until each woken coroutine has run; publication to idle workers, threads as
+// in server, by wall clock: the scheduler's share is in it. Not measured: making the snapshot
+// (topology_bench.cpp), closing sessions (every verdict is keep), the dials of the woken, busy workers.
+#include <benchmark/benchmark.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster_story.hpp"
+#include "messages.hpp"
+#include "pgsteer/net/spawn.hpp"
+#include "pgsteer/relay/loop.hpp"
+#include "pgsteer/session/start_session.hpp"
+#include "server/host_limits.hpp"
+#include "server/publication.hpp"
+#include "server/worker.hpp"
+#include "sockets.hpp"
+
+namespace pgsteer::server {
+namespace {
+
+namespace asio = boost::asio;
+
+// What workers share, with nobody to listen to their hints.
+struct shared_parts {
+  session::session_options options;
+  session::session_limits limits{options};
+  session::cancel_registry cancels;
+  metrics::cancel_counters cancel_counters;
+  session::awaited_login awaited;
+  session::worker_shared shared{
+      options, limits, cancels, cancel_counters, [](topology::backend_id) {}, [](topology::backend_id) {},
+      awaited};
+};
+
+session::published_topology published(topology::topology_snapshot snapshot) {
+  session::published_topology made;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i)
+    made.counters.push_back(std::make_shared<metrics::backend_counters>());
+  // The bench runs longer than a proof is good for.
+  if (snapshot.rw_valid_until) snapshot.rw_valid_until = time_point::max();
+  made.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
+  return made;
+}
+
+session::published_topology next_generation(const session::published_topology& before) {
+  topology::topology_snapshot snapshot = *before.snapshot;
+  ++snapshot.generation;
+  return {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), before.counters};
+}
+
+session::listener_options rw_listener() {
+  session::listener_options options;
+  options.name = "rw";
+  return options;
+}
+
+// A worker without its thread, and a cluster of three whose primary is the bench itself.
+class lone_worker {
+ public:
+  lone_worker() {
+    // Until a process has had a second thread, libstdc++ counts shared_ptrs without atomics.
+    std::thread([] {}).join();
+    worker_.publish(topology_);
+  }
+  ~lone_worker() {
+    worker_.close_all(session::close_reason::draining);
+    while (worker_.session_count() > 0) loop_->step(false);
+  }
+  lone_worker(const lone_worker&) = delete;
+  lone_worker& operator=(const lone_worker&) = delete;
+
+  void log_in() {
+    bench::socket_pair client = bench::tcp_pair();
+    send(client.theirs, bench::psql_startup_message());
+    session::start_session(worker_, listener_,
+                           {.fd = std::move(client.ours),
+                            .address = net::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 1),
+                            .session_permit = parts_.limits.sessions.take(),
+                            .login_permit = parts_.limits.pending_logins.take(),
+                            .refusal_permit = {},
+                            .accepted_at = clock::now()});
+    net::unique_fd backend;
+    while (!backend.is_open()) {
+      loop_->step(false);
+      backend = bench::accept_one(listening_);
+    }
+    const std::string answer = bench::login_answer();
+    send(backend, answer);
+    while (!bench::try_receive(client.theirs.value(), answer.size())) loop_->step(false);
+    while (loop_->step(false)) {
+    }
+    peers_.push_back(std::move(client.theirs));
+    peers_.push_back(std::move(backend));
+  }
+
+  [[nodiscard]] const session::published_topology& topology() const noexcept { return topology_; }
+  [[nodiscard]] session::worker_context& context() noexcept { return worker_; }
+  [[nodiscard]] const session::listener_state& listener() const noexcept { return listener_; }
+
+ private:
+  static void send(const net::unique_fd& to, const std::string& bytes) {
+    const ssize_t n = ::send(to.value(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    bench::require(n == static_cast<ssize_t>(bytes.size()));
+  }
+
+  shared_parts parts_;
+  asio::io_context context_{1};
+  metrics::relay_counters counters_;
+  std::unique_ptr<relay::loop> loop_ = std::move(relay::loop::make(context_, {}, counters_).value());
+  session::listener_state listener_{rw_listener()};
+  bench::listening_socket listening_ = bench::listen_on_loopback();
+  session::published_topology topology_ =
+      published(bench::cluster_story(3, {"127.0.0.1", listening_.port}).answered(1));
+  session::worker_context worker_{context_, loop_->engine(), parts_.shared};
+  std::vector<net::unique_fd> peers_;
+};
+
+void publish_by_turns(benchmark::State& state, session::worker_context& worker,
+                      const session::published_topology& one, const session::published_topology& other) {
+  std::uint64_t turn = 0;
+  for (auto _ : state) worker.publish(turn++ % 2 == 0 ? one : other);
+}
+
+// range(0): sessions.
+void publish_to_sessions(benchmark::State& state, bool is_change) {
+  (void)raise_open_files_limit(session::session_options{}.sessions_max);
+  lone_worker worker;
+  for (std::int64_t i = 0; i < state.range(0); ++i) worker.log_in();
+  const auto& present = worker.topology();
+  publish_by_turns(state, worker.context(), is_change ? next_generation(present) : present, present);
+  bench::require(worker.context().session_count() == static_cast<std::size_t>(state.range(0)));
+}
+
+// As after nearly every probe: nothing but rw_valid_until has moved.
+void PublishSame(benchmark::State& state) {
+  publish_to_sessions(state, false);
+}
+// Every session looks whether it may stay.
+void PublishChange(benchmark::State& state) {
+  publish_to_sessions(state, true);
+}
+
+struct held_logins {
+  session::worker_context& worker;
+  const session::listener_state& listener;
+  std::int64_t woken = 0;
+  bool is_over = false;
+};
+
+asio::awaitable<void> hold(held_logins& all, net::wait_point& wait) {
+  while (!all.is_over) {
+    const auto place = all.worker.held.join({&all.listener, &wait, clock::now()});
+    co_await wait.wait_until(time_point::max());
+    all.worker.held.leave(place);
+    ++all.woken;
+  }
+}
+
+// range(0): logins that are held, woken, and held again in each iteration.
+void WakeHeldLogins(benchmark::State& state) {
+  lone_worker worker;
+  asio::io_context& context = worker.context().context;
+  const auto next = next_generation(worker.topology());
+  held_logins all{worker.context(), worker.listener()};
+  std::deque<net::wait_point> waits;
+  for (std::int64_t i = 0; i < state.range(0); ++i)
+    net::spawn(context, hold(all, waits.emplace_back(context)), "held login");
+  context.poll();
+  for (auto _ : state) {
+    worker.context().publish(next);
+    context.poll();
+  }
+  bench::require(all.woken == state.iterations() * state.range(0));
+  state.SetItemsProcessed(all.woken);
+  all.is_over = true;
+  worker.context().publish(next);
+  context.poll();
+}
+
+// From publish() on the control thread until every worker goes by the snapshot, and control knows. range(0):
+// workers.
+void publish_to_workers(benchmark::State& state, const session::published_topology& one,
+                        const session::published_topology& other) {
+  shared_parts parts;
+  asio::io_context control{1};
+  const auto keep_control = asio::make_work_guard(control);
+  publication sent(control);
+  std::vector<std::unique_ptr<worker>> workers;
+  std::size_t opened = 0;
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    worker& made = *workers.emplace_back(std::move(worker::make(parts.shared, {}).value()));
+    made.start();
+    sent.add(
+        [&control, &opened, &made](const session::published_topology& next, std::function<void()> on_taken) {
+          if (!on_taken) on_taken = [&control, &opened] { asio::post(control, [&opened] { ++opened; }); };
+          made.publish(next, std::move(on_taken));
+        });
+  }
+  std::uint64_t turn = 0;
+  for (auto _ : state) {
+    opened = 0;
+    sent.publish(turn++ % 2 == 0 ? one : other);
+    while (opened < workers.size()) control.run_one();
+  }
+  for (const auto& each : workers) each->finish();
+}
+
+void PublicationSamePrimary(benchmark::State& state) {
+  const auto present = published(bench::cluster_story(3).answered(1));
+  publish_to_workers(state, next_generation(present), present);
+}
+
+// Two rounds: everybody lets go of the old primary before anybody gets the new one.
+void PublicationNewPrimary(benchmark::State& state) {
+  bench::cluster_story story(3);
+  const auto before = published(story.answered(1));
+  story.promote(2);
+  const auto after = published(story.answered(2));
+  bench::require(before.snapshot->primary != after.snapshot->primary && after.snapshot->rw_valid_until);
+  publish_to_workers(state, after, before);
+}
+
+BENCHMARK(PublishSame)->Arg(100)->Arg(1000);
+BENCHMARK(PublishChange)->Arg(100)->Arg(1000);
+BENCHMARK(WakeHeldLogins)->Arg(100)->Arg(1000);
+BENCHMARK(PublicationSamePrimary)->Arg(1)->Arg(2)->Arg(4)->UseRealTime();
+BENCHMARK(PublicationNewPrimary)->Arg(1)->Arg(2)->Arg(4)->UseRealTime();
+
+}  // namespace
+}  // namespace pgsteer::server
