@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "pgsteer/base/log.hpp"
-#include "pgsteer/net/socket.hpp"
 #include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
@@ -61,7 +61,9 @@ void epoll_flow::finish(flow_end end, int error) {
   if (error != 0) summary.error = to_error_code(error);
   for (const side source : {side::client, side::backend})
     summary.bytes[index(source)] = halves_[index(source)].bytes;
-  summary.is_idle_outside_transaction = is_idle_outside_transaction();
+  const bool holds_bytes = halves_[0].holds_bytes() || halves_[1].holds_bytes();
+  summary.is_idle_outside_transaction =
+      !holds_bytes && ending_.is_idle_outside_transaction(sockets_[index(side::backend)].fd);
 }
 
 void epoll_flow::release(pipe_pool& pipes) noexcept {
@@ -136,12 +138,7 @@ void epoll_flow::note_no_bytes(side source, const io_outcome& got) noexcept {
 }
 
 void epoll_flow::pass_on(side source, byte_span bytes, turn_resources& turn) {
-  if (source == side::client) {
-    ending_.from_client(bytes);
-  } else {
-    if (!show(bytes, turn)) return;
-    ending_.to_client(bytes);
-  }
+  if (!accept(source, bytes, turn)) return;
   const std::size_t sent = write(source, bytes, turn);
   if (halves_[index(source)].is_done || sent == bytes.size()) return;
   halves_[index(source)].stuck.keep(bytes.subspan(sent));
@@ -166,11 +163,7 @@ std::size_t epoll_flow::write(side source, byte_span bytes, turn_resources& turn
 
 void epoll_flow::flush(side source, turn_resources& turn) {
   half_relay& half = halves_[index(source)];
-  if (half.is_unseen) {
-    half.is_unseen = false;
-    if (!show(half.stuck.view(), turn)) return;
-    ending_.to_client(half.stuck.view());
-  }
+  if (std::exchange(half.is_unseen, false) && !accept(source, half.stuck.view(), turn)) return;
   const std::size_t sent = write(source, half.stuck.view(), turn);
   has_progressed_ = has_progressed_ || sent != 0;
   half.stuck.consume(sent);
@@ -241,36 +234,26 @@ void epoll_flow::settle_failures() {
   for (const side which : {first, other(first)}) {
     flow_socket& socket = sockets_[index(which)];
     if (!socket.has_failed || can_step(which)) continue;
-    if (socket.error == 0) socket.error = pending_error(socket.fd);
-    // A reset after both FINs leaves no error behind.
-    if (socket.error == 0) socket.error = ECONNRESET;
+    if (socket.error == 0) socket.error = reason_of_failure(socket.fd);
     return finish(ending_.when_failed(which, socket.error), socket.error);
   }
 }
 
-// Shows the watcher bytes from the backend. False: they go no further.
-bool epoll_flow::show(byte_span bytes, turn_resources& turn) {
-  if (!is_watched_) return true;
-  turn.has_told_owner = true;
-  switch (owner_->on_backend_bytes(bytes)) {
-    case watch_verdict::watching:
-      break;
-    case watch_verdict::done:
-      is_watched_ = false;
-      break;
-    case watch_verdict::refuse:
-      finish(flow_end::refused);
-      break;
+// Each byte once, before it is sent. False: it must not be.
+bool epoll_flow::accept(side source, byte_span bytes, turn_resources& turn) {
+  if (source == side::client) {
+    ending_.from_client(bytes);
+    return true;
   }
-  return !has_ended();  // the watcher may also have called stop()
-}
-
-bool epoll_flow::is_idle_outside_transaction() const noexcept {
-  if (!ending_.is_ready()) return false;
-  if (halves_[0].holds_bytes() || halves_[1].holds_bytes()) return false;
-  // What has arrived and was not read yet counts as sent.
-  return net::peek(sockets_[index(side::client)].fd) == net::pending_input::nothing &&
-         net::peek(sockets_[index(side::backend)].fd) != net::pending_input::bytes;
+  if (is_watched_) {
+    turn.has_told_owner = true;
+    const watch_verdict verdict = owner_->on_backend_bytes(bytes);
+    is_watched_ = verdict == watch_verdict::watching;
+    if (verdict == watch_verdict::refuse) finish(flow_end::refused);
+    if (has_ended()) return false;  // the watcher may also have called stop()
+  }
+  ending_.to_client(bytes);
+  return true;
 }
 
 }  // namespace pgsteer::relay

@@ -117,8 +117,7 @@ class epoll_flow final : public flow {
   void close_direction(side source);
   void fail_destination(side source, int error) noexcept;
   void settle_failures();
-  [[nodiscard]] bool show(byte_span bytes, turn_resources& turn);
-  [[nodiscard]] bool is_idle_outside_transaction() const noexcept;
+  [[nodiscard]] bool accept(side source, byte_span bytes, turn_resources& turn);
 
   std::array<flow_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;

@@ -31,6 +31,11 @@ void flow_ending::note(side noticed, bool has_failed) noexcept {
   }
 }
 
+bool flow_ending::is_idle_outside_transaction(int backend_fd) const noexcept {
+  return goodbye_.is_readable() && tail_.is_ready() && net::peek(client_fd_) == net::pending_input::nothing &&
+         net::peek(backend_fd) != net::pending_input::bytes;
+}
+
 // An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.
 bool flow_ending::is_the_clients() const noexcept {
   return first_ != side::backend || goodbye_.said() == goodbye::whose::answered;

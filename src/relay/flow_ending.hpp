@@ -2,7 +2,7 @@
 // flow_ending: which side ended a flow, whether what came after that was a fault, and whether the client may
 // still be told something.
 //
-// One per flow, worker's thread. Looks at the client's socket once; owns nothing of it.
+// One per flow, worker's thread. Looks at the sockets; owns neither.
 //
 // Whoever said goodbye has ended the flow, else the side whose end is noticed first. After an orderly end, a
 // goodbye or a FIN, a reset is no fault any more: a client that has closed answers the backend's close_notify
@@ -45,8 +45,9 @@ class flow_ending {
   [[nodiscard]] flow_end when_closed() const noexcept;
   // This side has failed with this errno.
   [[nodiscard]] flow_end when_failed(side which, int error) const noexcept;
-  // By what has been passed on, the session is idle outside a transaction. Never for encrypted bytes.
-  [[nodiscard]] bool is_ready() const noexcept { return goodbye_.is_readable() && tail_.is_ready(); }
+  // As flow_summary has it, if all that was to be passed on has been. What has arrived and was not read
+  // counts as sent. Looks at both sockets.
+  [[nodiscard]] bool is_idle_outside_transaction(int backend_fd) const noexcept;
 
  private:
   [[nodiscard]] bool is_the_clients() const noexcept;

@@ -41,10 +41,11 @@ int shut_down_writing(int fd) noexcept {
   return ::shutdown(fd, SHUT_WR) == 0 ? 0 : errno;
 }
 
-int pending_error(int fd) noexcept {
+int reason_of_failure(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
-  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error != 0 ? error : ECONNRESET;
 }
 
 error_code to_error_code(int error) noexcept {

@@ -9,7 +9,6 @@
 
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/log.hpp"
-#include "pgsteer/net/socket.hpp"
 #include "pgsteer/relay/socket_io.hpp"
 
 namespace pgsteer::relay {
@@ -292,9 +291,7 @@ void uring_flow::settle_failures() noexcept {
   for (const side which : {first, other(first)}) {
     relay_socket& socket = sockets_[index(which)];
     if (!socket.has_failed || is_moving(which)) continue;
-    if (socket.error == 0) socket.error = pending_error(socket.fd);
-    // A reset after both FINs leaves no error behind.
-    if (socket.error == 0) socket.error = ECONNRESET;
+    if (socket.error == 0) socket.error = reason_of_failure(socket.fd);
     return finish(ending_.when_failed(which, socket.error), socket.error);
   }
 }
@@ -356,10 +353,8 @@ flow_summary uring_flow::summary() const {
   made.end = *end_;
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : both_sides) made.bytes[index(source)] = halves_[index(source)].bytes;
-  // What has arrived and was not passed on counts as sent.
-  made.is_idle_outside_transaction = ending_.is_ready() && !has_bytes_left_ &&
-                                     net::peek(fd(side::client)) == net::pending_input::nothing &&
-                                     net::peek(fd(side::backend)) != net::pending_input::bytes;
+  made.is_idle_outside_transaction =
+      !has_bytes_left_ && ending_.is_idle_outside_transaction(fd(side::backend));
   return made;
 }
 
@@ -371,16 +366,9 @@ bool uring_flow::accept(side source, byte_span bytes, uring_turn& turn) {
   }
   if (is_watched_) {
     turn.report.has_told_owner = true;
-    switch (owner_->on_backend_bytes(bytes)) {
-      case watch_verdict::watching:
-        break;
-      case watch_verdict::done:
-        is_watched_ = false;
-        break;
-      case watch_verdict::refuse:
-        finish(flow_end::refused);
-        break;
-    }
+    const watch_verdict verdict = owner_->on_backend_bytes(bytes);
+    is_watched_ = verdict == watch_verdict::watching;
+    if (verdict == watch_verdict::refuse) finish(flow_end::refused);
     if (has_ended()) return false;  // the watcher may also have called stop()
   }
   ending_.to_client(bytes);

@@ -26,8 +26,9 @@ struct io_outcome {
 // Sends a FIN. Returns an errno or 0.
 [[nodiscard]] int shut_down_writing(int fd) noexcept;
 
-// Takes SO_ERROR off the socket. Returns an errno or 0.
-[[nodiscard]] int pending_error(int fd) noexcept;
+// Of a socket that has failed: takes SO_ERROR off it. Returns an errno; ECONNRESET if there is none, as after
+// a reset behind both FINs.
+[[nodiscard]] int reason_of_failure(int fd) noexcept;
 
 [[nodiscard]] error_code to_error_code(int error) noexcept;
 

@@ -21,7 +21,7 @@ import socket
 import threading
 from pathlib import Path
 
-from . import processes
+from . import processes, wait
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 NETWORKS_MAX = 64  # Of this machine at one time: one /24 each, 10.213.0.0 to 10.213.63.0.
@@ -190,13 +190,10 @@ def _pids_in(namespace: str) -> list:
 
 
 def _claim() -> tuple:
-    """A number no other network has. The lock is an abstract socket: it ends with the process, however that ends."""
+    """A number no other network has, and its lock."""
     for number in range(NETWORKS_MAX):
-        lock = socket.socket(socket.AF_UNIX)
-        try:
-            lock.bind(f"\0pgsteer-test-network-{number}")
-        except OSError:
-            lock.close()
+        lock = wait.claim(f"network-{number}")
+        if lock is None:
             continue
         _remove_all(f"pgs{number}")
         if not _is_routed(ipaddress.ip_network(f"10.213.{number}.0/24")):

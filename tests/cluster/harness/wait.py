@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline; ports nobody else uses."""
+"""Waiting for a condition with a deadline; names and ports nobody else uses."""
 import random
 import socket
 import time
@@ -25,6 +25,18 @@ def wait_until(condition, timeout: float = PATIENCE, what: str = "the condition"
         time.sleep(every)
 
 
+def claim(name: str):
+    """The lock of that name on this machine, None if another process has it: an abstract socket, which ends with its
+    process, however that ends."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind(f"\0pgsteer-test-{name}")
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
 _claims = []  # One abstract socket per port, for as long as this process lives: tests run at once.
 
 
@@ -33,17 +45,13 @@ def free_port() -> int:
     process's own while nobody listens there, as between a backend's death and its return."""
     while True:
         port = random.randint(20000, 32000)
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0pgsteer-test-port-{port}")
-        except OSError:
-            claim.close()
+        lock = claim(f"port-{port}")
+        if lock is None:
             continue
-        if not is_free(port):
-            claim.close()
-            continue
-        _claims.append(claim)
-        return port
+        if is_free(port):
+            _claims.append(lock)
+            return port
+        lock.close()
 
 
 def is_free(port: int) -> bool:

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <string>
 
+#include "pgsteer/net/socket.hpp"
+#include "support/eventually.hpp"
 #include "unit/relay/last_words.hpp"
 #include "unit/relay/ready_for_query.hpp"
 #include "unit/relay/socket_pair.hpp"
@@ -157,13 +159,25 @@ TEST(FlowEnding, BytesThatNobodySawAreNoGoodbyeAndLeaveNothingToBeTold) {
   }
 }
 
-TEST(FlowEnding, IsReadyWhereTheBytesCanBeRead) {
+TEST(FlowEnding, TellsIdleWhereTheBytesCanBeReadAndNothingWaits) {
   for (const bool is_readable : {true, false}) {
-    flow_ending ending(is_readable, -1);
+    socket_pair client = testing::make_pair_of(testing::socket_kind::tcp);
+    socket_pair backend = testing::make_pair_of(testing::socket_kind::tcp);
+    flow_ending ending(is_readable, client.ours.value());
+    const auto is_idle = [&] { return ending.is_idle_outside_transaction(backend.ours.value()); };
     ending.to_client(as_bytes(testing::ready_for_query));
-    EXPECT_EQ(ending.is_ready(), is_readable);
+    EXPECT_EQ(is_idle(), is_readable);
     ending.unseen(side::backend);
-    EXPECT_FALSE(ending.is_ready());
+    EXPECT_FALSE(is_idle());
+    ending.to_client(as_bytes(testing::ready_for_query));
+    for (socket_pair* pair : {&client, &backend}) {
+      EXPECT_EQ(is_idle(), is_readable);
+      testing::send_some(pair->theirs, "more");
+      ASSERT_TRUE(test::eventually(
+          test::patience, [&] { return net::peek(pair->ours.value()) == net::pending_input::bytes; }));
+      EXPECT_FALSE(is_idle());
+      EXPECT_EQ(testing::read_available(pair->ours), "more");
+    }
   }
 }
 
