@@ -21,6 +21,12 @@ def groups(runs: list, load: str, placement: str) -> dict:
     return found
 
 
+def limit(proxies: dict, key: str):
+    """The most that two connections in a row can do where one, the direct one, has used up the cores."""
+    direct = median(proxies.get("direct", []), key)
+    return direct / 2 if direct else None
+
+
 def figure(value, digits: int = 3) -> str:
     """A table's cell: so many digits, thousands apart."""
     if value is None:
@@ -65,6 +71,10 @@ class Row:
         own, base = median(self.good, key), median(self.cases.get(case or self.case, {}).get(other, []), key)
         return f"{own / base:.2f}" if own is not None and base else ""
 
+    def share_of_limit(self, key: str) -> str:
+        own, most = median(self.good, key), limit(self.cases[self.case], key)
+        return f"{own / most:.2f}" if own is not None and most and self.proxy != "direct" else ""
+
     def busy(self, who: str) -> str:
         shares = [run[f"{who}_cpu_seconds"] / run["seconds"] for run in self.good if f"{who}_cpu_seconds" in run]
         if not shares:
@@ -89,7 +99,12 @@ def cpu_columns(of: str) -> list:
 
 
 def rate_columns(of: str) -> list:
-    return [(f"{of}/s", lambda row: row.spread("rate", 4)), ("× HAProxy", lambda row: row.against("rate", REFERENCE))]
+    return [(f"{of}/s", lambda row: row.spread("rate", 4)), ("× HAProxy", lambda row: row.against("rate", REFERENCE)),
+            *limit_columns("rate")]
+
+
+def limit_columns(key: str) -> list:
+    return [("share of the limit", lambda row: row.share_of_limit(key))]
 
 
 def memory_of(key: str) -> list:
@@ -100,10 +115,10 @@ COLUMNS = {
     "a": [*rate_columns("round trips"), *latency_columns(),
           ("p50 × HAProxy", lambda row: row.against("p50_us", REFERENCE)),
           *cpu_columns("round trip"), *memory_of("memory_after"), *busy_columns()],
-    "b": [*rate_columns("transactions"), ("× direct", lambda row: row.against("rate", "direct")), *latency_columns(),
+    "b": [*rate_columns("transactions")[:-1], ("× direct", lambda row: row.against("rate", "direct")), *latency_columns(),
           *cpu_columns("transaction"), *memory_of("memory_after")],
     "c": [("Gbit/s", lambda row: row.spread("bulk_gbit")),
-          ("× HAProxy splicing", lambda row: row.against("bulk_gbit", BULK_REFERENCE)),
+          ("× HAProxy splicing", lambda row: row.against("bulk_gbit", BULK_REFERENCE)), *limit_columns("bulk_gbit"),
           ("proxy CPU s per GB", lambda row: row.spread("cpu_s_per_gb")),
           ("× HAProxy splicing", lambda row: row.against("cpu_s_per_gb", BULK_REFERENCE)),
           *memory_of("memory_after"), *busy_columns()],
