@@ -38,8 +38,7 @@ struct shared_parts {
   metrics::cancel_counters cancel_counters;
   session::awaited_login awaited;
   session::worker_shared shared{
-      options, limits, cancels, cancel_counters, [](topology::backend_id) {}, [](topology::backend_id) {},
-      awaited};
+      options, limits, cancels, cancel_counters, [](topology::backend_id, session::backend_sign) {}, awaited};
 };
 
 session::published_topology published(topology::topology_snapshot snapshot) {
@@ -89,6 +88,7 @@ class lone_worker {
                             .login_permit = parts_.limits.pending_logins.take(),
                             .refusal_permit = {},
                             .accepted_at = clock::now()});
+    loop_->wake();  // the session has been posted to the context
     net::unique_fd backend;
     while (!backend.is_open()) {
       loop_->step(false);
