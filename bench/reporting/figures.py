@@ -1,5 +1,11 @@
-"""Quantiles, and the times as people read them."""
+"""Medians, quantiles, and the times as people read them."""
 import math
+import statistics
+
+
+def median(values: list):
+    """Of an even number the mean of the middle two; None of nothing."""
+    return statistics.median(values) if values else None
 
 
 def quantile(values: list, q: float):

@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--readme", action="store_true", help="write the tables and plots into bench/load")
     parser.add_argument("--programs", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--binary", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--commit", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.programs, options.binary = options.programs.resolve(), options.binary.resolve()
     options.is_everything = not options.proxies and not options.placements
@@ -49,10 +50,11 @@ class Measurement:
     def __init__(self, options: argparse.Namespace):
         self.options = options
         self.binaries = proxies.binaries(options.binary, options.haproxy)
-        self.names = options.proxies.split(",") if options.proxies else proxies.defaults(self.binaries)
+        names = options.proxies.split(",") if options.proxies else proxies.DEFAULT
+        self.names = proxies.with_other_haproxy(names, self.binaries)
         self.left_out = {}  # (placement, proxy) -> why
         self.results = {"date": date.today().isoformat(), "machine": page.machine(),
-                        "versions": proxies.versions(self.binaries), "unavailable": {},
+                        "versions": proxies.versions(self.binaries, options.commit), "unavailable": {},
                         "runs": report.other_runs(options.output, options.loads, options.placements)}
 
     def go(self) -> None:

@@ -1,7 +1,7 @@
 """Bars for each load: a panel for each case, a bar for each proxy, medians with the spread of the rounds."""
 import math
 
-from reporting.figures import quantile
+from reporting.figures import median
 from reporting.svg import page, text, vertical
 
 from .hosts import PLACEMENTS
@@ -33,7 +33,7 @@ def nice_ceiling(value: float) -> float:
 
 def bar(x: float, y: float, proxy: str, values: list, scale: float) -> list:
     colour = COLOURS[proxy.partition("-")[0].partition("@")[0]]
-    middle, least, most = quantile(values, 0.5), min(values), max(values)
+    middle, least, most = median(values), min(values), max(values)
     centre = y + ROW / 2
     start = x + LABELS
     found = [text(start - 8, centre + 4, proxy, f'text-anchor="end" fill="{colour}"'),

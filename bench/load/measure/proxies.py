@@ -41,16 +41,19 @@ def binaries(pgsteer: Path, other_haproxy: Path = None) -> dict:
     return found
 
 
-def defaults(families: dict) -> list:
-    """The default proxies, and HAProxy's once more with the other binary."""
+def with_other_haproxy(names: list, families: dict) -> list:
+    """These proxies, and HAProxy's once more with the other binary."""
     others = [family for family in families if family.startswith("haproxy@")]
-    more = [name.replace("haproxy", family, 1) for family in others for name in DEFAULT if name.startswith("haproxy")]
-    return DEFAULT + more
+    more = [name.replace("haproxy", family, 1) for family in others for name in names if name.split("-")[0] == "haproxy"]
+    return list(dict.fromkeys(names + more))
 
 
-def versions(families: dict) -> dict:
+def versions(families: dict, commit: str) -> dict:
+    """commit: that pgsteer was built from; empty if nobody knows."""
     found = {family: _first_line(program, "-v" if family.partition("@")[0] in ("haproxy", "nginx") else "--version")
              for family, program in families.items()}
+    if commit:
+        found["pgsteer"] += f" ({commit})"
     return found | {"postgresql": _first_line("/usr/lib/postgresql/15/bin/postgres", "--version")}
 
 

@@ -2,7 +2,7 @@
 import json
 from pathlib import Path
 
-from reporting.figures import quantile
+from reporting.figures import median
 from reporting.page import write_into_readme
 
 from . import plot, table, targets
@@ -34,16 +34,16 @@ def write(folder: Path, results: dict) -> None:
 
 def tables(results: dict) -> str:
     runs = results["runs"]
-    rounds = sorted({run["round"] for run in runs})
     parts = [f"{results['date']}; {results['machine']}; {'; '.join(results['versions'].values())}. "
-             f"Medians of up to {rounds[-1]} rounds, in parentheses the least and the most.", ""]
+             "Medians, in parentheses the least and the most.", ""]
     parts += _left_out(results["unavailable"])
     parts += [targets.table(runs), ""]
     for load, title in LOADS.items():
         for placement in PLACEMENTS.values():
             found = table.table(runs, load, placement.name)
             if found:
-                parts += [f"### {title}: {placement.title}", "", found, "", *_others_used(runs, load, placement), ""]
+                parts += [f"### {title}: {placement.title}", "", found, "",
+                          table.rounds(runs, load, placement.name), *_others_used(runs, load, placement), ""]
     return "\n".join(parts)
 
 
@@ -60,7 +60,7 @@ def _others_used(runs: list, load: str, placement) -> list:
               if (run["load"], run["placement"]) == (load, placement.name) and "others_share" in run]
     if not shares:
         return []
-    return [f"Of these cores' time, everything else on the machine had {quantile(shares, 0.5):.1%} in the median, "
+    return [f"Of these cores' time, everything else on the machine had {median(shares):.1%} in the median, "
             f"{max(shares):.1%} in the worst run."]
 
 

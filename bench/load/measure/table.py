@@ -1,7 +1,7 @@
 """The tables of each load: a row for each case and proxy, medians of its runs beside HAProxy's."""
 from dataclasses import dataclass
 
-from reporting.figures import markdown, quantile
+from reporting import figures
 
 REFERENCE, BULK_REFERENCE = "haproxy", "haproxy-splice"
 # Above this a process of the bench itself was what the load waited for.
@@ -9,7 +9,7 @@ BUSY_LIMIT = 0.95
 
 
 def median(runs: list, key: str):
-    return quantile([run[key] for run in runs if run.get(key) is not None], 0.5)
+    return figures.median([run[key] for run in runs if run.get(key) is not None])
 
 
 def groups(runs: list, load: str, placement: str) -> dict:
@@ -63,7 +63,7 @@ class Row:
         values = [run[key] * unit for run in self.good if key in run]
         if not values:
             return "none"
-        middle, least, most = (figure(value, digits) for value in (quantile(values, 0.5), min(values), max(values)))
+        middle, least, most = (figure(value, digits) for value in (figures.median(values), min(values), max(values)))
         return f"{middle} ({least} to {most})" if len(values) > 1 else middle
 
     def against(self, key: str, other: str, case: str = "") -> str:
@@ -79,7 +79,7 @@ class Row:
         shares = [run[f"{who}_cpu_seconds"] / run["seconds"] for run in self.good if f"{who}_cpu_seconds" in run]
         if not shares:
             return ""
-        share = quantile(shares, 0.5)
+        share = figures.median(shares)
         return f"**{share:.0%}**" if share >= BUSY_LIMIT else f"{share:.0%}"
 
 
@@ -89,7 +89,7 @@ def busy_columns() -> list:
 
 
 def latency_columns() -> list:
-    return [("p50 µs", lambda row: row.median("p50_us")), ("p99", lambda row: row.median("p99_us")),
+    return [("p50 µs", lambda row: row.median("p50_us")), ("p99", lambda row: row.spread("p99_us")),
             ("p99.9", lambda row: row.median("p999_us"))]
 
 
@@ -140,6 +140,16 @@ def failures(row: Row) -> list:
     return [f"{count} of {len(row.runs)} failed"] if count else []
 
 
+def rounds(runs: list, load: str, placement: str) -> str:
+    """Of how many rounds the medians are, over the rows that have any."""
+    cases = groups(runs, load, placement)
+    counts = {len(Row(case, proxy, cases).good) for case, proxies in cases.items() for proxy in proxies} - {0}
+    if not counts:
+        return ""
+    least, most = min(counts), max(counts)
+    return f"Medians of {least if least == most else f'{least} to {most}'} round{'s' if most > 1 else ''}."
+
+
 def table(runs: list, load: str, placement: str) -> str:
     """Empty if nothing was measured."""
     cases = groups(runs, load, placement)
@@ -148,4 +158,4 @@ def table(runs: list, load: str, placement: str) -> str:
         for proxy in proxies:
             row = Row(case, proxy, cases)
             rows.append([case, ", ".join([proxy, *failures(row)]), *(cell(row) for _, cell in COLUMNS[load])])
-    return markdown(["", "proxy", *(title for title, _ in COLUMNS[load])], rows) if rows else ""
+    return figures.markdown(["", "proxy", *(title for title, _ in COLUMNS[load])], rows) if rows else ""

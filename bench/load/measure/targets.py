@@ -40,7 +40,7 @@ class Aim:
         if runs_of_own and own is None:
             return 0.0 if self.sign == AT_LEAST else float("inf")  # Not one round trip, or every run failed.
         if self.other == LIMIT:
-            base = limit(cases[self.case], self.key)
+            base = limit(cases.get(self.case, {}), self.key)
         else:
             base = median(cases.get(other_case or self.case, {}).get(other, []), self.key) if other else 1
         return own / base if own is not None and base else None
@@ -86,11 +86,13 @@ AIMS = [*_one_core(), *_two_cores(),
 
 
 def table(runs: list) -> str:
-    """A row for each aim that was measured; empty if none was."""
+    """A row for each aim."""
     rows = []
     for aim in AIMS:
         value = aim.measured(runs)
-        if value is not None:
+        if value is None:
+            rows.append([aim.words(), "not measured", ""])
+        else:
             rows.append([aim.words(), f"{value:.2f}" if aim.other or value == float("inf") else figure(value),
                          "met" if aim.is_met(value) else "**missed**"])
-    return markdown(["pgsteer's aim", "measured", ""], rows) if rows else ""
+    return markdown(["pgsteer's aim", "measured", ""], rows)

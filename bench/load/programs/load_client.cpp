@@ -2,9 +2,9 @@
 //                       [--logins N] [--seconds S] [--warmup S] [--blocks N] [--at-once N]
 //
 // One thread, one epoll set. Opens its sessions, says {"ready"} and waits for a line on standard input; warms
-// up, says {"began"}; after --seconds, or once every bulk query is done if --blocks bounds them, says
-// {"ended", ...} with what it counted; keeps its sessions until its input ends. Any error of any session ends
-// the program with exit code 1.
+// up, says {"began"}; after --seconds says {"ended", ...} with what it counted; keeps its sessions until its
+// input ends. If --blocks bounds the bulk queries, it begins before it asks them, without warming up, and
+// ends once every one is done. Any error of any session ends the program with exit code 1.
 #include <poll.h>
 #include <unistd.h>
 
@@ -70,7 +70,6 @@ class load_client {
     open_all();
     json_line().add_count("ready", kept_open_).print();
     wait_for_a_line();
-    for (load_session& one : sessions_) one.go();
     if (is_bounded())
       run_until_done();
     else
@@ -108,11 +107,16 @@ class load_client {
     }
   }
 
+  void go() {
+    for (load_session& one : sessions_) one.go();
+  }
+
   void run_until(double end) {
     while (now_seconds() < end) turn(tick_ms);
   }
 
   void run_for_seconds() {
+    go();
     run_until(now_seconds() + arguments_.numbers.at("--warmup"));
     begin();
     run_until(began_ + arguments_.numbers.at("--seconds"));
@@ -121,6 +125,7 @@ class load_client {
 
   void run_until_done() {
     begin();
+    go();
     const std::size_t queries = arguments_.count("--bulk-out") + arguments_.count("--bulk-in");
     while (run_.bulk_queries_done < queries) turn(-1);
     end();
