@@ -133,7 +133,7 @@ void publish_by_turns(benchmark::State& state, session::worker_context& worker,
 
 // range(0): sessions.
 void publish_to_sessions(benchmark::State& state, bool is_change) {
-  (void)raise_open_files_limit(session::session_options{}.sessions_max);
+  (void)raise_open_files_limit(session::session_options{}.sessions_max, 0);
   lone_worker worker;
   for (std::int64_t i = 0; i < state.range(0); ++i) worker.log_in();
   const auto& present = worker.topology();

@@ -20,7 +20,8 @@
 namespace pgsteer {
 namespace {
 
-// 8192 lines of about 200 bytes: 1.6 MB at most, several seconds of a login storm.
+// Several seconds of a login storm. 3 MiB, and up to 16 MiB more if nobody reads and every line is as long as
+// hostile names can make it.
 constexpr std::size_t queue_lines_max = 8192;
 
 // A session's line is about 230 bytes.
@@ -32,42 +33,6 @@ constexpr auto writer_rest = milliseconds{5};
 
 // The lines that wait together are written together, but for a write of this many bytes.
 constexpr std::size_t write_bytes_enough = 64 * 1024;
-
-// Writes to stderr. The pool's thread is the only one that calls it.
-class resting_sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
- public:
-  explicit resting_sink(spdlog::details::thread_pool& pool) : pool_(pool) {}
-  ~resting_sink() override { flush_(); }  // behind the last line the pool has an order to end in its queue
-  resting_sink(const resting_sink&) = delete;
-  resting_sink& operator=(const resting_sink&) = delete;
-
- private:
-  void sink_it_(const spdlog::details::log_msg& line) override {
-    lines_.append(line.payload.data(), line.payload.size());
-    lines_ += '\n';
-    const bool is_last = pool_.queue_size() == 0;
-    if (is_last || lines_.size() >= write_bytes_enough) flush_();
-    if (is_last) std::this_thread::sleep_for(writer_rest);
-  }
-  // Waits for a slow reader; one that has gone loses lines.
-  void flush_() noexcept override {
-    for (std::string_view rest = lines_; !rest.empty();) {
-      const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
-      if (n > 0) {
-        rest.remove_prefix(static_cast<std::size_t>(n));
-      } else if (errno == EAGAIN) {
-        pollfd room{STDERR_FILENO, POLLOUT, 0};
-        (void)::poll(&room, 1, -1);
-      } else if (errno != EINTR) {
-        break;
-      }
-    }
-    lines_.clear();
-  }
-
-  spdlog::details::thread_pool& pool_;
-  std::string lines_;
-};
 
 std::shared_ptr<spdlog::logger> logger;
 std::atomic<bool> is_started{false};
@@ -122,22 +87,29 @@ void append_utc_now(std::string& out) {
 
 // A JSON string's escapes; bytes above 0x7e are written as \u00xx, so any peer bytes give valid JSON and a
 // terminal sees no control sequence.
-void append_quoted(std::string& out, std::string_view text) {
-  const bool is_cut = text.size() > log_field_bytes_max;
-  if (is_cut) text = text.substr(0, log_field_bytes_max);
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte > 0x7e) {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += c;
-    }
+void append_escaped(std::string& out, char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') {
+    out += '\\';
+    out += c;
+  } else if (byte < 0x20 || byte > 0x7e) {
+    fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+  } else {
+    out += c;
   }
-  if (is_cut) out += "...";
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  const std::size_t bytes_max = out.size() + log_field_bytes_max;
+  for (const char c : text) {
+    const std::size_t before = out.size();
+    append_escaped(out, c);
+    if (out.size() <= bytes_max) continue;
+    out.resize(before);
+    out += "...";
+    break;
+  }
   out += '"';
 }
 
@@ -197,6 +169,59 @@ std::string json_line(log_level level, std::string_view event, std::initializer_
   return line;
 }
 
+std::string line_of(log_level level, std::string_view event, std::initializer_list<log_field> fields) {
+  return format_chosen == log_format::json ? json_line(level, event, fields)
+                                           : text_line(level, event, fields);
+}
+
+// Writes to stderr. The pool's thread is the only one that calls it.
+class resting_sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit resting_sink(spdlog::details::thread_pool& pool) : pool_(pool) {}
+  ~resting_sink() override { flush_(); }  // behind the last line the pool has an order to end in its queue
+  resting_sink(const resting_sink&) = delete;
+  resting_sink& operator=(const resting_sink&) = delete;
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    lines_.append(line.payload.data(), line.payload.size());
+    lines_ += '\n';
+    const bool is_last = pool_.queue_size() == 0;
+    if (is_last || lines_.size() >= write_bytes_enough) {
+      tell_of_losses();
+      flush_();
+    }
+    if (is_last) std::this_thread::sleep_for(writer_rest);
+  }
+  void tell_of_losses() {
+    const std::size_t lost = pool_.overrun_counter();
+    if (lost == lost_told_) return;
+    lines_ += line_of(log_level::warning, "log lines lost, nobody read them in time",
+                      {{"lines", static_cast<std::int64_t>(lost - lost_told_)}});
+    lines_ += '\n';
+    lost_told_ = lost;
+  }
+  // Waits for a slow reader; one that has gone loses lines.
+  void flush_() noexcept override {
+    for (std::string_view rest = lines_; !rest.empty();) {
+      const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (n > 0) {
+        rest.remove_prefix(static_cast<std::size_t>(n));
+      } else if (errno == EAGAIN) {
+        pollfd room{STDERR_FILENO, POLLOUT, 0};
+        (void)::poll(&room, 1, -1);
+      } else if (errno != EINTR) {
+        break;
+      }
+    }
+    lines_.clear();
+  }
+
+  spdlog::details::thread_pool& pool_;
+  std::string lines_;
+  std::size_t lost_told_ = 0;
+};
+
 }  // namespace
 
 void start_logging(const log_options& options) {
@@ -228,10 +253,14 @@ bool is_logged(log_level level) noexcept {
   return is_started && level >= level_min;
 }
 
+std::uint64_t log_lines_lost() {
+  const auto pool = spdlog::thread_pool();
+  return pool == nullptr ? 0 : pool->overrun_counter();
+}
+
 void log(log_level level, std::string_view event, std::initializer_list<log_field> fields) {
   if (!is_logged(level)) return;
-  logger->log(spdlog_level(level), format_chosen == log_format::json ? json_line(level, event, fields)
-                                                                     : text_line(level, event, fields));
+  logger->log(spdlog_level(level), line_of(level, event, fields));
 }
 
 }  // namespace pgsteer

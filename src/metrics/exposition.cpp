@@ -102,6 +102,8 @@ void add_process(document& out, const metrics_view& view) {
       .add({label("version", view.version)}, true);
   out.gauge("start_time_seconds", "When this process started, in seconds since the Unix epoch.")
       .add({}, view.start_time_seconds);
+  out.counter("log_lines_lost_total", "Lines of the log that were dropped because nobody read them in time.")
+      .add({}, view.log_lines_lost);
 }
 
 void add_topology(document& out, const metrics_view& view) {

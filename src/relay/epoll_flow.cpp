@@ -48,7 +48,7 @@ epoll_flow::outcome epoll_flow::pump(turn_resources& turn) {
     const side stuck = can_step(side::client) ? side::client : side::backend;
     log(log_level::error, "relay made no progress, session ended; please report it",
         {{"side", stuck == side::client ? std::string_view("client") : std::string_view("backend")}});
-    finish(stuck == side::client ? flow_end::client_failed : flow_end::backend_failed, ENOTRECOVERABLE);
+    finish(flow_end::made_no_progress, ENOTRECOVERABLE);
     return outcome::ended;
   }
   return wants_another_turn ? outcome::wants_another_turn : outcome::waits;
@@ -210,9 +210,10 @@ void epoll_flow::drain_pipe(side source, turn_resources& turn) {
 void epoll_flow::close_direction(side source) {
   halves_[index(source)].is_done = true;
   flow_socket& destination = sockets_[index(other(source))];
-  if (destination.has_failed) return;
-  if (halves_[index(other(source))].is_done && !sockets_[index(source)].has_failed)
-    return finish(ending_.when_closed());
+  // A source that has failed seems to end as well, once a write has taken its error: settle_failures() ends
+  // the flow, and no FIN may tell the destination of an orderly end.
+  if (destination.has_failed || sockets_[index(source)].has_failed) return;
+  if (halves_[index(other(source))].is_done) return finish(ending_.when_closed());
   // It can only be disconnected, by an error that SO_ERROR still holds.
   if (shut_down_writing(destination.fd) != 0) destination.has_failed = true;
 }

@@ -1,8 +1,16 @@
 #include "pgsteer/relay/options.hpp"
 
 #include "pgsteer/relay/errc.hpp"
+#include "relay/splice_pipe.hpp"
 
 namespace pgsteer::relay {
+namespace {
+
+// The engine's epoll set or ring, the set of sockets that wait for room, the context's epoll set, timerfd and
+// eventfds.
+constexpr std::uint32_t descriptors_to_wait_in = 8;
+
+}  // namespace
 
 result<void> check(const relay_options& options) {
   const bool is_valid =
@@ -11,6 +19,11 @@ result<void> check(const relay_options& options) {
       options.half_close_timeout > duration::zero();
   if (!is_valid) return errc::invalid_options;
   return {};
+}
+
+std::uint32_t descriptors_per_worker(const relay_options& options) noexcept {
+  const std::size_t pipes = options.splice == toggle::on ? pipe_pool::pipes_max : 0;
+  return descriptors_to_wait_in + static_cast<std::uint32_t>(2 * pipes);
 }
 
 }  // namespace pgsteer::relay

@@ -32,8 +32,8 @@ std::unique_ptr<splice_pipe> splice_pipe::make() {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
   auto made = std::make_unique<splice_pipe>(net::unique_fd(ends[0]), net::unique_fd(ends[1]));
-  // If this is refused the pipe is merely slower.
-  (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(bytes_max));
+  if (::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(bytes_max)) >= 0) return made;
+  if (::fcntl(ends[1], F_GETPIPE_SZ) < static_cast<int>(bytes_min)) made.reset();
   return made;
 }
 
@@ -53,11 +53,14 @@ io_outcome splice_pipe::drain(int to) noexcept {
 std::unique_ptr<splice_pipe> pipe_pool::take() {
   if (!is_enabled_ || in_use_ >= pipes_max) return nullptr;
   std::unique_ptr<splice_pipe> taken;
-  if (kept_.empty()) {
-    taken = splice_pipe::make();
-  } else {
+  if (!kept_.empty()) {
     taken = std::move(kept_.back());
     kept_.pop_back();
+  } else if (to_skip_ > 0) {
+    --to_skip_;
+  } else {
+    taken = splice_pipe::make();
+    if (!taken) to_skip_ = takes_skipped;
   }
   if (taken) ++in_use_;
   return taken;

@@ -21,8 +21,10 @@ class splice_pipe {
   // What a pipe is asked to hold, in kernel memory. The kernel's own 64 KiB take twice as many system calls;
   // 1 MiB is no faster, and is all that one unprivileged pipe may have (pipe(7), /proc/sys/fs).
   static constexpr std::size_t bytes_max = 256 * 1024;
+  // Less costs more than copying: a user who has too much in pipes is given 8 KiB.
+  static constexpr std::size_t bytes_min = 64 * 1024;
 
-  // nullptr: the kernel has none to give.
+  // nullptr: the kernel has none to give that is worth having.
   [[nodiscard]] static std::unique_ptr<splice_pipe> make();
   splice_pipe(net::unique_fd out, net::unique_fd in) : out_(std::move(out)), in_(std::move(in)) {}
 
@@ -43,9 +45,14 @@ class pipe_pool {
  public:
   // Kept although nobody uses them. Bulk flows come a few at a time.
   static constexpr std::size_t kept_max = 8;
-  // In use at once; further bulk flows are copied. 8 MiB of kernel memory and 64 descriptors per worker; an
-  // unprivileged user may have 64 MiB in pipes before the kernel makes them small.
+  // At once; further bulk flows are copied. 8 MiB of kernel memory and 64 descriptors per worker
+  // (descriptors_per_worker); an unprivileged user may have 64 MiB in pipes before the kernel makes them
+  // small.
   static constexpr std::size_t pipes_max = 32;
+
+  // After the kernel has had none to give, so many are not even asked for: a bulk flow asks again at each
+  // burst, and a refusal takes up to four system calls.
+  static constexpr int takes_skipped = 64;
 
   explicit pipe_pool(bool is_enabled) : is_enabled_(is_enabled) {}
 
@@ -64,6 +71,7 @@ class pipe_pool {
  private:
   std::vector<std::unique_ptr<splice_pipe>> kept_;
   std::size_t in_use_ = 0;
+  int to_skip_ = 0;
   bool is_enabled_;
 };
 

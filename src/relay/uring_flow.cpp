@@ -181,10 +181,12 @@ uring_flow::outcome uring_flow::pump(uring_turn& turn) {
   }
   settle_failures();
   if (has_ended()) return outcome::ended;
-  const bool wants_another = wants_another_turn();
+  const bool wants_another = wants_another_turn(side::client) || wants_another_turn(side::backend);
   if (progress_.is_exceeded(wants_another || turn.ring.prepared() != prepared_before, has_progressed_)) {
-    log(log_level::error, "relay made no progress, session ended; please report it");
-    finish(flow_end::backend_failed, ENOTRECOVERABLE);
+    const bool is_of_client = wants_another_turn(side::client);
+    log(log_level::error, "relay made no progress, session ended; please report it",
+        {{"side", is_of_client ? std::string_view("client") : std::string_view("backend")}});
+    finish(flow_end::made_no_progress, ENOTRECOVERABLE);
     return outcome::ended;
   }
   has_progressed_ = false;
@@ -260,9 +262,9 @@ bool uring_flow::gather(side source, std::size_t bytes_max, uring_turn& turn) {
 void uring_flow::close_direction(side source) noexcept {
   halves_[index(source)].is_done = true;
   relay_socket& destination = sockets_[index(other(source))];
-  if (destination.has_failed) return;
-  if (halves_[index(other(source))].is_done && !sockets_[index(source)].has_failed)
-    return finish(ending_.when_closed());
+  // As in epoll_flow: a source that has failed seems to end as well.
+  if (destination.has_failed || sockets_[index(source)].has_failed) return;
+  if (halves_[index(other(source))].is_done) return finish(ending_.when_closed());
   if (shut_down_writing(destination.fd) == 0) return;
   destination.has_failed = true;  // it can only be disconnected, by an error that SO_ERROR still holds
   destination.is_hung_up = true;
@@ -382,17 +384,15 @@ bool uring_flow::is_moving(side source) const noexcept {
   return holds_bytes(source) || !sockets_[index(source)].is_exhausted;
 }
 
-bool uring_flow::wants_another_turn() const noexcept {
-  return std::ranges::any_of(both_sides, [this](side source) {
-    const half_relay& half = halves_[index(source)];
-    const relay_socket& socket = sockets_[index(source)];
-    const bool has_to_read_on = socket.is_hung_up && socket.receive.is_in_flight &&
-                                !socket.receive.is_cancelling && socket.mode != reading::block;
-    if (has_to_read_on && !half.is_done) return true;
-    if (half.allowance > 0 || half.is_done || half.is_stalled || half.send.is_in_flight) return false;
-    return !half.received.empty() || (!socket.is_exhausted && !socket.receive.is_in_flight &&
-                                      (socket.is_hung_up || (socket.is_bulk && !socket.is_empty)));
-  });
+bool uring_flow::wants_another_turn(side source) const noexcept {
+  const half_relay& half = halves_[index(source)];
+  const relay_socket& socket = sockets_[index(source)];
+  const bool has_to_read_on = socket.is_hung_up && socket.receive.is_in_flight &&
+                              !socket.receive.is_cancelling && socket.mode != reading::block;
+  if (has_to_read_on && !half.is_done) return true;
+  if (half.allowance > 0 || half.is_done || half.is_stalled || half.send.is_in_flight) return false;
+  return !half.received.empty() || (!socket.is_exhausted && !socket.receive.is_in_flight &&
+                                    (socket.is_hung_up || (socket.is_bulk && !socket.is_empty)));
 }
 
 // What is about to be sent is all that the source will ever have sent.

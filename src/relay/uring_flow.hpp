@@ -166,7 +166,7 @@ class uring_flow final : public flow {
   void settle_failures() noexcept;
   [[nodiscard]] bool accept(side source, byte_span bytes, uring_turn& turn);
   [[nodiscard]] bool is_moving(side source) const noexcept;
-  [[nodiscard]] bool wants_another_turn() const noexcept;
+  [[nodiscard]] bool wants_another_turn(side source) const noexcept;
   [[nodiscard]] bool are_last(side source) const noexcept;
   [[nodiscard]] bool holds_bytes(side source) const noexcept;
 

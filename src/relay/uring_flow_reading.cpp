@@ -15,6 +15,7 @@ bool uring_flow::splice(side source, uring_turn& turn) {
   const std::size_t bytes =
       std::min<std::size_t>(worth_splicing(fd(source), turn.block_bytes), half.allowance);
   if (bytes == 0) return false;
+  (void)turn.ring.submit();  // small answers go first
   const std::size_t filled = turn.pipes.fill(half.pipe, fd(source), bytes);
   if (filled == 0) return false;
   has_progressed_ = true;

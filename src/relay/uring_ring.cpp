@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/net/unique_fd.hpp"
@@ -19,8 +20,9 @@ static_assert(alignof(uring_operation) > cancellation_bit);
 // Each pass does what the kernel had put off, so two or three are the rule.
 constexpr int passes_to_take_back_max = 1000;
 
-// The kernel takes submissions unless it is out of memory for them.
+// The kernel takes submissions unless it is out of memory for them, which may pass.
 constexpr int submit_tries_max = 1000;
+constexpr auto submit_pause = milliseconds{5};
 
 std::uint64_t tag_of(const uring_operation& operation) noexcept {
   return reinterpret_cast<std::uintptr_t>(&operation);
@@ -40,25 +42,25 @@ bool knows(const io_uring_probe& probe) noexcept {
 }
 
 // Whether a send that we ask to be silent about its success tells of a short one; a kernel that did not would
-// lose us bytes. Tried on a ring and a socket of its own.
-bool tells_of_short_sends() {
-  io_uring ring{};
-  if (io_uring_queue_init(2, &ring, 0) != 0) return false;
+// lose us bytes. Tried on a ring and a socket of its own, once it is known for good.
+result<void> check_that_short_sends_are_told() {
+  static std::atomic<bool> is_known{false};
+  if (is_known) return {};
   int ends[2] = {-1, -1};
-  bool tells = false;
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {
-    const net::unique_fd ours(ends[0]);
-    const net::unique_fd theirs(ends[1]);
-    const std::vector<std::uint8_t> more_than_fits(8U << 20U);
-    io_uring_sqe& entry = *io_uring_get_sqe(&ring);
-    prepare_silent_send(entry, ours.value(), more_than_fits);
-    tells = io_uring_submit(&ring) == 1 && io_uring_cq_ready(&ring) == 1;
-    io_uring_cqe* told = nullptr;
-    tells = tells && io_uring_peek_cqe(&ring, &told) == 0 && told->res > 0 &&
-            static_cast<std::size_t>(told->res) < more_than_fits.size();
-  }
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return to_error_code(errno);
+  const net::unique_fd ours(ends[0]);
+  const net::unique_fd theirs(ends[1]);
+  io_uring ring{};
+  if (const int error = io_uring_queue_init(2, &ring, 0); error != 0) return to_error_code(-error);
+  const std::vector<std::uint8_t> more_than_fits(8U << 20U);
+  prepare_silent_send(*io_uring_get_sqe(&ring), ours.value(), more_than_fits);
+  io_uring_cqe* told = nullptr;
+  is_known = io_uring_submit(&ring) == 1 && io_uring_cq_ready(&ring) == 1 &&
+             io_uring_peek_cqe(&ring, &told) == 0 && told->res > 0 &&
+             static_cast<std::size_t>(told->res) < more_than_fits.size();
   io_uring_queue_exit(&ring);
-  return tells;
+  if (!is_known) return to_error_code(EOPNOTSUPP);
+  return {};
 }
 
 }  // namespace
@@ -82,8 +84,8 @@ result<void> uring_ring::set_up(std::uint32_t buffer_bytes) {
   io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
   const bool knows_all = probe != nullptr && knows(*probe);
   io_uring_free_probe(probe);
-  static const bool is_honest = tells_of_short_sends();
-  if (!knows_all || !is_honest) return to_error_code(EOPNOTSUPP);
+  if (!knows_all) return to_error_code(EOPNOTSUPP);
+  if (const auto checked = check_that_short_sends_are_told(); !checked) return checked.error();
   return buffers_.lend_to(ring_, buffer_bytes);
 }
 
@@ -168,6 +170,16 @@ void uring_ring::enter(bool may_wait) noexcept {
   }
 }
 
+// Not io_uring_submit(), which also lets the kernel do what it had put off: more would be received in a turn
+// than a flow may hold.
+bool uring_ring::submit() noexcept {
+  if (!has_unsubmitted()) return true;
+  ring_.sq.sqe_head = ring_.sq.sqe_tail;
+  io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
+  return io_uring_enter(static_cast<unsigned>(ring_.enter_ring_fd), io_uring_sq_ready(&ring_), 0, 0,
+                        nullptr) >= 0;
+}
+
 // Each once: what makes it readable is dealt with before it is asked for again.
 void uring_ring::watch_guests() noexcept {
   for (std::size_t i = 0; i < uring_guests::count; ++i) {
@@ -197,7 +209,7 @@ io_uring_sqe& uring_ring::next_entry() noexcept {
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   for (int tries = 0; entry == nullptr; ++tries) {
     PGSTEER_ASSERT(tries < submit_tries_max);
-    (void)io_uring_submit(&ring_);
+    if (!submit()) std::this_thread::sleep_for(submit_pause);
     entry = io_uring_get_sqe(&ring_);
   }
   return *entry;

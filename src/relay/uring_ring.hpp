@@ -102,6 +102,9 @@ class uring_ring {
   // Submits, lets the kernel do what it had put off for this thread, and waits for a completion or for a
   // guest if it may and there is none. A send that goes well ends no wait.
   void enter(bool may_wait) noexcept;
+  // Only submits: what was prepared, a send above all, is not to wait for a long system call of ours.
+  // False: the kernel takes nothing for now.
+  bool submit() noexcept;
   // handle(const uring_completion&) for each completion there is. It must prepare nothing. Returns which
   // guests are readable. (Not io_uring_peek_cqe(), which enters the kernel for more.)
   template <class Handler>

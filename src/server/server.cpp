@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,7 +42,9 @@ sigset_t handled_signal_set() noexcept {
 }
 
 config::config fit_to_host(config::config options) {
-  options.session.sessions_max = raise_open_files_limit(options.session.sessions_max);
+  if (options.workers == 0) options.workers = usable_cores();
+  options.session.sessions_max = raise_open_files_limit(
+      options.session.sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
   return options;
 }
 
@@ -95,13 +98,13 @@ class server::implementation {
     const auto bound = admin_->start();
     if (!bound) return cannot_listen("admin", options_.admin.bind, bound.error());
     admin_address_ = *bound;
-    for (const auto& worker : workers_) worker->start();
+    if (const auto started = start_workers(); !started) return started.error();
     keeper_.start();
     on_accepting_thread([](acceptor& each) { each.start(); });
     log(log_level::info, "pgsteer started",
         {{"version", std::string_view(PGSTEER_VERSION)},
          {"workers", static_cast<std::int64_t>(workers_.size())},
-         {"relay_engine", std::string_view(engine_name_)}});
+         {"relay_engine", workers_.front()->engine_name()}});
     return {};
   }
 
@@ -144,20 +147,38 @@ class server::implementation {
     return totals;
   }
 
+  // Where the kernel has memory for the rings of some workers only, all of them use epoll.
   result<void> make_workers() {
-    const unsigned count = options_.workers == 0 ? usable_cores() : options_.workers;
-    for (unsigned i = 0; i < count; ++i) {
-      auto made = worker::make(shared_, options_.relay);
+    relay::relay_options relay = options_.relay;
+    while (workers_.size() < options_.workers) {
+      auto made = worker::make(shared_, relay);
       if (!made) {
         failure_ = "cannot set up the relay engine: " + made.error().message();
         return errc::cannot_start;
       }
-      engine_name_ = (*made)->engine_name();
+      const bool is_alike = workers_.empty() || (*made)->engine_name() == workers_.front()->engine_name();
+      if (!is_alike) {
+        workers_.clear();
+        relay.engine = relay::engine_choice::epoll;
+        continue;
+      }
       workers_.push_back(std::move(*made));
-      publication_.add([to = workers_.back().get()](const session::published_topology& topology,
-                                                    std::function<void()> on_taken) {
-        to->publish(topology, std::move(on_taken));
-      });
+    }
+    for (const auto& each : workers_) {
+      publication_.add(
+          [to = each.get()](const session::published_topology& topology, std::function<void()> on_taken) {
+            to->publish(topology, std::move(on_taken));
+          });
+    }
+    return {};
+  }
+
+  result<void> start_workers() {
+    try {
+      for (const auto& worker : workers_) worker->start();
+    } catch (const std::system_error& error) {  // EAGAIN: pthread_create(3)
+      failure_ = std::string("cannot start the thread of a worker: ") + error.what();
+      return errc::cannot_start;
     }
     return {};
   }
@@ -295,7 +316,6 @@ class server::implementation {
   asio::signal_set signals_;
   asio::steady_timer drain_timer_;
   time_point drain_deadline_;
-  std::string engine_name_;
   bool is_draining_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "server/views.hpp"
 
+#include "pgsteer/base/log.hpp"
 #include "pgsteer/routing/choose.hpp"
 
 namespace pgsteer::server {
@@ -28,6 +29,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   metrics::metrics_view view;
   view.version = PGSTEER_VERSION;
   view.start_time_seconds = sources.start_time_seconds;
+  view.log_lines_lost = log_lines_lost();
   for (const auto& listener : sources.listeners) view.listeners.push_back(&listener->counters);
   for (std::size_t i = 0; i < session::close_reason_count; ++i)
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);

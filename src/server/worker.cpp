@@ -71,7 +71,7 @@ void worker::call(const std::function<void()>& action) {
 void worker::finish() {
   post([this] {
     is_finishing_ = true;
-    if (sessions_->session_count() == 0) tick_->cancel();
+    tick_->cancel();  // and from now on every few milliseconds
   });
 }
 

@@ -70,6 +70,8 @@ close_reason session::reason_of(const relay::flow_summary& summary) const {
       return watched_end_.value_or(close_reason::backend_lost);
     case relay::flow_end::half_closed_too_long:
       return close_reason::half_closed_too_long;
+    case relay::flow_end::made_no_progress:
+      return close_reason::local_trouble;
     case relay::flow_end::stopped:
       PGSTEER_ASSERT(requested_.has_value());
       return *requested_;

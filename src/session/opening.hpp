@@ -73,7 +73,8 @@ struct opening {
   bool is_client_watched = false;
   bool is_reaching = false;  // a backend: in reach_backend()
   bool is_cut = false;       // the topology changed: the backend being asked may no longer have this session
-  bool is_slow = false;      // dialing, or asked and not answered within connect_timeout
+  bool is_slow = false;  // dialing, asked and not answered within connect_timeout, or asked again after an
+                         // earlier answer
   bool awaits_one_byte =
       false;                  // the client asked for encryption: it can read 'S', 'G' or 'N', but no message
   bool is_blind = false;      // encrypted from here on: bytes only

@@ -2,6 +2,7 @@
 // denies the fast ways.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <thread>
@@ -29,6 +30,45 @@ TEST(DataPlane, IsTheOneThatThisRunIsFor) {
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   EXPECT_EQ(open_rings() - before, tested_data_plane() == data_plane::io_uring ? 3U : 0U);
   EXPECT_EQ(who_answers(proxy.rw()), "primary");
+}
+
+// This process as a user without privileges, who may lock so much memory.
+class short_of_memory {
+ public:
+  explicit short_of_memory(rlim_t bytes) {
+    EXPECT_EQ(::getrlimit(RLIMIT_MEMLOCK, &before_), 0);
+    const rlimit lower{bytes, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_MEMLOCK, &lower), 0);
+    EXPECT_EQ(::setresuid(uid, uid, 0), 0);
+  }
+  ~short_of_memory() {
+    EXPECT_EQ(::setresuid(0, 0, 0), 0);
+    EXPECT_EQ(::setrlimit(RLIMIT_MEMLOCK, &before_), 0);
+  }
+  short_of_memory(const short_of_memory&) = delete;
+  short_of_memory& operator=(const short_of_memory&) = delete;
+
+ private:
+  static constexpr uid_t uid = 61'235;
+  rlimit before_{};
+};
+
+// The rings of two workers or three would fit.
+TEST(DataPlane, IsOneForAllWorkersWhereTheKernelHasMemoryForAFew) {
+  if (tested_data_plane() != data_plane::io_uring || ::geteuid() != 0)
+    GTEST_SKIP() << "needs io_uring and root";
+  fake_cluster cluster(0);
+  const std::size_t before = open_rings();
+  const short_of_memory few_rings(400 * 1024);
+  for (const unsigned workers : {1U, 8U}) {
+    test_proxy proxy(cluster.endpoints(), [&](config::config& options) {
+      options.relay.engine = relay::engine_choice::automatic;
+      options.workers = workers;
+    });
+    ASSERT_TRUE(proxy.wait_for_backends(1, 0));
+    EXPECT_EQ(open_rings() - before, workers == 1 ? 1U : 0U);
+    EXPECT_EQ(who_answers(proxy.rw()), "primary");
+  }
 }
 
 class DeniedDataPlane : public testing::Test {

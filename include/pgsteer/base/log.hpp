@@ -3,7 +3,7 @@
 //
 // Never give it secrets, message payload or unbounded peer text: a field's value is escaped, and cut at
 // log_field_bytes_max. Writing never blocks the caller: a bounded queue feeds one writer thread, and when it
-// is full the oldest line is dropped. Any thread.
+// is full the oldest line is lost, which is counted and said. Any thread.
 //
 // Flow: start_logging(options) once in main -> log(...) anywhere -> stop_logging() flushes.
 #include <cstddef>
@@ -24,7 +24,8 @@ struct log_options {
   log_format format = log_format::text;
 };
 
-// A user or database name is at most 63 bytes (NAMEDATALEN), a server's message a line or two.
+// As written, escapes included. A user or database name is at most 63 bytes (NAMEDATALEN), a server's message
+// a line or two.
 inline constexpr std::size_t log_field_bytes_max = 512;
 
 inline constexpr milliseconds log_stop_timeout{500};
@@ -41,6 +42,9 @@ void start_logging(const log_options& options);
 [[nodiscard]] bool stop_logging();
 
 [[nodiscard]] bool is_logged(log_level level) noexcept;
+
+// Since start_logging(), because nobody read our stderr in time. Takes a lock of the queue.
+[[nodiscard]] std::uint64_t log_lines_lost();
 
 // One line on stderr: time, level, event, fields as key=value or as members of a JSON object.
 void log(log_level level, std::string_view event, std::initializer_list<log_field> fields = {});

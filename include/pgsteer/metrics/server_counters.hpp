@@ -78,8 +78,9 @@ struct backend_view {
 };
 
 struct metrics_view {
-  std::string version;            // pgsteer_build_info{version=...} 1
-  double start_time_seconds = 0;  // pgsteer_start_time_seconds, Unix epoch
+  std::string version;               // pgsteer_build_info{version=...} 1
+  double start_time_seconds = 0;     // pgsteer_start_time_seconds, Unix epoch
+  std::uint64_t log_lines_lost = 0;  // pgsteer_log_lines_lost_total
   std::vector<const listener_counters*> listeners;
   std::vector<std::string> close_reasons;  // label values by index
   std::vector<backend_view> backends;

@@ -33,6 +33,7 @@ enum class flow_end : std::uint8_t {
   stopped,               // stop() was called
   refused,               // the watcher said refuse
   half_closed_too_long,  // one side ended and the other stayed open longer than half_close_timeout
+  made_no_progress,      // a bug of ours (relay/progress_guard.hpp)
 };
 
 struct flow_summary {

@@ -16,8 +16,9 @@ struct relay_options {
   static constexpr std::uint32_t buffer_bytes_limit = 1U << 20U;
   static constexpr std::uint32_t reads_per_turn_limit = 64;
   engine_choice engine = engine_choice::automatic;
-  // One read. 64 KiB moved bulk as fast as larger ones; it is also the most that one direction of a stalled
-  // session holds in user memory.
+  // One read. 64 KiB moved bulk as fast as larger ones; with epoll it is also the most that one direction of
+  // a stalled session holds in user memory (io_uring: uring_buffers::bytes_per_direction_max if that is
+  // more).
   std::uint32_t buffer_bytes = 64 * 1024;
   // Reads of one flow in one turn, so that a bulk flow cannot hold up its neighbours (PgBouncer's
   // sbuf_loopcnt is 5).
@@ -34,5 +35,8 @@ struct relay_options {
 };
 
 [[nodiscard]] result<void> check(const relay_options& options);
+
+// What a worker has open beside the sockets of its sessions, at most: what it waits in, and pipes for bulk.
+[[nodiscard]] std::uint32_t descriptors_per_worker(const relay_options& options) noexcept;
 
 }  // namespace pgsteer::relay

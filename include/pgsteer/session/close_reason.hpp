@@ -31,7 +31,7 @@ enum class close_reason : std::uint8_t {
   fenced,                // the backend is on a discarded timeline, foreign, or given up as dead
   half_closed_too_long,  // one side ended and the other never did
   draining,              // pgsteer is stopping
-  local_trouble,         // this host ran out of something (descriptors, memory)
+  local_trouble,         // this host ran out of something (descriptors, memory), or pgsteer is at fault
 };
 inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(close_reason::local_trouble) + 1;
 

@@ -3,13 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace pgsteer {
 namespace {
 
+using testing::EndsWith;
 using testing::MatchesRegex;
 using testing::StartsWith;
 
@@ -71,6 +75,10 @@ TEST(Log, CutsLongFields) {
   const std::string longest(log_field_bytes_max, 'x');
   EXPECT_EQ(text_field(longest), longest);
   EXPECT_EQ(text_field(longest + "y"), "\"" + longest + "...\"");
+  const std::string escaped = text_field(std::string(log_field_bytes_max, '\n'));
+  EXPECT_THAT(escaped, StartsWith("\"\\u000a"));
+  EXPECT_THAT(escaped, EndsWith("\\u000a...\""));
+  EXPECT_LE(escaped.size(), log_field_bytes_max + 5);
 }
 
 TEST(Log, DropsWhatIsBelowTheLevel) {
@@ -82,6 +90,61 @@ TEST(Log, DropsWhatIsBelowTheLevel) {
     log(log_level::error, "yes");
   });
   EXPECT_EQ(text.substr(time_bytes), "error   yes\n");
+}
+
+// Stderr is a pipe that nobody reads until read_line().
+class unread_stderr {
+ public:
+  unread_stderr() : before_(::dup(STDERR_FILENO)) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::pipe(ends), 0);
+    EXPECT_EQ(::dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    ::close(ends[1]);
+    read_end_ = ::fdopen(ends[0], "r");
+  }
+  ~unread_stderr() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+    std::fclose(read_end_);
+  }
+  unread_stderr(const unread_stderr&) = delete;
+  unread_stderr& operator=(const unread_stderr&) = delete;
+
+  std::string read_line() {
+    char line[256] = "";
+    EXPECT_NE(std::fgets(line, sizeof line, read_end_), nullptr);
+    return line;
+  }
+
+ private:
+  int before_;
+  FILE* read_end_ = nullptr;
+};
+
+// What finds no room in the queue is gone, but known: each line is read or counted.
+TEST(Log, TellsHowManyLinesWereLost) {
+  constexpr std::uint64_t lines = 50'000;
+  unread_stderr unread;
+  start_logging({});
+  for (std::uint64_t i = 0; i < lines; ++i) log(log_level::info, "event");
+  const std::uint64_t lost = log_lines_lost();
+  EXPECT_GT(lost, 0U);
+  std::uint64_t read = 0;
+  std::uint64_t told = 0;
+  while (read + told < lines) {
+    const std::string line = unread.read_line().substr(time_bytes);
+    if (line == "info    event\n") {
+      ++read;
+    } else {
+      constexpr std::string_view words = "warning log lines lost, nobody read them in time lines=";
+      ASSERT_THAT(line, StartsWith(std::string(words)));
+      told += std::stoull(line.substr(words.size()));
+    }
+  }
+  EXPECT_EQ(told, lost);
+  EXPECT_EQ(read + told, lines);
+  EXPECT_TRUE(stop_logging());
+  EXPECT_EQ(log_lines_lost(), 0U);
 }
 
 TEST(Log, IsSilentBeforeStartAndAfterStop) {

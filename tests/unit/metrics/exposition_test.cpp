@@ -55,6 +55,7 @@ class Exposition : public testing::Test {
 
     view_.version = "1.2.3";
     view_.start_time_seconds = 1700000000.25;
+    view_.log_lines_lost = 17;
     view_.listeners = {&rw_, &ro_};
     view_.close_reasons = {"client_closed", "backend_lost"};
     view_.backends = {
@@ -90,6 +91,7 @@ struct series_case {
 // What view_ is to be told as.
 const series_case series_cases[] = {
     {R"(pgsteer_build_info{version="1.2.3"})", 1},
+    {"pgsteer_log_lines_lost_total", 17},
     {R"(pgsteer_start_time_seconds)", 1700000000.25},
     {R"(pgsteer_topology_generation)", 7},
     {R"(pgsteer_fence_timeline)", 3},

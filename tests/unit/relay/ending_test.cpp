@@ -252,6 +252,33 @@ TEST(EpollFlow, AFailedSendStillDeliversWhatTheBackendHadSaid) {
   EXPECT_EQ(flow.summary().error, boost::system::errc::broken_pipe);
 }
 
+// The write that fails takes the error off the backend's socket, which then seems to end: the client must not
+// be told of an orderly end, but of what its owner says by closing it.
+TEST_P(EndingOnEachEngine, AResetThatAWriteFindsReachesTheClientAsNoOrderlyEnd) {
+  for (const bool is_stalled : {false, true}) {
+    SCOPED_TRACE(is_stalled ? "stalled" : "not stalled");
+    harness engine(GetParam());
+    test_flow flow(socket_kind::tcp);
+    engine.start(flow);
+    engine.run_ready();
+    flow.owner.close_sockets = [&] {
+      reset(flow.client.ours);
+      flow.backend.ours.reset();
+    };
+    if (is_stalled) {
+      (void)engine.fill(flow.client.theirs, std::string(128 * 1024, 'q'));
+    } else {
+      send_some(flow.client.theirs, "query");
+    }
+    reset(flow.backend.theirs);
+    ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+    EXPECT_EQ(flow.end(), flow_end::backend_failed);
+    char byte = 0;
+    EXPECT_EQ(::recv(flow.client.theirs.value(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+  }
+}
+
 TEST_P(EndingOnEachEngine, EndsAFlowWhoseSocketCannotBeWatched) {
   harness engine(GetParam());
   test_flow flow;

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "unit/relay/harness.hpp"
 
@@ -136,8 +138,42 @@ TEST(PipePool, CopiesWhereTheProcessHasNoDescriptorsLeft) {
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_EQ(pool.in_use(), 0U);
   EXPECT_TRUE(pool.is_enabled());
+  for (int i = 0; i < pipe_pool::takes_skipped; ++i) EXPECT_EQ(pool.take(), nullptr) << "not even tried";
   auto later = pool.take();
   EXPECT_NE(later, nullptr);
+  pool.give_back(std::move(later));
+}
+
+// This process as a user without privileges of whom the kernel knows nothing else.
+class another_user {
+ public:
+  another_user() { EXPECT_EQ(::setresuid(uid, uid, 0), 0); }
+  ~another_user() { EXPECT_EQ(::setresuid(0, 0, 0), 0); }
+  another_user(const another_user&) = delete;
+  another_user& operator=(const another_user&) = delete;
+
+ private:
+  static constexpr uid_t uid = 61'234;
+};
+
+// Beyond pipe-user-pages-soft (pipe(7)) a pipe has two pages, with which splicing costs twice what copying
+// does.
+TEST(PipePool, CopiesWhereTheUserHasTooMuchInPipes) {
+  std::size_t pages_max = 0;
+  std::ifstream("/proc/sys/fs/pipe-user-pages-soft") >> pages_max;
+  if (::geteuid() != 0 || pages_max == 0 || pages_max > 65'536)
+    GTEST_SKIP() << "needs root, and a limit that pipes can reach: " << pages_max;
+  pipe_pool pool(true);
+  std::vector<std::unique_ptr<splice_pipe>> others;
+  const another_user nobody;
+  while (auto next = splice_pipe::make()) others.push_back(std::move(next));
+  EXPECT_GE(others.size(), 2U);
+  EXPECT_EQ(pool.take(), nullptr);
+  EXPECT_TRUE(pool.is_enabled());
+  others.clear();
+  for (int i = 0; i < pipe_pool::takes_skipped; ++i) EXPECT_EQ(pool.take(), nullptr);
+  auto later = pool.take();
+  EXPECT_NE(later, nullptr) << "the shortage is over";
   pool.give_back(std::move(later));
 }
 
