@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "support/another_user.hpp"
 #include "support/byte_pattern.hpp"
 #include "support/data_plane.hpp"
 #include "support/denied_calls.hpp"
@@ -32,24 +33,19 @@ TEST(DataPlane, IsTheOneThatThisRunIsFor) {
   EXPECT_EQ(who_answers(proxy.rw()), "primary");
 }
 
-// This process as a user without privileges, who may lock so much memory.
-class short_of_memory {
+// How much memory an unprivileged user may lock; as before when it is destroyed.
+class locked_memory_limit {
  public:
-  explicit short_of_memory(rlim_t bytes) {
+  explicit locked_memory_limit(rlim_t bytes) {
     EXPECT_EQ(::getrlimit(RLIMIT_MEMLOCK, &before_), 0);
     const rlimit lower{bytes, before_.rlim_max};
     EXPECT_EQ(::setrlimit(RLIMIT_MEMLOCK, &lower), 0);
-    EXPECT_EQ(::setresuid(uid, uid, 0), 0);
   }
-  ~short_of_memory() {
-    EXPECT_EQ(::setresuid(0, 0, 0), 0);
-    EXPECT_EQ(::setrlimit(RLIMIT_MEMLOCK, &before_), 0);
-  }
-  short_of_memory(const short_of_memory&) = delete;
-  short_of_memory& operator=(const short_of_memory&) = delete;
+  ~locked_memory_limit() { EXPECT_EQ(::setrlimit(RLIMIT_MEMLOCK, &before_), 0); }
+  locked_memory_limit(const locked_memory_limit&) = delete;
+  locked_memory_limit& operator=(const locked_memory_limit&) = delete;
 
  private:
-  static constexpr uid_t uid = 61'235;
   rlimit before_{};
 };
 
@@ -59,7 +55,8 @@ TEST(DataPlane, IsOneForAllWorkersWhereTheKernelHasMemoryForAFew) {
     GTEST_SKIP() << "needs io_uring and root";
   fake_cluster cluster(0);
   const std::size_t before = open_rings();
-  const short_of_memory few_rings(400 * 1024);
+  const locked_memory_limit few_rings(400 * 1024);
+  const another_user nobody;
   for (const unsigned workers : {1U, 8U}) {
     test_proxy proxy(cluster.endpoints(), [&](config::config& options) {
       options.relay.engine = relay::engine_choice::automatic;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "support/another_user.hpp"
 #include "unit/relay/harness.hpp"
 
 namespace pgsteer::relay::testing {
@@ -144,18 +145,6 @@ TEST(PipePool, CopiesWhereTheProcessHasNoDescriptorsLeft) {
   pool.give_back(std::move(later));
 }
 
-// This process as a user without privileges of whom the kernel knows nothing else.
-class another_user {
- public:
-  another_user() { EXPECT_EQ(::setresuid(uid, uid, 0), 0); }
-  ~another_user() { EXPECT_EQ(::setresuid(0, 0, 0), 0); }
-  another_user(const another_user&) = delete;
-  another_user& operator=(const another_user&) = delete;
-
- private:
-  static constexpr uid_t uid = 61'234;
-};
-
 // Beyond pipe-user-pages-soft (pipe(7)) a pipe has two pages, with which splicing costs twice what copying
 // does.
 TEST(PipePool, CopiesWhereTheUserHasTooMuchInPipes) {
@@ -165,7 +154,7 @@ TEST(PipePool, CopiesWhereTheUserHasTooMuchInPipes) {
     GTEST_SKIP() << "needs root, and a limit that pipes can reach: " << pages_max;
   pipe_pool pool(true);
   std::vector<std::unique_ptr<splice_pipe>> others;
-  const another_user nobody;
+  const test::another_user nobody;
   while (auto next = splice_pipe::make()) others.push_back(std::move(next));
   EXPECT_GE(others.size(), 2U);
   constexpr std::size_t pages_each = splice_pipe::bytes_max / 4096;
