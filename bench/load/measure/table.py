@@ -99,12 +99,11 @@ def cpu_columns(of: str) -> list:
 
 
 def rate_columns(of: str) -> list:
-    return [(f"{of}/s", lambda row: row.spread("rate", 4)), ("× HAProxy", lambda row: row.against("rate", REFERENCE)),
-            *limit_columns("rate")]
+    return [(f"{of}/s", lambda row: row.spread("rate", 4)), ("× HAProxy", lambda row: row.against("rate", REFERENCE))]
 
 
-def limit_columns(key: str) -> list:
-    return [("share of the limit", lambda row: row.share_of_limit(key))]
+def limit_column(key: str) -> tuple:
+    return "share of the limit", lambda row: row.share_of_limit(key)
 
 
 def memory_of(key: str) -> list:
@@ -112,25 +111,27 @@ def memory_of(key: str) -> list:
 
 
 COLUMNS = {
-    "a": [*rate_columns("round trips"), *latency_columns(),
+    "a": [*rate_columns("round trips"), limit_column("rate"), *latency_columns(),
           ("p50 × HAProxy", lambda row: row.against("p50_us", REFERENCE)),
           *cpu_columns("round trip"), *memory_of("memory_after"), *busy_columns()],
-    "b": [*rate_columns("transactions")[:-1], ("× direct", lambda row: row.against("rate", "direct")), *latency_columns(),
+    "b": [*rate_columns("transactions"), ("× direct", lambda row: row.against("rate", "direct")), *latency_columns(),
           *cpu_columns("transaction"), *memory_of("memory_after")],
     "c": [("Gbit/s", lambda row: row.spread("bulk_gbit")),
-          ("× HAProxy splicing", lambda row: row.against("bulk_gbit", BULK_REFERENCE)), *limit_columns("bulk_gbit"),
+          ("× HAProxy splicing", lambda row: row.against("bulk_gbit", BULK_REFERENCE)), limit_column("bulk_gbit"),
           ("proxy CPU s per GB", lambda row: row.spread("cpu_s_per_gb")),
           ("× HAProxy splicing", lambda row: row.against("cpu_s_per_gb", BULK_REFERENCE)),
           *memory_of("memory_after"), *busy_columns()],
     "d": [*latency_columns(), ("p99 × HAProxy", lambda row: row.against("p99_us", REFERENCE)),
-          *rate_columns("small round trips"), ("bulk Gbit/s", lambda row: row.spread("bulk_gbit")),
+          *rate_columns("small round trips"), limit_column("rate"),
+          ("bulk Gbit/s", lambda row: row.spread("bulk_gbit")),
           ("× HAProxy", lambda row: row.against("bulk_gbit", REFERENCE)), *memory_of("memory_after"), *busy_columns()],
-    "e": [*rate_columns("sessions"), *latency_columns(), *cpu_columns("session"), *busy_columns()],
+    "e": [*rate_columns("sessions"), limit_column("rate"), *latency_columns(), *cpu_columns("session"),
+          *busy_columns()],
     "f": [("KiB of user memory per session", lambda row: row.median("memory_each", unit=1 / 1024)),
-          *rate_columns("round trips"), *latency_columns(),
+          *rate_columns("round trips"), limit_column("rate"), *latency_columns(),
           ("p50 × among none", lambda row: row.against("p50_us", row.proxy, "0 idle")), *cpu_columns("round trip")],
     "g": [("KiB of user memory per stalled session", lambda row: row.median("stalled_memory_each", unit=1 / 1024)),
-          *rate_columns("round trips"), *latency_columns(),
+          *rate_columns("round trips"), limit_column("rate"), *latency_columns(),
           ("p99 × among none", lambda row: row.against("p99_us", row.proxy, "0 stalled")), *cpu_columns("round trip")]}
 
 
