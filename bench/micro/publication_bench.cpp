@@ -38,7 +38,7 @@ struct shared_parts {
   metrics::cancel_counters cancel_counters;
   session::awaited_login awaited;
   session::worker_shared shared{
-      options, limits, cancels, cancel_counters, [](topology::backend_id, session::backend_sign) {}, awaited};
+      options, limits, cancels, cancel_counters, [](topology::backend_id, topology::hint) {}, awaited};
 };
 
 session::published_topology published(topology::topology_snapshot snapshot) {

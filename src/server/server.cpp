@@ -64,7 +64,7 @@ class server::implementation {
                 limits_,
                 cancels_,
                 cancel_counters_,
-                [this](topology::backend_id id, session::backend_sign sign) { keeper_.note_sign(id, sign); },
+                [this](topology::backend_id id, topology::hint noticed) { keeper_.note_hint(id, noticed); },
                 awaited_},
         keeper_(
             context_, options_,

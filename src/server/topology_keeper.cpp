@@ -19,23 +19,23 @@ constexpr auto close_watch_max = seconds{120};
 // A burst lasts burst_time from the last hint, so it is renewed well before.
 constexpr auto hint_interval = milliseconds{500};
 
-std::string_view in_words(session::backend_sign sign) noexcept {
-  switch (sign) {
-    case session::backend_sign::session_lost:
+std::string_view in_words(topology::hint noticed) noexcept {
+  switch (noticed) {
+    case topology::hint::session_lost:
       return "a session there was lost";
-    case session::backend_sign::session_ended:
+    case topology::hint::session_ended:
       return "it ended a session";
-    case session::backend_sign::login_slow:
+    case topology::hint::login_slow:
       return "a login there is slow";
-    case session::backend_sign::login_failed:
+    case topology::hint::login_failed:
       return "a login there failed";
   }
   return "a session there";
 }
 
-failover_story::origin origin_of(session::backend_sign sign) noexcept {
+failover_story::origin origin_of(topology::hint noticed) noexcept {
   const bool is_of_a_session =
-      sign == session::backend_sign::session_lost || sign == session::backend_sign::session_ended;
+      noticed == topology::hint::session_lost || noticed == topology::hint::session_ended;
   return is_of_a_session ? failover_story::origin::session : failover_story::origin::login_or_probe;
 }
 
@@ -76,19 +76,19 @@ void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) 
   decide();
 }
 
-void topology_keeper::note_sign(topology::backend_id id, session::backend_sign sign) {
-  asio::post(context_, [this, id, sign] {
-    story_.note_sign(id, origin_of(sign), in_words(sign), clock::now());
-    switch (sign) {
-      case session::backend_sign::session_lost:
+void topology_keeper::note_hint(topology::backend_id id, topology::hint noticed) {
+  asio::post(context_, [this, id, noticed] {
+    story_.note_sign(id, origin_of(noticed), in_words(noticed), clock::now());
+    switch (noticed) {
+      case topology::hint::session_lost:
         source_->refresh_now();
         [[fallthrough]];
       // The backend itself is asked, at once and once: only its answer, or none, is a reason to ask all of
       // them again and again.
-      case session::backend_sign::session_ended:
-      case session::backend_sign::login_slow:
+      case topology::hint::session_ended:
+      case topology::hint::login_slow:
         return prober_->doubt(id);
-      case session::backend_sign::login_failed:
+      case topology::hint::login_failed:
         watch(id);
         return source_->refresh_now();
     }

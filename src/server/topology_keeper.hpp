@@ -1,7 +1,7 @@
 #pragma once
 // topology_keeper: runs discovery and probes, feeds the topology decision, hands every snapshot on.
 //
-// Decides nothing itself. Lives on the control thread, but for note_sign(), which any thread may call.
+// Decides nothing itself. Lives on the control thread, but for note_hint(), which any thread may call.
 //
 // Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
 #include <boost/asio/io_context.hpp>
@@ -33,7 +33,7 @@ class topology_keeper {
   void stop();
   // What an earlier process knew, or the operator's word: see topology::replace_mark().
   void remember(const std::optional<topology::fence_mark>& mark);
-  void note_sign(topology::backend_id id, session::backend_sign sign);
+  void note_hint(topology::backend_id id, topology::hint noticed);
 
   [[nodiscard]] const session::published_topology& published() const noexcept { return published_; }
   [[nodiscard]] failover_story& story() noexcept { return story_; }

@@ -34,12 +34,12 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::failed:
       watched_end_ = close_reason::login_failed;
-      if (smells_of_change(o.watch.sqlstate())) worker_.note_sign(backend_id_, backend_sign::login_failed);
+      if (smells_of_change(o.watch.sqlstate())) worker_.note_hint(backend_id_, topology::hint::login_failed);
       return relay::watch_verdict::done;
     case pgwire::login_watch::state::refused_hot_standby:
       watched_end_ = close_reason::stale_primary;
       listener_.counters.stale_refused.add();
-      worker_.note_sign(backend_id_, backend_sign::login_failed);
+      worker_.note_hint(backend_id_, topology::hint::login_failed);
       break;
     case pgwire::login_watch::state::not_postgresql:
       watched_end_ = close_reason::backend_misbehaved;
@@ -83,8 +83,8 @@ close_reason session::reason_of(const relay::flow_summary& summary) const {
 }
 
 void session::close(close_reason reason, const relay::flow_summary& summary) {
-  if (reason == close_reason::backend_lost) worker_.note_sign(backend_id_, backend_sign::session_lost);
-  if (reason == close_reason::backend_closed) worker_.note_sign(backend_id_, backend_sign::session_ended);
+  if (reason == close_reason::backend_lost) worker_.note_hint(backend_id_, topology::hint::session_lost);
+  if (reason == close_reason::backend_closed) worker_.note_hint(backend_id_, topology::hint::session_ended);
   farewell(reason, summary);
   leave_cancel_registry();
   if (backend_counters_) backend_counters_->sessions.subtract();

@@ -228,14 +228,14 @@ void session::expect_within(duration timeout, std::function<void()> on_timeout) 
   const time_point asked = clock::now();
   const duration first = std::min<duration>(slow_after, timeout);
   opening_->watchdog.arm(asked + first, [this, asked, timeout, on_timeout = std::move(on_timeout)] {
-    worker_.note_sign(backend_id_, backend_sign::login_slow);
+    worker_.note_hint(backend_id_, topology::hint::login_slow);
     watch_client();
     opening_->watchdog.arm(asked + timeout, on_timeout);
   });
 }
 
 void session::on_slow_answer(question what) {
-  worker_.note_sign(backend_id_, backend_sign::login_failed);
+  worker_.note_hint(backend_id_, topology::hint::login_failed);
   leave_dial_gate();  // others need not wait for this one
   opening_->is_slow = true;
   review(*worker_.topology().snapshot);
@@ -304,7 +304,7 @@ void session::drop_backend(attempt_end why) {
   if (why == attempt_end::cut) return;
   o.tried.push_back(backend_id_);
   const bool is_merely_full = why == attempt_end::refused && !o.refusal.empty();
-  if (!is_merely_full) worker_.note_sign(backend_id_, backend_sign::login_failed);
+  if (!is_merely_full) worker_.note_hint(backend_id_, topology::hint::login_failed);
 }
 
 void session::leave_dial_gate() {

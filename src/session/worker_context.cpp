@@ -107,12 +107,12 @@ routing::choice worker_context::choose(const listener_state& listener,
   return routing::choose({snapshot, listener.options.policy, sessions, tried, ticket, clock::now()});
 }
 
-void worker_context::note_sign(topology::backend_id id, backend_sign sign) {
-  told& last = told_[static_cast<std::size_t>(sign)];
+void worker_context::note_hint(topology::backend_id id, topology::hint noticed) {
+  told& last = told_[static_cast<std::size_t>(noticed)];
   const time_point now = clock::now();
   if (last.id == id && now < last.at + news_interval) return;
   last = {id, now};
-  shared.on_sign(id, sign);
+  shared.on_hint(id, noticed);
 }
 
 void worker_context::enlist(session& member) {

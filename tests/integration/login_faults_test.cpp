@@ -185,8 +185,7 @@ class LoginFaults : public ::testing::Test {
   metrics::cancel_counters cancel_counters_;
   session::awaited_login awaited_;
   session::worker_shared shared_{
-      options_, limits_, cancels_, cancel_counters_, [](topology::backend_id, session::backend_sign) {},
-      awaited_};
+      options_, limits_, cancels_, cancel_counters_, [](topology::backend_id, topology::hint) {}, awaited_};
   session::listener_state listener_{rw()};
   std::shared_ptr<metrics::backend_counters> counters_ = std::make_shared<metrics::backend_counters>();
   endpoint address_;

@@ -22,10 +22,10 @@
 #include "pgsteer/net/wait_point.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
-#include "pgsteer/session/backend_sign.hpp"
 #include "pgsteer/session/cancel_registry.hpp"
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/session/options.hpp"
+#include "pgsteer/topology/hint.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::session {
@@ -121,7 +121,7 @@ struct worker_shared {  // what all workers refer to; outlives them
   session_limits& limits;
   cancel_registry& cancels;
   metrics::cancel_counters& cancel_counters;
-  std::function<void(topology::backend_id, backend_sign)> on_sign;  // any thread
+  std::function<void(topology::backend_id, topology::hint)> on_hint;  // any thread
   awaited_login& awaited;
 };
 
@@ -147,7 +147,7 @@ class worker_context {
                                        std::uint64_t ticket) const;
 
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
-  void note_sign(topology::backend_id id, backend_sign sign);
+  void note_hint(topology::backend_id id, topology::hint noticed);
 
   void enlist(session& member);
   // Ends every session; those idle outside a transaction are told why.
@@ -165,7 +165,7 @@ class worker_context {
     time_point at;
   };
 
-  std::array<told, backend_sign_count> told_;  // by sign
+  std::array<told, topology::hint_count> told_;  // by hint
   published_topology topology_;
   struct session_list;
   std::unique_ptr<session_list> sessions_;

@@ -1,0 +1,16 @@
+#pragma once
+// hint: what sessions and logins noticed at a backend, as a reason to probe it.
+//
+// A hint changes no role; only a probe's answer does. A value; any thread.
+
+namespace pgsteer::topology {
+
+enum class hint {
+  session_lost,   // its connection failed
+  session_ended,  // by the backend, orderly: for many reasons, such as idle_session_timeout
+  login_slow,     // perhaps only this login
+  login_failed,   // refused or hung, or the backend's role or state has changed
+};
+inline constexpr int hint_count = 4;
+
+}  // namespace pgsteer::topology
