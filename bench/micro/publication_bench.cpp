@@ -1,8 +1,8 @@
 // What a snapshot costs behind the decision: at one worker, and until several have it.
 //
 // Measured: worker_context::publish() with logged-in loopback sessions that move no bytes, and the copy of
-// what is published; held logins, until each woken coroutine has run; publication to idle workers, threads as
-// in server, by wall clock: the scheduler's share is in it. Not measured: making the snapshot
+// what is published; held logins, until each that was woken is held again; publication to idle workers,
+// threads as in server, by wall clock: the scheduler's share is in it. Not measured: making the snapshot
 // (topology_bench.cpp), closing sessions (every verdict is keep), the dials of the woken, busy workers.
 #include <benchmark/benchmark.h>
 
@@ -17,7 +17,6 @@
 
 #include "cluster_story.hpp"
 #include "messages.hpp"
-#include "pgsteer/net/spawn.hpp"
 #include "pgsteer/relay/loop.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "server/host_limits.hpp"
@@ -84,9 +83,8 @@ class lone_worker {
     session::start_session(worker_, listener_,
                            {.fd = std::move(client.ours),
                             .address = net::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 1),
-                            .session_permit = parts_.limits.sessions.take(),
-                            .login_permit = parts_.limits.pending_logins.take(),
-                            .refusal_permit = {},
+                            .admission = login::admitted{std::move(*parts_.limits.sessions.take()),
+                                                         std::move(*parts_.limits.pending_logins.take())},
                             .accepted_at = clock::now()});
     loop_->wake();  // the session has been posted to the context
     net::unique_fd backend;
@@ -150,41 +148,43 @@ void PublishChange(benchmark::State& state) {
   publish_to_sessions(state, true);
 }
 
-struct held_logins {
-  session::worker_context& worker;
-  const session::listener_state& listener;
-  std::int64_t woken = 0;
-  bool is_over = false;
-};
-
-asio::awaitable<void> hold(held_logins& all, net::wait_point& wait) {
-  while (!all.is_over) {
-    const auto place = all.worker.held.join({&all.listener, &wait, clock::now()});
-    co_await wait.wait_until(time_point::max());
-    all.worker.held.leave(place);
-    ++all.woken;
+// A login that is held again whenever it is woken, as one that finds no backend is.
+class held_login final : public login::waiter {
+ public:
+  explicit held_login(lone_worker& worker) : worker_(worker) { join(); }
+  void wake() override {
+    asio::post(worker_.context().context, [this] {
+      place_.leave();
+      join();
+      ++woken_;
+    });
   }
-}
+  [[nodiscard]] std::int64_t woken() const noexcept { return woken_; }
+
+ private:
+  void join() {
+    place_ = worker_.context().holds.join(worker_.listener().options.policy, *this, clock::now(),
+                                          login::hold_line::wish::a_backend);
+  }
+  lone_worker& worker_;
+  login::hold_line::place place_;
+  std::int64_t woken_ = 0;
+};
 
 // range(0): logins that are held, woken, and held again in each iteration.
 void WakeHeldLogins(benchmark::State& state) {
   lone_worker worker;
   asio::io_context& context = worker.context().context;
   const auto next = next_generation(worker.topology());
-  held_logins all{worker.context(), worker.listener()};
-  std::deque<net::wait_point> waits;
-  for (std::int64_t i = 0; i < state.range(0); ++i)
-    net::spawn(context, hold(all, waits.emplace_back(context)), "held login");
-  context.poll();
+  std::deque<held_login> logins;
+  for (std::int64_t i = 0; i < state.range(0); ++i) logins.emplace_back(worker);
   for (auto _ : state) {
     worker.context().publish(next);
+    context.restart();
     context.poll();
   }
-  bench::require(all.woken == state.iterations() * state.range(0));
-  state.SetItemsProcessed(all.woken);
-  all.is_over = true;
-  worker.context().publish(next);
-  context.poll();
+  for (const held_login& each : logins) bench::require(each.woken() == state.iterations());
+  state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 // From publish() on the control thread until every worker goes by the snapshot, and control knows. range(0):

@@ -94,18 +94,16 @@ void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& addres
   accepted.fd = std::move(client);
   accepted.address = address;
   accepted.accepted_at = clock::now();
-  accepted.session_permit = limits_.sessions.take();
-  if (accepted.session_permit) accepted.login_permit = limits_.pending_logins.take();
-  if (!accepted.login_permit) {
-    listener_.counters.rejected.add();
-    auto refusal = limits_.refusals.take();
-    if (!refusal) {  // even refusing has a bound; the connection is just closed
-      const auto reason = accepted.session_permit ? session::close_reason::too_many_logins
-                                                  : session::close_reason::too_many_sessions;
-      listener_.counters.closed[static_cast<std::size_t>(reason)].add();
-      return;
-    }
-    accepted.refusal_permit = std::move(*refusal);
+  auto admission = login::admit({limits_.sessions, limits_.pending_logins, limits_.refusals});
+  if (!std::holds_alternative<login::admitted>(admission)) listener_.counters.rejected.add();
+  if (const auto* shut_out = std::get_if<login::shut_out>(&admission)) {
+    listener_.counters.closed[static_cast<std::size_t>(shut_out->reason)].add();
+    return;
+  }
+  if (auto* refused = std::get_if<login::refused>(&admission)) {
+    accepted.admission = std::move(*refused);
+  } else {
+    accepted.admission = std::move(std::get<login::admitted>(admission));
   }
   const auto least = std::min_element(workers_.begin(), workers_.end(), [](const auto& a, const auto& b) {
     return a->session_count() < b->session_count();

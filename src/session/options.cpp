@@ -20,11 +20,7 @@ result<void> check(const listener_options& options) {
 }
 
 result<void> check(const session_options& options) {
-  const duration zero = duration::zero();
-  const bool is_valid = are_limits_valid(options) && options.startup_timeout > zero &&
-                        options.connect_timeout > zero && options.connect_timeout <= options.login_timeout &&
-                        options.cancel_timeout > zero;
-  if (!is_valid) return errc::invalid_options;
+  if (!are_limits_valid(options) || !login::are_valid(options.login)) return errc::invalid_options;
   return net::check(options.tcp);
 }
 

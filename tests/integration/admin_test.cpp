@@ -91,7 +91,7 @@ TEST(Admin, CountsEverySessionOnce) {
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     options.session.sessions_max = 12;
     // More than ten times what a login on a busy machine needs, as only the idle client is to meet it.
-    options.session.startup_timeout = seconds{2};
+    options.session.login.startup_timeout = seconds{2};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   std::vector<fake_client> staying;

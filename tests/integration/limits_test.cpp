@@ -79,7 +79,7 @@ TEST(Limits, FreesThePlacesOfPendingLoginsAtStartupTimeout) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     options.session.pending_logins_max = 2;
-    options.session.startup_timeout = milliseconds{500};
+    options.session.login.startup_timeout = milliseconds{500};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   fake_client idle_one(proxy.rw());

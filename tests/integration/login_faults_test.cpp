@@ -79,8 +79,8 @@ class LoginFaults : public ::testing::Test {
     accepted->fd.reset(::accept4(listening_.value(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     peer.resize(size);
     accepted->address = peer;
-    accepted->session_permit = limits_.sessions.take();
-    accepted->login_permit = limits_.pending_logins.take();
+    accepted->admission =
+        login::admitted{std::move(*limits_.sessions.take()), std::move(*limits_.pending_logins.take())};
     accepted->accepted_at = clock::now();
     on_worker([this, accepted] { session::start_session(*worker_, listener_, std::move(*accepted)); });
     return client;
@@ -166,7 +166,8 @@ class LoginFaults : public ::testing::Test {
   }
   static session::session_options unhurried_options() {
     session::session_options options;
-    options.startup_timeout = options.connect_timeout = options.login_timeout = beyond_patience;
+    options.login.startup_timeout = options.login.connect_timeout = options.login.login_timeout =
+        beyond_patience;
     return options;
   }
   net::unique_fd make_listening() {

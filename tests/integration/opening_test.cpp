@@ -15,8 +15,9 @@ namespace {
 // logins.
 TEST(Opening, EndsAClientThatIsSilentAfterNo) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.session.startup_timeout = milliseconds{300}; });
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.session.login.startup_timeout = milliseconds{300};
+  });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   double ended = 0;
   // On a slow machine the time may be over before the request has come.
@@ -39,7 +40,7 @@ TEST(Opening, CountsTheLoginFromTheEndOfTheHold) {
   // More than ten times what a login on a busy machine needs.
   constexpr seconds login_timeout{2};
   test_proxy proxy(cluster.endpoints(),
-                   [&](config::config& options) { options.session.login_timeout = login_timeout; });
+                   [&](config::config& options) { options.session.login.login_timeout = login_timeout; });
   ASSERT_TRUE(proxy.wait_for_backends(0, 2));
   auto answer = std::async(std::launch::async, [&] { return who_answers(proxy.rw()); });
   ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", {}, 1));

@@ -130,7 +130,7 @@ TEST(Redispatch, TriesTheNextAfterABackendThatLeaves) {
 // For backends that say nothing. No reader falls back to the primary while a standby is slow itself.
 void notice_silence(config::config& options) {
   hurry_probes(options);
-  options.session.connect_timeout = milliseconds{300};
+  options.session.login.connect_timeout = milliseconds{300};
   options.listeners.at(1).policy.route = routing::target_session_attrs::standby;
 }
 
@@ -167,8 +167,8 @@ TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
 TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.login_timeout = seconds{1};
-    options.session.connect_timeout = milliseconds{300};
+    options.session.login.login_timeout = seconds{1};
+    options.session.login.connect_timeout = milliseconds{300};
     options.listeners.at(0).hold_timeout = milliseconds{500};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));

@@ -43,10 +43,10 @@ config::config make_config(std::vector<endpoint> backends) {
   options.listeners = {listener("rw", target_session_attrs::primary, unhurried),
                        listener("ro", target_session_attrs::prefer_standby, unhurried),
                        listener("impatient", target_session_attrs::primary, milliseconds{300})};
-  options.session.startup_timeout = beyond_patience;
-  options.session.connect_timeout = unhurried;
-  options.session.login_timeout = beyond_patience;
-  options.session.cancel_timeout = unhurried;
+  options.session.login.startup_timeout = beyond_patience;
+  options.session.login.connect_timeout = unhurried;
+  options.session.login.login_timeout = beyond_patience;
+  options.session.login.cancel_timeout = unhurried;
   options.admin.bind = {"127.0.0.1", 0};
   options.log.level = log_level::warning;
   options.workers = 2;

@@ -6,6 +6,7 @@
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/login/options.hpp"
 #include "pgsteer/net/options.hpp"
 #include "pgsteer/routing/options.hpp"
 
@@ -26,12 +27,7 @@ struct session_options {
   std::uint32_t held_logins_max = 1'000;
   std::uint32_t concurrent_dials_max = 64;    // per worker; each dial is a fork on a backend
   std::uint32_t concurrent_cancels_max = 64;  // each is a dial to one or more backends
-  duration startup_timeout = seconds{10};     // for the whole first packet; PostgreSQL: 60 s
-  // One TCP connect, and the answer to a request for encryption. A first answer to a login that takes longer
-  // makes the backend be probed at once.
-  duration connect_timeout = seconds{1};
-  duration login_timeout = seconds{60};  // authentication_timeout's default
-  duration cancel_timeout = seconds{2};  // a cancel older than this could hit another query
+  login::login_options login;
   net::tcp_options tcp;
 };
 

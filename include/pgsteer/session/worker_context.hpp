@@ -12,14 +12,16 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "pgsteer/base/bytes.hpp"
+#include "pgsteer/base/permit.hpp"
+#include "pgsteer/login/admission.hpp"
+#include "pgsteer/login/surroundings.hpp"
+#include "pgsteer/login/waiting_lines.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
-#include "pgsteer/net/permit.hpp"
-#include "pgsteer/net/wait_point.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
 #include "pgsteer/session/cancel_registry.hpp"
@@ -55,59 +57,12 @@ struct session_limits {
         pending_logins(options.pending_logins_max),
         held_logins(options.held_logins_max),
         cancels(options.concurrent_cancels_max) {}
-  net::permit_pool sessions;
-  net::permit_pool pending_logins;
-  net::permit_pool held_logins;
-  net::permit_pool cancels;
+  permit_pool sessions;
+  permit_pool pending_logins;
+  permit_pool held_logins;
+  permit_pool cancels;
   // Clients over a limit that are being told so; beyond these the connection is closed without a word.
-  net::permit_pool refusals{64};
-};
-
-// Lets at most limit dials run at once; the others wait in the order their clients came.
-class dial_gate {
- public:
-  explicit dial_gate(std::uint32_t limit) : free_(limit) {}
-  // arrived: when the client came; earlier ones go first, also those whose first dial failed. False if the
-  // deadline passed, or the waiter was woken for another reason: look why.
-  [[nodiscard]] boost::asio::awaitable<bool> enter(net::wait_point& waiter, time_point arrived,
-                                                   time_point deadline);
-  void leave();
-  [[nodiscard]] bool is_free() const noexcept { return free_ > 0; }
-
- private:
-  struct place {
-    net::wait_point* waiter;
-    time_point arrived;
-    bool is_granted = false;
-  };
-  std::uint32_t free_;
-  std::list<place> line_;  // bounded by limits.pending_logins
-};
-
-// Logins that wait for a backend, in the order their clients came: one that was released, and whose dial
-// failed, has its old place again.
-class hold_line {
- public:
-  enum class wish {
-    a_backend,  // there is none for it
-    a_change,   // there is one, which has just refused it
-  };
-  struct place {
-    const listener_state* listener;
-    net::wait_point* waiter;
-    time_point arrived;
-    hold_line::wish wish = hold_line::wish::a_backend;
-  };
-  using position = std::list<place>::iterator;
-  [[nodiscard]] position join(const place& who);
-  void leave(position where) { line_.erase(where); }
-  // Wakes those who wish for a backend and for whom is_ready(listener) holds, and, if something has changed,
-  // those who wait for that.
-  void wake(const std::function<bool(const listener_state&)>& is_ready, bool is_changed);
-  [[nodiscard]] bool is_empty() const noexcept { return line_.empty(); }
-
- private:
-  std::list<place> line_;  // bounded by limits.held_logins
+  permit_pool refusals{64};
 };
 
 // The control thread wants to know of the first rw login on a new primary.
@@ -136,16 +91,23 @@ class worker_context {
   boost::asio::io_context& context;
   relay::engine& engine;
   const worker_shared& shared;
-  dial_gate dials;
-  hold_line held;
+  login::dial_gate dials;
+  login::hold_line holds;
 
   void publish(published_topology next);
   [[nodiscard]] const published_topology& topology() const noexcept { return topology_; }
-  // One routing decision on the present snapshot for a login of this listener.
-  [[nodiscard]] routing::choice choose(const listener_state& listener,
+  // One routing decision on the present snapshot for a login of a listener with this policy.
+  [[nodiscard]] routing::choice choose(const routing::route_policy& policy,
                                        std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket) const;
 
+  // What logins read into, all of them; at most pgwire::first_packet_bytes_max.
+  [[nodiscard]] mutable_byte_span login_buffer(std::size_t bytes);
+
+  // What a login of this listener reads and takes its places in. The listener and who outlive it.
+  [[nodiscard]] login::surroundings around(listener_state& listener, login::waiter& who, time_point arrived);
+  // A client of that route was logged in there: tells the control thread if it waits for that.
+  void note_login(topology::backend_id backend, routing::target_session_attrs route);
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
   void note_hint(topology::backend_id id, topology::hint noticed);
 
@@ -167,6 +129,7 @@ class worker_context {
 
   std::array<told, topology::hint_count> told_;  // by hint
   published_topology topology_;
+  std::vector<std::uint8_t> login_buffer_;  // never changes its size
   struct session_list;
   std::unique_ptr<session_list> sessions_;
   std::atomic<std::size_t> session_count_{0};  // read by the acceptor, written here

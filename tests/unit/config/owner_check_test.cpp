@@ -79,10 +79,10 @@ TEST(SessionOptions, LimitsAreAnOrdering) {
        [](session_options& o) { o.held_logins_max = 0; },
        [](session_options& o) { o.concurrent_dials_max = 0; },
        [](session_options& o) { o.concurrent_cancels_max = 0; },
-       [](session_options& o) { o.startup_timeout = duration::zero(); },
-       [](session_options& o) { o.connect_timeout = duration::zero(); },
-       [](session_options& o) { o.connect_timeout = o.login_timeout + milliseconds{1}; },
-       [](session_options& o) { o.cancel_timeout = duration::zero(); }});
+       [](session_options& o) { o.login.startup_timeout = duration::zero(); },
+       [](session_options& o) { o.login.connect_timeout = duration::zero(); },
+       [](session_options& o) { o.login.connect_timeout = o.login.login_timeout + milliseconds{1}; },
+       [](session_options& o) { o.login.cancel_timeout = duration::zero(); }});
   EXPECT_EQ(verdict_on<session_options>([](session_options& o) { o.tcp.keepalive_count = 0; }),
             net::errc::invalid_options);
 }

@@ -1,44 +1,16 @@
-// latch, wait_point, watchdog and spawn: how coroutines wait.
+// wait_point, watchdog, moving_deadline and spawn: the ways to wait.
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <optional>
 
-#include "pgsteer/net/latch.hpp"
+#include "pgsteer/net/moving_deadline.hpp"
 #include "pgsteer/net/spawn.hpp"
 #include "pgsteer/net/wait_point.hpp"
 #include "pgsteer/net/watchdog.hpp"
 
 namespace pgsteer::net {
 namespace {
-
-boost::asio::awaitable<void> wait_for(latch& target, int& passed) {
-  co_await target.wait();
-  ++passed;
-}
-
-TEST(Latch, WakesItsWaiterThroughTheContext) {
-  boost::asio::io_context context;
-  latch target(context);
-  int passed = 0;
-  spawn(context, wait_for(target, passed), "test");
-  context.poll();
-  EXPECT_EQ(passed, 0);
-  target.set();
-  EXPECT_EQ(passed, 0) << "set() must not run the waiter itself";
-  context.restart();
-  context.poll();
-  EXPECT_EQ(passed, 1);
-}
-
-TEST(Latch, LetsThroughWhoComesLater) {
-  boost::asio::io_context context;
-  latch target(context);
-  target.set();
-  int passed = 0;
-  spawn(context, wait_for(target, passed), "test");
-  context.poll();
-  EXPECT_EQ(passed, 1);
-}
 
 boost::asio::awaitable<void> wait_until(wait_point& point, time_point deadline, int& woken, int& late) {
   const bool is_woken = co_await point.wait_until(deadline);
@@ -93,6 +65,50 @@ TEST(Watchdog, IsSilentOnceDisarmedOrDestroyed) {
   }
   context.run();
   EXPECT_EQ(acted, 0);
+}
+
+TEST(MovingDeadline, ActsOnceWhenTheLastOneHasPassed) {
+  boost::asio::io_context context;
+  int acted = 0;
+  moving_deadline deadline(context, [&] { ++acted; });
+  const time_point last = clock::now() + milliseconds{3};
+  deadline.set(clock::now() - seconds{1});
+  deadline.set(last);  // moves back: the timer is left as it is
+  context.run();
+  EXPECT_EQ(acted, 1);
+  EXPECT_GE(clock::now(), last);
+  deadline.set(clock::now() + std::chrono::hours{1});
+  deadline.set(clock::now() - seconds{1});  // moves forward
+  context.restart();
+  context.run();
+  EXPECT_EQ(acted, 2);
+}
+
+TEST(MovingDeadline, IsSilentWithoutOneAndOnceItIsGone) {
+  boost::asio::io_context context;
+  int acted = 0;
+  moving_deadline none(context, [&] { ++acted; });
+  none.set(clock::now() - seconds{1});
+  none.set(time_point::max());
+  {
+    moving_deadline gone(context, [&] { ++acted; });
+    gone.set(clock::now() - seconds{1});
+  }
+  context.poll();
+  EXPECT_EQ(acted, 0);
+}
+
+TEST(MovingDeadline, MayEndInItsAction) {
+  boost::asio::io_context context;
+  std::optional<moving_deadline> deadline;
+  int acted = 0;
+  deadline.emplace(context, [&] {
+    deadline.reset();
+    ++acted;
+  });
+  deadline->set(clock::now());
+  context.run();
+  EXPECT_EQ(acted, 1);
 }
 
 boost::asio::awaitable<void> throws() {

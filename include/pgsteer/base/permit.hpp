@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace pgsteer::net {
+namespace pgsteer {
 
 class permit_pool {
  public:
@@ -53,4 +53,4 @@ class permit_pool {
 
 using permit = permit_pool::permit;
 
-}  // namespace pgsteer::net
+}  // namespace pgsteer

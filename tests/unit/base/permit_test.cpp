@@ -1,11 +1,11 @@
-#include "pgsteer/net/permit.hpp"
+#include "pgsteer/base/permit.hpp"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <vector>
 
-namespace pgsteer::net {
+namespace pgsteer {
 namespace {
 
 TEST(PermitPool, RefusesBeyondItsLimit) {
@@ -42,4 +42,4 @@ TEST(PermitPool, AMovedPermitCountsOnce) {
 }
 
 }  // namespace
-}  // namespace pgsteer::net
+}  // namespace pgsteer

@@ -1,0 +1,37 @@
+#pragma once
+// admit(): whether a connection that has just been accepted may log in, by the limits of the process.
+//
+// What is known then is only that it came. Permits are RAII and shared by all workers; any thread.
+#include <variant>
+
+#include "pgsteer/base/permit.hpp"
+#include "pgsteer/login/close_reason.hpp"
+
+namespace pgsteer::login {
+
+struct admitted {
+  permit session;  // until the session ends
+  permit login;    // until it is logged in
+};
+
+// It is told why not, for which it has to say first what it wants (see login_machine.hpp).
+struct refused {
+  close_reason reason;
+  permit refusal;
+};
+
+// Even refusing has a bound: the connection is closed without a word.
+struct shut_out {
+  close_reason reason;
+};
+
+using admission = std::variant<admitted, refused, shut_out>;
+
+struct admission_limits {
+  permit_pool& sessions;
+  permit_pool& pending_logins;
+  permit_pool& refusals;
+};
+[[nodiscard]] admission admit(const admission_limits& limits) noexcept;
+
+}  // namespace pgsteer::login

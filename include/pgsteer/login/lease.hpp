@@ -1,0 +1,52 @@
+#pragma once
+// lease: a session's place among those of a backend, from before the dial until the session ends.
+//
+// Counted while it lives; a value that is moved, never copied. Any thread.
+#include <memory>
+#include <utility>
+
+#include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/topology/types.hpp"
+
+namespace pgsteer::login {
+
+// A backend as routing has picked it.
+struct picked_backend {
+  topology::backend_id id;
+  endpoint address;  // numeric
+  std::shared_ptr<metrics::backend_counters> counters;
+};
+
+class lease {
+ public:
+  lease() = default;
+  explicit lease(picked_backend backend) : backend_(std::move(backend)) {
+    counters().sessions.add();
+    counters().sessions_total.add();
+  }
+  lease(lease&& other) noexcept = default;
+  lease& operator=(lease&& other) noexcept {
+    if (this == &other) return *this;
+    give_back();
+    backend_ = std::move(other.backend_);
+    return *this;
+  }
+  ~lease() { give_back(); }
+
+  // What it is a lease of stays known.
+  void give_back() noexcept {
+    if (is_held()) counters().sessions.subtract();
+    backend_.counters.reset();
+  }
+  [[nodiscard]] bool is_held() const noexcept { return backend_.counters != nullptr; }
+  [[nodiscard]] topology::backend_id id() const noexcept { return backend_.id; }
+  [[nodiscard]] const endpoint& address() const noexcept { return backend_.address; }
+  // Precondition: is_held().
+  [[nodiscard]] metrics::backend_counters& counters() const noexcept { return *backend_.counters; }
+
+ private:
+  picked_backend backend_;  // a lease that was moved away has no counters
+};
+
+}  // namespace pgsteer::login

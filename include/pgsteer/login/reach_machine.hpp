@@ -1,0 +1,131 @@
+#pragma once
+// reach_machine: finds a backend for one packet of a client: route, hold, dial, ask; and again until a
+// backend answers or the login has waited long enough. This is where a login is retried.
+//
+// Pure: no socket, no clock, no log; counts in the counters it was given. A part of login_machine, which says
+// how events and actions follow one another. One worker's thread.
+//
+// Flow: begin() -> resume() for every event -> in the end reached or ending instead of an action.
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "pgsteer/base/bytes.hpp"
+#include "pgsteer/login/action.hpp"
+#include "pgsteer/login/event.hpp"
+#include "pgsteer/login/retry_rules.hpp"
+#include "pgsteer/login/surroundings.hpp"
+
+namespace pgsteer::login {
+
+// What is asked of a backend as the first thing, and so what its first answer looks like.
+enum class question {
+  ssl,         // SSLRequest: 'S' or 'N'
+  gssenc,      // GSSENCRequest: 'G' or 'N'
+  startup,     // StartupMessage: a message
+  direct_tls,  // ClientHello: the answer is the client's business
+};
+
+// A backend that this login has a place at, and a connection to, or will have.
+struct attempt {
+  lease place;
+  bool is_slow = false;  // dialing, asked and not answered within connect_timeout, or asked again after an
+                         // earlier answer
+};
+
+// The backend has been asked and has answered; its first bytes, for the client, in answer.
+struct reached {
+  attempt backend;
+  std::vector<std::uint8_t> answer;
+};
+
+// What to do next, or the end of it.
+using reach_step = std::variant<action, reached, ending>;
+
+class reach_machine {
+ public:
+  struct request {
+    question what = question::startup;
+    byte_span packet{};             // lives as long as the machine
+    bool has_sent_more = false;     // the client has sent something behind the packet already
+    std::optional<attempt> kept{};  // answered an earlier packet of this client, and is connected
+  };
+  reach_machine(const surroundings& around, request asked) noexcept;
+
+  [[nodiscard]] reach_step begin(time_point now);
+  [[nodiscard]] reach_step resume(const event& what, time_point now);
+
+  [[nodiscard]] question asked() const noexcept { return data_.asked.what; }
+  [[nodiscard]] std::span<const topology::backend_id> tried() const noexcept { return data_.rules.tried(); }
+  [[nodiscard]] lease& backend() noexcept { return data_.backend.place; }
+
+  // Its states, and what they have in common. For its own use.
+  struct choosing {
+    dial_gate::place dial;
+  };
+  struct queueing {  // for a dial
+    dial_gate::place dial;
+    time_point until;
+  };
+  struct entering_hold {  // once the client is known to be there still
+    routing::no_backend why;
+  };
+  struct held {
+    hold_line::place place;
+  };
+  struct leaving_hold {  // likewise
+    bool is_woken;
+  };
+  struct dialing {
+    dial_gate::place dial;
+  };
+  struct asking {
+    dial_gate::place dial;
+    std::size_t sent = 0;
+  };
+  struct pausing {};  // for trouble of this host
+  using state = std::variant<choosing, queueing, entering_hold, held, leaving_hold, dialing, asking, pausing>;
+
+  // A held login's place among the held, of the process and of its listener.
+  class hold_count {
+   public:
+    hold_count(permit of_process, metrics::counter& of_listener) noexcept
+        : of_process_(std::move(of_process)), of_listener_(of_listener) {
+      of_listener_.add();
+    }
+    ~hold_count() { of_listener_.subtract(); }
+    hold_count(const hold_count&) = delete;
+    hold_count& operator=(const hold_count&) = delete;
+
+   private:
+    permit of_process_;
+    metrics::counter& of_listener_;
+  };
+
+  enum class patience { prompt, slow, late };  // of an answer: of connect_timeout nothing, some, all is over
+
+  struct data {
+    surroundings around;
+    request asked;
+    retry_rules rules;
+    attempt backend;
+    std::vector<std::uint8_t> answer;    // the backend's first bytes
+    std::vector<std::uint8_t> refusal;   // a backend's own 53300, for the client if nothing better comes
+    std::optional<hold_count> hold;      // from the first time that it had to wait until it is answered
+    std::string local_trouble;           // the latest, in words
+    time_point due = time_point::max();  // of the present state
+    bool is_client_watched = false;
+    time_point look_again_at = time_point::max();
+    time_point asked_at{};
+    patience so_far = patience::prompt;
+  };
+
+ private:
+  [[nodiscard]] reach_step finish(reach_step step);
+
+  data data_;
+  state state_;
+};
+
+}  // namespace pgsteer::login

@@ -1,0 +1,365 @@
+#include "pgsteer/login/reach_machine.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "pgsteer/base/assert.hpp"
+#include "pgsteer/login/stay_rules.hpp"
+#include "pgsteer/pgwire/first_answer.hpp"
+
+namespace pgsteer::login {
+namespace {
+
+using reach_data = reach_machine::data;
+using reach_state = reach_machine::state;
+using patience = reach_machine::patience;
+using kind = action::kind;
+
+// A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
+constexpr auto slow_after = milliseconds{50};
+// Only looking tells whether a client that has sent something has left.
+constexpr auto look_again_after = milliseconds{100};
+// PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
+constexpr std::size_t answer_read_bytes = 1024;
+// One byte, and another one if there is something wrong.
+constexpr std::size_t encryption_read_bytes = 2;
+
+action wait(const reach_data& d) {
+  return {.deadline = d.due};
+}
+
+bool asks_for_encryption(const reach_data& d) {
+  return d.asked.what == question::ssl || d.asked.what == question::gssenc;
+}
+
+bool may_go_on(const reach_data& d, time_point now) {
+  return login::may_go_on(*d.around.snapshot, d.backend.place.id(), d.around.policy.route, d.backend.is_slow,
+                          now);
+}
+
+ending gone() {
+  return {.reason = close_reason::client_left_early};
+}
+
+ending hold_expired(reach_data& d, std::string detail) {
+  d.around.counters.hold_expired.add();
+  return {.reason = close_reason::hold_timeout, .detail = std::move(detail), .words = std::move(d.refusal)};
+}
+
+reach_step choose(reach_data& d, reach_state& s, dial_gate::place dial = {}) {
+  s = reach_machine::choosing{std::move(dial)};
+  d.due = time_point::max();
+  return action{.what = kind::choose};
+}
+
+// The connection does not work out: another backend is looked for, or the same one again.
+reach_step drop(reach_data& d, reach_state& s, attempt_end how, time_point now) {
+  const auto hint = d.rules.failed(d.backend.place.id(), how);
+  d.backend.place.give_back();
+  d.answer.clear();
+  action next;
+  if (how == attempt_end::local_trouble) {
+    s = reach_machine::pausing{};
+    d.due = d.rules.sit_out(now);
+    next = wait(d);
+  } else {
+    d.around.counters.retried.add();
+    next = std::get<action>(choose(d, s));
+  }
+  next.drops_backend = true;
+  next.hint = hint;
+  return next;
+}
+
+attempt_end blame(reach_data& d, const failure& why) {
+  if (!why.is_local_trouble) return attempt_end::failed;
+  d.local_trouble = "pgsteer is out of resources: " + why.error.message();
+  return attempt_end::local_trouble;
+}
+
+void expect_answer(reach_data& d, time_point now) {
+  d.asked_at = now;
+  d.so_far = patience::prompt;
+  d.due = now + std::min<duration>(slow_after, d.around.options.connect_timeout);
+}
+
+// Long before the deadline the probe is told, which finds out whether only this login is slow.
+action note_slow(reach_data& d) {
+  d.so_far = patience::slow;
+  d.is_client_watched = true;
+  d.due = d.asked_at + d.around.options.connect_timeout;
+  action next = wait(d);
+  next.hint = topology::hint::login_slow;
+  return next;
+}
+
+reach_step dial(reach_data& d, reach_state& s, picked_backend backend, dial_gate::place dial,
+                time_point now) {
+  s = reach_machine::dialing{std::move(dial)};
+  d.backend = {lease(std::move(backend)), true};
+  expect_answer(d, now);
+  return action{.what = kind::dial, .deadline = d.due};
+}
+
+reach_step failed_dial(reach_data& d, reach_state& s, attempt_end how, time_point now) {
+  if (how == attempt_end::failed) d.backend.place.counters().dial_failures.add();
+  return drop(d, s, how, now);
+}
+
+action write_rest(const reach_data& d, const reach_machine::asking& asking) {
+  return {.what = kind::write_backend, .bytes = d.asked.packet.subspan(asking.sent), .deadline = d.due};
+}
+
+// Sends the client's packet, then reads the first answer. To a request for encryption PostgreSQL answers at
+// once or not at all. Another answer that is slow is suspicious, not wrong: some authentication methods ask
+// other servers first. So the probe is told, and the wait is cut short when it finds the backend hung.
+reach_step ask(reach_data& d, reach_state& s, dial_gate::place dial, time_point now) {
+  d.refusal.clear();
+  d.answer.clear();
+  d.backend.is_slow = false;
+  expect_answer(d, now);
+  return write_rest(d, s.emplace<reach_machine::asking>(std::move(dial)));
+}
+
+reach_step answered(reach_data& d) {
+  d.backend.place.counters().logins_answered.add();
+  if (d.hold) d.around.counters.hold_released.add();
+  return reached{std::move(d.backend), std::move(d.answer)};
+}
+
+// 'S', 'G' or 'N', and not a byte more: what came with it was not encrypted (CVE-2021-23222). An 'E' is text
+// that nobody has vouched for and is not passed on (CVE-2024-10977).
+bool is_encryption_reply(const reach_data& d) {
+  const char yes = d.asked.what == question::ssl ? 'S' : 'G';
+  return d.answer.size() == 1 && (d.answer.front() == yes || d.answer.front() == 'N');
+}
+
+reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
+  const pgwire::first_answer answer = pgwire::read_first_answer(d.answer);
+  switch (answer.kind) {
+    case pgwire::first_answer_kind::needs_more:
+      return action{.what = kind::read_backend, .bytes_max = answer_read_bytes, .deadline = d.due};
+    case pgwire::first_answer_kind::other:
+      return answered(d);
+    case pgwire::first_answer_kind::not_postgresql:
+      return drop(d, s, attempt_end::failed, now);
+    case pgwire::first_answer_kind::error_response:
+      break;
+  }
+  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d);
+  if (answer.fields.sqlstate != "53300") return drop(d, s, attempt_end::refused, now);
+  d.refusal = d.answer;
+  return drop(d, s, attempt_end::full, now);
+}
+
+// choosing
+reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, const picked& it,
+              time_point now) {
+  dial_gate::place place = std::move(here.dial);
+  if (!place.is_granted()) place = d.around.dials.enter(d.around.who, d.around.arrived);
+  if (place.is_granted()) return dial(d, s, it.backend, std::move(place), now);
+  d.is_client_watched = true;
+  d.due = d.rules.dial_by(now);
+  s = reach_machine::queueing{std::move(place), d.due};
+  return wait(d);
+}
+reach_step on(reach_data&, reach_state& s, reach_machine::choosing&, const none_eligible& it, time_point) {
+  s = reach_machine::entering_hold{it.why};
+  return action{.what = kind::look_at_client};
+}
+
+// queueing
+reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const woken&, time_point) {
+  if (!here.dial.is_granted()) return wait(d);
+  return choose(d, s, std::move(here.dial));  // again: the wait may have changed the choice
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const deadline_passed&,
+              time_point now) {
+  if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
+  if (now < here.until) return wait(d);
+  return hold_expired(d, d.rules.words("too many logins dial at once"));
+}
+
+// entering_hold, held, leaving_hold: waits for another snapshot, in the order of arrival. Nothing is asked,
+// and nothing done, for a client that has given up meanwhile.
+reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here, const client_seen& it,
+              time_point now) {
+  if (it.presence != client_presence::present) return gone();
+  if (!d.hold) {
+    auto place = d.around.held_logins.take();
+    if (!place) return ending{.reason = close_reason::too_many_logins};
+    d.hold.emplace(std::move(*place), d.around.counters.held);
+    d.around.counters.held_total.add();
+  }
+  if (here.why != routing::no_backend::all_tried) d.refusal.clear();  // no longer that a backend was full
+  const auto [until, wish] = d.rules.none_left(here.why, now);
+  d.due = until;
+  d.is_client_watched = true;
+  s = reach_machine::held{d.around.holds.join(d.around.policy, d.around.who, d.around.arrived, wish)};
+  return wait(d);
+}
+reach_step leave_hold(reach_data& d, reach_state& s, bool is_woken) {
+  s = reach_machine::leaving_hold{is_woken};
+  d.due = time_point::max();
+  return action{.what = kind::look_at_client};
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::held&, const woken&, time_point) {
+  return leave_hold(d, s, true);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::held&, const deadline_passed&, time_point now) {
+  if (now < d.due) return wait(d);
+  return leave_hold(d, s, false);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::leaving_hold& here, const client_seen& it,
+              time_point now) {
+  if (it.presence != client_presence::present) return gone();
+  if (!here.is_woken && d.rules.give_up(now)) return hold_expired(d, d.rules.why_held());
+  d.rules.another_round();
+  return choose(d, s);
+}
+
+// dialing
+reach_step on(reach_data& d, reach_state& s, reach_machine::dialing& here, const connected&, time_point now) {
+  // The process may have stood still meanwhile: nothing is sent by knowledge that is too old.
+  if (!may_go_on(d, now)) return drop(d, s, attempt_end::cut, now);
+  return ask(d, s, std::move(here.dial), now);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const backend_failed& it,
+              time_point now) {
+  return failed_dial(d, s, blame(d, it.why), now);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const deadline_passed&,
+              time_point now) {
+  if (now < d.due) return wait(d);
+  if (d.so_far == patience::prompt) return note_slow(d);
+  return failed_dial(d, s, attempt_end::failed, now);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const snapshot_changed&,
+              time_point now) {
+  return may_go_on(d, now) ? reach_step(wait(d)) : drop(d, s, attempt_end::cut, now);
+}
+
+// asking
+reach_step on(reach_data& d, reach_state&, reach_machine::asking& here, const backend_written& it,
+              time_point) {
+  here.sent += it.n;
+  if (here.sent < d.asked.packet.size()) return write_rest(d, here);
+  if (d.asked.what == question::direct_tls) return answered(d);
+  const std::size_t most = asks_for_encryption(d) ? encryption_read_bytes : answer_read_bytes;
+  // It has to fork first.
+  return action{.what = kind::read_backend, .bytes_max = most, .comes_later = true, .deadline = d.due};
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const backend_bytes& it,
+              time_point now) {
+  d.answer.insert(d.answer.end(), it.bytes.begin(), it.bytes.end());
+  if (d.asked.what == question::startup) return read_first_message(d, s, now);
+  return is_encryption_reply(d) ? answered(d) : drop(d, s, attempt_end::failed, now);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const backend_failed& it,
+              time_point now) {
+  return drop(d, s, blame(d, it.why), now);
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::asking& here, const deadline_passed&,
+              time_point now) {
+  if (now < d.due) return wait(d);
+  if (d.so_far == patience::prompt) return note_slow(d);
+  if (d.so_far == patience::late) return ending{.reason = close_reason::login_timeout};
+  d.so_far = patience::late;
+  here.dial.leave();  // others need not wait for this one
+  d.backend.is_slow = true;
+  const attempt_end how = asks_for_encryption(d) ? attempt_end::failed : attempt_end::cut;
+  if (how == attempt_end::failed || !may_go_on(d, now)) {
+    action next = std::get<action>(drop(d, s, how, now));
+    next.hint = topology::hint::login_failed;
+    return next;
+  }
+  d.due = now + d.around.options.login_timeout;
+  action next = wait(d);
+  next.hint = topology::hint::login_failed;
+  return next;
+}
+reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const snapshot_changed&,
+              time_point now) {
+  return may_go_on(d, now) ? reach_step(wait(d)) : drop(d, s, attempt_end::cut, now);
+}
+
+// pausing
+reach_step on(reach_data& d, reach_state& s, reach_machine::pausing&, const deadline_passed&,
+              time_point now) {
+  if (now < d.due) return wait(d);
+  if (!d.rules.give_up(now)) return choose(d, s);
+  return ending{.reason = close_reason::local_trouble, .detail = std::move(d.local_trouble)};
+}
+
+// What comes by itself and means nothing here. An answer that nobody asked for is the driver's defect.
+template <class State, class Event>
+reach_step on(reach_data& d, reach_state&, State&, const Event&, time_point) {
+  constexpr bool comes_by_itself = std::is_same_v<Event, woken> || std::is_same_v<Event, snapshot_changed> ||
+                                   std::is_same_v<Event, deadline_passed>;
+  PGSTEER_ASSERT(comes_by_itself);
+  return wait(d);
+}
+
+bool awaits_client_seen(const reach_state& s) {
+  return std::holds_alternative<reach_machine::entering_hold>(s) ||
+         std::holds_alternative<reach_machine::leaving_hold>(s);
+}
+
+// A client that leaves while a backend is being found has its place freed soon, also if it sent its first
+// query behind the startup packet. There is something to read then, and stays there, so that nothing can be
+// waited for any more: it is looked at again and again.
+reach_step watch_client(reach_data& d, const client_seen& seen, time_point now) {
+  // One that has only ended its sending direction may wait for the answer; but not while it is held.
+  const bool has_asked = d.asked.has_sent_more || seen.has_input;
+  const bool may_stay = seen.presence == client_presence::ended && has_asked && !d.hold;
+  if (seen.presence != client_presence::present && !may_stay) return gone();
+  d.look_again_at = now + look_again_after;
+  return wait(d);
+}
+
+}  // namespace
+
+reach_machine::reach_machine(const surroundings& around, request asked) noexcept
+    : data_{.around = around,
+            .asked = std::move(asked),
+            .rules = retry_rules(around.hold_timeout),
+            .backend = {},
+            .answer = {},
+            .refusal = {},
+            .hold = {},
+            .local_trouble = {}} {}
+
+reach_step reach_machine::begin(time_point now) {
+  if (!data_.asked.kept) return finish(choose(data_, state_));
+  // It answered an earlier packet, maybe seconds ago: only what is proven now counts.
+  data_.backend = std::move(*data_.asked.kept);
+  data_.asked.kept.reset();
+  data_.backend.is_slow = true;
+  if (may_go_on(data_, now)) return finish(ask(data_, state_, {}, now));
+  return finish(drop(data_, state_, attempt_end::cut, now));
+}
+
+reach_step reach_machine::resume(const event& what, time_point now) {
+  if (std::holds_alternative<client_readable>(what)) return finish(action{.what = kind::look_at_client});
+  if (const auto* seen = std::get_if<client_seen>(&what); seen != nullptr && !awaits_client_seen(state_))
+    return finish(watch_client(data_, *seen, now));
+  if (std::holds_alternative<deadline_passed>(what) && now >= data_.look_again_at) {
+    data_.look_again_at = time_point::max();
+    return finish(action{.what = kind::look_at_client});
+  }
+  return finish(std::visit(
+      [&](auto& present, const auto& it) -> reach_step { return on(data_, state_, present, it, now); },
+      state_, what));
+}
+
+// What every action has in common.
+reach_step reach_machine::finish(reach_step step) {
+  if (auto* const next = std::get_if<action>(&step)) {
+    next->deadline = std::min(next->deadline, data_.look_again_at);
+    next->watches_client = data_.is_client_watched && data_.look_again_at == time_point::max();
+  }
+  return step;
+}
+
+}  // namespace pgsteer::login

@@ -1,0 +1,51 @@
+#include "pgsteer/login/retry_rules.hpp"
+
+#include <algorithm>
+
+namespace pgsteer::login {
+
+std::optional<topology::hint> retry_rules::failed(topology::backend_id backend, attempt_end how) {
+  switch (how) {
+    case attempt_end::local_trouble:
+    case attempt_end::cut:
+      return std::nullopt;
+    case attempt_end::full:
+      tried_.push_back(backend);
+      return std::nullopt;
+    case attempt_end::failed:
+    case attempt_end::refused:
+      tried_.push_back(backend);
+      return topology::hint::login_failed;
+  }
+  return std::nullopt;
+}
+
+retry_rules::waiting retry_rules::none_left(routing::no_backend why, time_point now) noexcept {
+  if (!deadline_) deadline_ = now + hold_timeout_;
+  if (why != routing::no_backend::all_tried) {
+    why_held_ = why;
+    return {*deadline_, hold_line::wish::a_backend};
+  }
+  // Eligible by the snapshot, yet it refused: ask again at the next change, or ever more rarely, since each
+  // dial is a fork there.
+  const time_point until = std::min<time_point>(*deadline_, now + pause_);
+  pause_ = std::min<duration>(pause_ * 2, pause_max);
+  return {until, hold_line::wish::a_change};
+}
+
+time_point retry_rules::dial_by(time_point now) const noexcept {
+  return deadline_.value_or(now + hold_timeout_);
+}
+
+time_point retry_rules::sit_out(time_point now) noexcept {
+  if (!deadline_) deadline_ = now + hold_timeout_;
+  return std::min<time_point>(now + local_trouble_pause, *deadline_);
+}
+
+std::string retry_rules::words(std::string_view why) const {
+  const auto ms = std::chrono::duration_cast<milliseconds>(hold_timeout_).count();
+  const std::string wait = ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+  return "no usable backend after waiting " + wait + ": " + std::string(why);
+}
+
+}  // namespace pgsteer::login

@@ -1,0 +1,47 @@
+#include "pgsteer/login/stay_rules.hpp"
+
+#include "pgsteer/routing/choose.hpp"
+
+namespace pgsteer::login {
+
+using topology::session_verdict;
+
+bool may_go_on(const topology::topology_snapshot& snapshot, topology::backend_id backend,
+               routing::target_session_attrs route, bool is_slow, time_point now) noexcept {
+  const topology::backend_status* status = snapshot.find(backend);
+  if (status == nullptr || status->sessions == session_verdict::close_all) return false;
+  const bool needs_primary = routing::needs_primary(route);
+  if (needs_primary && status->role != topology::role::primary) return false;
+  const bool is_proven = snapshot.rw_valid_until && now <= *snapshot.rw_valid_until;
+  const bool is_eligible = needs_primary ? status->is_rw_eligible && is_proven : status->is_answering;
+  return is_eligible || !is_slow;
+}
+
+std::optional<removal> must_leave(const topology::topology_snapshot& snapshot, topology::backend_id backend,
+                                  routing::target_session_attrs route) {
+  const topology::backend_status* status = snapshot.find(backend);
+  if (status == nullptr) return removal{close_reason::fenced, {}};
+  switch (status->sessions) {
+    case session_verdict::keep:
+      return std::nullopt;
+    case session_verdict::close_read_write:
+      if (!routing::needs_primary(route)) return std::nullopt;
+      return removal{close_reason::lost_role, {}};
+    case session_verdict::close_all:
+      return removal{close_reason::fenced, "terminating connection due to failover: " + status->reason};
+  }
+  return std::nullopt;
+}
+
+std::vector<endpoint> cancel_candidates(const topology::topology_snapshot& snapshot,
+                                        routing::target_session_attrs route) {
+  std::vector<endpoint> candidates;
+  const bool needs_primary = routing::needs_primary(route);
+  for (const topology::backend_status& status : snapshot.backends) {
+    const bool may_have_it = needs_primary ? snapshot.primary == status.id : status.is_answering;
+    if (may_have_it && status.sessions != session_verdict::close_all) candidates.push_back(status.address);
+  }
+  return candidates;
+}
+
+}  // namespace pgsteer::login

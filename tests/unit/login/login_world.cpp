@@ -1,0 +1,234 @@
+#include "unit/login/login_world.hpp"
+
+#include <utility>
+
+namespace pgsteer::login::test {
+namespace {
+
+using kind = action::kind;
+
+std::string_view word_of(kind what) {
+  switch (what) {
+    case kind::wait:
+      return "wait";
+    case kind::read_client:
+      return "read_client";
+    case kind::write_client:
+      return "write_client";
+    case kind::look_at_client:
+      return "look";
+    case kind::choose:
+      return "choose";
+    case kind::dial:
+      return "dial";
+    case kind::write_backend:
+      return "write_backend";
+    case kind::read_backend:
+      return "read_backend";
+    case kind::forward_cancel:
+      return "forward_cancel";
+    case kind::relay:
+      return "relay";
+    case kind::end:
+      return "end";
+  }
+  return "?";
+}
+
+std::string_view word_of(topology::hint what) {
+  return what == topology::hint::login_slow ? "login_slow" : "login_failed";
+}
+
+const failure reset{error_code(ECONNRESET, boost::system::system_category()), false};
+const failure local_trouble{error_code(EMFILE, boost::system::system_category()), true};
+
+}  // namespace
+
+login_world::login_world(plan of) : planned(std::move(of)) {
+  for (int i = 0; i < 2; ++i) backends.push_back(std::make_shared<metrics::backend_counters>());
+  policy.route = planned.route;
+  have_primary();
+  const surroundings around{.options = options,
+                            .policy = policy,
+                            .hold_timeout = seconds{10},
+                            .counters = counters,
+                            .cancel_counters = cancel_counters,
+                            .snapshot = snapshot,
+                            .dials = dials,
+                            .holds = holds,
+                            .held_logins = held_logins,
+                            .cancels = cancels,
+                            .who = *this,
+                            .arrived = now};
+  if (planned.refused) {
+    machine = std::make_unique<login_machine>(around,
+                                              login::refused{*planned.refused, std::move(*refusals.take())});
+  } else {
+    machine = std::make_unique<login_machine>(around, std::move(*pending.take()));
+  }
+}
+
+void login_world::have_primary() {
+  using namespace routing::testing;
+  topology::topology_snapshot made = snapshot_of({primary(1), standby(2)});
+  made.rw_valid_until = time_point::max();
+  snapshot = std::make_shared<const topology::topology_snapshot>(std::move(made));
+}
+
+void login_world::have_no_primary() {
+  using namespace routing::testing;
+  topology::topology_snapshot made = snapshot_of({backend(1), backend(2)});
+  for (topology::backend_status& status : made.backends) status.is_answering = false;
+  snapshot = std::make_shared<const topology::topology_snapshot>(std::move(made));
+}
+
+std::string login_world::run() {
+  if (transcript.empty()) inject(begun{});
+  for (int steps = 0; !is_over() && !is_relaying && step(); ++steps) {
+    if (steps > 5000) return transcript + " and so on";
+  }
+  return transcript;
+}
+
+bool login_world::step() {
+  if (std::exchange(is_woken, false)) {
+    inject(woken{});
+    return true;
+  }
+  if (std::exchange(is_looking_, false)) {
+    inject(client_seen{presence, has_input});
+    return true;
+  }
+  auto next = is_silent_ ? std::nullopt : answer();
+  if (!next) {
+    is_silent_ = true;
+    return let_time_pass();
+  }
+  pending_ = kind::wait;
+  inject(*next);
+  return true;
+}
+
+bool login_world::let_time_pass() {
+  if (last.deadline == time_point::max()) return false;
+  now = std::max(now, last.deadline);
+  inject(deadline_passed{});
+  return true;
+}
+
+bool login_world::fail_operation(bool by_local_trouble) {
+  const failure why = by_local_trouble ? local_trouble : reset;
+  switch (std::exchange(pending_, kind::wait)) {
+    case kind::read_client:
+    case kind::write_client:
+      inject(client_failed{why});
+      return true;
+    case kind::dial:
+    case kind::write_backend:
+    case kind::read_backend:
+      inject(backend_failed{why});
+      return true;
+    case kind::wait:
+    case kind::look_at_client:
+    case kind::choose:
+    case kind::forward_cancel:
+    case kind::relay:
+    case kind::end:
+      break;
+  }
+  return false;
+}
+
+void login_world::take(const action& next) {
+  if (next.hint) {
+    transcript += " " + std::string(1, static_cast<char>('a' + machine->backend().id().value - 1)) + ":" +
+                  std::string(word_of(*next.hint));
+  }
+  last = next;
+  if (next.drops_backend) transcript += " drop";
+  if (next.what == kind::wait) return;
+  transcript += (transcript.empty() ? "" : " ") + std::string(word_of(next.what));
+  is_looking_ = next.what == kind::look_at_client;
+  if (is_looking_) return;
+  is_silent_ = false;
+  pending_ = next.what;
+  pending_bytes_ = next.bytes.size();
+  is_relaying = next.what == kind::relay;
+}
+
+std::optional<event> login_world::answer() {
+  switch (pending_) {
+    case kind::wait:
+    case kind::look_at_client:
+    case kind::relay:
+    case kind::end:
+      return std::nullopt;
+    case kind::read_client:
+    case kind::read_backend:
+      return answer_read();
+    case kind::write_client:
+      return client_written{};
+    case kind::choose: {
+      const std::vector<std::uint32_t> sessions(snapshot->backends.size());
+      const auto chosen = routing::choose({*snapshot, policy, sessions, machine->tried(), 0, now});
+      if (chosen.backend == nullptr) return none_eligible{chosen.why_not};
+      return picked{{chosen.backend->id, {"127.0.0.1", 5432}, backends[chosen.backend->id.value - 1]}};
+    }
+    case kind::dial:
+      return answer_dial();
+    case kind::write_backend:
+      return backend_written{pending_bytes_};
+    case kind::forward_cancel:
+      return cancel_delivered{};
+  }
+  return std::nullopt;
+}
+
+std::optional<event> login_world::answer_dial() {
+  if (attempts_ == planned.attempts.size()) return std::nullopt;
+  answers_ = 0;
+  switch (planned.attempts[attempts_++].how) {
+    case attempt_plan::dial::connects:
+      return connected{};
+    case attempt_plan::dial::is_refused:
+      return backend_failed{reset};
+    case attempt_plan::dial::meets_local_trouble:
+      return backend_failed{local_trouble};
+    case attempt_plan::dial::hangs:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<event> login_world::answer_read() {
+  if (pending_ == kind::read_client) {
+    if (client_chunks_ == planned.client.size()) return std::nullopt;
+    chunk_ = planned.client[client_chunks_++];
+    return client_bytes{as_bytes(chunk_)};
+  }
+  const attempt_plan& attempt = planned.attempts[attempts_ - 1];
+  if (answers_ == attempt.answers.size())
+    return attempt.ends ? std::optional<event>(backend_failed{reset}) : std::nullopt;
+  chunk_ = attempt.answers[answers_++];
+  return backend_bytes{as_bytes(chunk_)};
+}
+
+std::string login_world::owed() {
+  std::string words;
+  const auto add = [&words](std::string_view what, std::uint64_t n) {
+    if (n > 0) words += std::string(what) + "=" + std::to_string(n) + " ";
+  };
+  add("a", backends[0]->sessions.value());
+  add("b", backends[1]->sessions.value());
+  add("held", counters.held.value());
+  add("held_logins", held_logins.used());
+  add("cancels", cancels.used());
+  add("pending", pending.used());
+  add("refusals", refusals.used());
+  add("in the line", holds.is_empty() ? 0 : 1);
+  is_woken = false;
+  add("dials", dials.enter(*this, now).is_granted() ? 0 : 1);
+  return words;
+}
+
+}  // namespace pgsteer::login::test

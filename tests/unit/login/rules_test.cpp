@@ -1,0 +1,238 @@
+// The rules that a login goes by: admission, retries, whether it may stay, what its backend's bytes mean.
+#include <gtest/gtest.h>
+
+#include "pgsteer/login/admission.hpp"
+#include "pgsteer/login/options.hpp"
+#include "pgsteer/login/retry_rules.hpp"
+#include "pgsteer/login/stay_rules.hpp"
+#include "unit/login/ways.hpp"
+
+namespace pgsteer::login::test {
+namespace {
+
+using routing::no_backend;
+using routing::target_session_attrs;
+
+TEST(Admission, IsForAPlaceAmongTheSessionsAndAmongTheLogins) {
+  permit_pool sessions(2), logins(1), refusals(1);
+  const admission_limits limits{sessions, logins, refusals};
+  admission first = admit(limits);
+  ASSERT_TRUE(std::holds_alternative<admitted>(first));
+  const admission second = admit(limits);
+  ASSERT_TRUE(std::holds_alternative<refused>(second));
+  EXPECT_EQ(std::get<refused>(second).reason, close_reason::too_many_logins);
+  EXPECT_EQ(sessions.used(), 1U) << "the refused one has no session";
+  const admission third = admit(limits);
+  ASSERT_TRUE(std::holds_alternative<shut_out>(third));
+  EXPECT_EQ(std::get<shut_out>(third).reason, close_reason::too_many_logins);
+  std::get<admitted>(first).login.release();
+  const admission fourth = admit(limits);
+  ASSERT_TRUE(std::holds_alternative<admitted>(fourth));
+  const admission fifth = admit(limits);
+  ASSERT_TRUE(std::holds_alternative<shut_out>(fifth));
+  EXPECT_EQ(std::get<shut_out>(fifth).reason, close_reason::too_many_sessions);
+}
+
+TEST(LoginOptions, ArePositiveAndInOrder) {
+  EXPECT_TRUE(are_valid({}));
+  for (duration login_options::*const option :
+       {&login_options::startup_timeout, &login_options::connect_timeout, &login_options::cancel_timeout}) {
+    login_options options;
+    options.*option = duration::zero();
+    EXPECT_FALSE(are_valid(options));
+  }
+  login_options disordered;
+  disordered.connect_timeout = disordered.login_timeout + milliseconds{1};
+  EXPECT_FALSE(are_valid(disordered));
+}
+
+TEST(RetryRules, SayWhoIsNotTriedAgainAndWhoIsDoubted) {
+  const struct {
+    attempt_end how;
+    bool is_tried_again;
+    bool is_doubted;
+  } table[] = {{attempt_end::failed, false, true},
+               {attempt_end::refused, false, true},
+               {attempt_end::full, false, false},
+               {attempt_end::cut, true, false},
+               {attempt_end::local_trouble, true, false}};
+  for (const auto& row : table) {
+    retry_rules rules(seconds{10});
+    EXPECT_EQ(rules.failed({1}, row.how).has_value(), row.is_doubted);
+    EXPECT_EQ(rules.tried().empty(), row.is_tried_again);
+    rules.another_round();
+    EXPECT_TRUE(rules.tried().empty());
+  }
+}
+
+TEST(RetryRules, AskABackendThatRefusedEverMoreRarely) {
+  retry_rules rules(seconds{10});
+  time_point now{};
+  const time_point deadline = now + seconds{10};
+  for (const int pause_ms : {50, 100, 200, 400, 800, 1000, 1000}) {
+    const auto [until, wish] = rules.none_left(no_backend::all_tried, now);
+    EXPECT_EQ(until, now + milliseconds{pause_ms});
+    EXPECT_EQ(wish, hold_line::wish::a_change);
+    EXPECT_FALSE(rules.give_up(until));
+    now = until;
+  }
+  EXPECT_EQ(rules.none_left(no_backend::all_tried, deadline - milliseconds{1}).until, deadline);
+  EXPECT_TRUE(rules.give_up(deadline));
+}
+
+TEST(RetryRules, HoldUntilOneDeadlineForAllReasons) {
+  retry_rules rules(milliseconds{1500});
+  const time_point begun_at{seconds{5}};
+  EXPECT_EQ(rules.dial_by(begun_at), begun_at + milliseconds{1500}) << "and nothing is held yet";
+  EXPECT_FALSE(rules.give_up(begun_at + seconds{60}));
+  const auto first = rules.none_left(no_backend::no_primary, begun_at);
+  EXPECT_EQ(first.until, begun_at + milliseconds{1500});
+  EXPECT_EQ(first.wish, hold_line::wish::a_backend);
+  const time_point later = begun_at + milliseconds{600};
+  EXPECT_EQ(rules.none_left(no_backend::ambiguous, later).until, first.until);
+  EXPECT_EQ(rules.dial_by(later), first.until);
+  EXPECT_EQ(rules.sit_out(later), later + milliseconds{100});
+  EXPECT_EQ(rules.sit_out(first.until - milliseconds{1}), first.until);
+  (void)rules.none_left(no_backend::all_tried, later);
+  EXPECT_EQ(rules.why_held(),
+            "no usable backend after waiting 1500 ms: two backends claim to be primary on the same timeline")
+      << "that all were tried is no reason of its own";
+}
+
+// May a login go on, when its backend is as its last snapshot says?
+TEST(StayRules, ALoginGoesOnWhereItsBackendMayHaveIt) {
+  using namespace routing::testing;
+  const auto rw = target_session_attrs::read_write;
+  const auto any = target_session_attrs::any;
+  topology::backend_status silent = primary(1);
+  silent.is_rw_eligible = silent.is_answering = false;
+  topology::backend_status fenced = primary(1);
+  fenced.sessions = topology::session_verdict::close_all;
+  const struct {
+    std::string_view name;
+    topology::backend_status status;
+    target_session_attrs route;
+    bool when_prompt;
+    bool when_slow;
+  } table[] = {
+      {"the primary", primary(1), rw, true, true},
+      {"a primary that missed a probe", silent, rw, true, false},
+      {"a demoted primary", standby(1), rw, false, false},
+      {"a fenced backend", fenced, rw, false, false},
+      {"a fenced backend, whatever the role", fenced, any, false, false},
+      {"a standby, whatever the role", standby(1), any, true, true},
+      {"a backend that missed a probe, whatever the role", silent, any, true, false},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.name);
+    const auto snapshot = snapshot_of({row.status});
+    EXPECT_EQ(may_go_on(snapshot, {1}, row.route, false, now), row.when_prompt);
+    EXPECT_EQ(may_go_on(snapshot, {1}, row.route, true, now), row.when_slow);
+  }
+  const auto proven = snapshot_of({primary(1)});
+  const time_point stale = *proven.rw_valid_until + milliseconds{1};
+  EXPECT_FALSE(may_go_on(proven, {1}, rw, true, stale)) << "nothing is sent by knowledge that is too old";
+  EXPECT_TRUE(may_go_on(proven, {1}, any, true, stale));
+  EXPECT_FALSE(may_go_on(proven, {2}, any, false, now)) << "a backend that is no longer known";
+}
+
+TEST(StayRules, ASessionLeavesByProofAlone) {
+  using namespace routing::testing;
+  topology::backend_status fenced = primary(1);
+  fenced.sessions = topology::session_verdict::close_all;
+  fenced.reason = "fenced";
+  const auto why = [](const topology::backend_status& status, target_session_attrs route) {
+    const auto left = must_leave(snapshot_of({status}), {1}, route);
+    return left ? std::optional(left->reason) : std::nullopt;
+  };
+  EXPECT_EQ(why(primary(1), target_session_attrs::primary), std::nullopt);
+  EXPECT_EQ(why(standby(1), target_session_attrs::primary), close_reason::lost_role);
+  EXPECT_EQ(why(standby(1), target_session_attrs::prefer_standby), std::nullopt);
+  EXPECT_EQ(why(fenced, target_session_attrs::any), close_reason::fenced);
+  EXPECT_EQ(must_leave(snapshot_of({fenced}), {1}, target_session_attrs::any)->detail,
+            "terminating connection due to failover: fenced");
+  EXPECT_EQ(why(primary(2), target_session_attrs::primary), close_reason::fenced) << "no longer known";
+}
+
+TEST(StayRules, ACancelOfAnUnknownKeyGoesWhereItsSessionMayBe) {
+  using namespace routing::testing;
+  topology::backend_status a = primary(1), b = standby(2), c = standby(3), d = standby(4);
+  a.address.host = "a";
+  b.address.host = "b";
+  c.address.host = "c";
+  d.address.host = "d";
+  c.is_answering = false;
+  d.sessions = topology::session_verdict::close_all;
+  const auto snapshot = snapshot_of({a, b, c, d});
+  const auto hosts = [&](target_session_attrs route) {
+    std::string names;
+    for (const endpoint& each : cancel_candidates(snapshot, route)) names += each.host;
+    return names;
+  };
+  EXPECT_EQ(hosts(target_session_attrs::read_write), "a");
+  EXPECT_EQ(hosts(target_session_attrs::standby), "ab");
+}
+
+// What the backend says while it logs the client in.
+class Watched : public testing::Test {
+ protected:
+  Watched() { world_.run(); }
+  watched watch(const std::string& bytes) { return world_.machine->watch(as_bytes(bytes)); }
+  login_world world_{{.client = {startup}, .attempts = {answering({authentication_ok})}}};
+};
+
+TEST_F(Watched, ReadyForQueryEndsTheLogin) {
+  EXPECT_EQ(watch(authentication_ok).what, watched::verdict::passing_on);
+  EXPECT_EQ(watch(wire::message('K', wire::int32(7) + wire::int32(8))).what, watched::verdict::passing_on);
+  EXPECT_EQ(world_.pending.used(), 1U);
+  EXPECT_EQ(watch(wire::message('Z', "I")).what, watched::verdict::logged_in);
+  EXPECT_EQ(world_.pending.used(), 0U) << "it is no pending login any more";
+  EXPECT_TRUE(world_.machine->key());
+  ASSERT_TRUE(world_.let_time_pass());
+  EXPECT_FALSE(world_.is_over()) << "login_timeout is for others";
+}
+
+TEST_F(Watched, ARefusedLoginIsAHintWhereItSmellsOfAChange) {
+  for (const auto& [sqlstate, is_hint] :
+       {std::pair("28P01", false), std::pair("57P01", true), std::pair("57P02", true),
+        std::pair("57P03", true), std::pair("25006", true)}) {
+    login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+    world.run();
+    const watched seen = world.machine->watch(as_bytes(error_of(sqlstate)));
+    EXPECT_EQ(seen.what, watched::verdict::failed);
+    EXPECT_EQ(seen.end, close_reason::login_failed);
+    EXPECT_EQ(seen.hint.has_value(), is_hint) << sqlstate;
+  }
+}
+
+TEST_F(Watched, AnRwLoginAtAServerInHotStandbyIsRefused) {
+  EXPECT_EQ(watch(authentication_ok).what, watched::verdict::passing_on);
+  const watched seen = watch(wire::parameter_status("in_hot_standby", "on"));
+  EXPECT_EQ(seen.what, watched::verdict::refused);
+  EXPECT_EQ(seen.end, close_reason::stale_primary);
+  EXPECT_TRUE(seen.may_speak);
+  EXPECT_TRUE(seen.hint);
+  EXPECT_EQ(world_.counters.stale_refused.value(), 1U);
+}
+
+TEST_F(Watched, NoMessageOfOursFitsIntoTheMiddleOfOne) {
+  const std::string message = authentication_ok + wire::parameter_status("in_hot_standby", "on");
+  EXPECT_EQ(watch(message.substr(0, 15)).what, watched::verdict::passing_on);
+  EXPECT_FALSE(watch(message.substr(15)).may_speak);
+}
+
+TEST_F(Watched, WhatIsNoMessageEndsTheSession) {
+  const watched seen = watch(std::string(8, '\0'));
+  EXPECT_EQ(seen.what, watched::verdict::refused);
+  EXPECT_EQ(seen.end, close_reason::backend_misbehaved);
+  EXPECT_FALSE(seen.hint);
+}
+
+TEST_F(Watched, ALoginThatTakesTooLongEnds) {
+  ASSERT_TRUE(world_.let_time_pass());
+  EXPECT_TRUE(world_.is_over());
+  EXPECT_EQ(world_.reason(), close_reason::login_timeout);
+}
+
+}  // namespace
+}  // namespace pgsteer::login::test
