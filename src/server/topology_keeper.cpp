@@ -9,16 +9,6 @@ namespace pgsteer::server {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto tick_interval = milliseconds{100};
-// A tick this late means that the process did not run (SIGSTOP, a frozen cgroup, a starved host): what was
-// known before may be long untrue. Ten ticks: ordinary scheduling delay stays far below.
-constexpr auto pause_min = seconds{1};
-// How long a lost primary's successor is looked for at the burst interval: Patroni needs its ttl of 30 s and
-// some seconds more. After that a cluster that is down is asked at the ordinary interval.
-constexpr auto close_watch_max = seconds{120};
-// A burst lasts burst_time from the last hint, so it is renewed well before.
-constexpr auto hint_interval = milliseconds{500};
-
 std::string_view in_words(topology::hint noticed) noexcept {
   switch (noticed) {
     case topology::hint::session_lost:
@@ -50,15 +40,14 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       source_(discovery::make_source(context, options.discovery)),
       prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
       deadline_timer_(context),
-      tick_timer_(context),
-      ticked_at_(clock::now()) {
+      tick_timer_(context) {
   published_.snapshot = std::make_shared<const topology::topology_snapshot>();
 }
 
 void topology_keeper::start() {
   source_->start(
       [this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); });
-  ticked_at_ = clock::now();
+  carry_out(attention_.tick(clock::now()));
   schedule_tick();
 }
 
@@ -72,34 +61,48 @@ void topology_keeper::stop() {
 void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) {
   topology_.replace_mark(mark);
   marked_ = mark;
-  prober_->hint_all();
+  carry_out(attention_.note_mark_replaced());
   decide();
 }
 
 void topology_keeper::note_hint(topology::backend_id id, topology::hint noticed) {
   asio::post(context_, [this, id, noticed] {
     story_.note_sign(id, origin_of(noticed), in_words(noticed), clock::now());
-    switch (noticed) {
-      case topology::hint::session_lost:
-        source_->refresh_now();
-        [[fallthrough]];
-      // The backend itself is asked, at once and once: only its answer, or none, is a reason to ask all of
-      // them again and again.
-      case topology::hint::session_ended:
-      case topology::hint::login_slow:
-        return prober_->doubt(id);
-      case topology::hint::login_failed:
-        watch(id);
-        return source_->refresh_now();
-    }
+    carry_out(attention_.note_hint(id, noticed));
   });
 }
 
-// Asks at the burst interval from now on.
-void topology_keeper::watch(topology::backend_id id) {
-  prober_->hint(id);
-  // A lost primary is followed by a promotion elsewhere: every backend is worth watching now.
-  if (published_.snapshot->primary == id) prober_->hint_all();
+void topology_keeper::carry_out(const topology::orders& wanted) {
+  using enum topology::order::kind;
+  for (const topology::order& one : wanted) {
+    switch (one.what) {
+      case ask_once:
+        prober_->doubt(one.id);
+        break;
+      case burst:
+        prober_->hint(one.id);
+        break;
+      case burst_all:
+        prober_->hint_all();
+        break;
+      case settle:
+        prober_->settle();
+        break;
+      case refresh_discovery:
+        source_->refresh_now();
+        break;
+      case note_pause:
+        resume(one.stood_still);
+        break;
+    }
+  }
+}
+
+void topology_keeper::resume(duration stood_still) {
+  log(log_level::warning, "the process did not run for a while, asking every backend again",
+      {{"seconds", in_seconds(stood_still)}});
+  topology_.note_pause(clock::now());
+  decide();
 }
 
 probe::probe_callbacks topology_keeper::probe_callbacks() {
@@ -148,7 +151,7 @@ void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
   story_.note_sign(id, failover_story::origin::login_or_probe, "a probe is late", clock::now());
   topology_.note_late(id, sent_at);
   decide();
-  watch(id);
+  carry_out(attention_.note_late(id));
 }
 
 void topology_keeper::decide() {
@@ -180,14 +183,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   story_.note_decision(published_, clock::now());
   tell_topology_change(*before, *next);
   prober_->set_targets(targets);
-  const bool has_primary = next->rw_valid_until.has_value();
-  if (has_primary && lost_at_) {
-    lost_at_.reset();
-    prober_->settle();
-  } else if (!has_primary && last_primary_ && !lost_at_) {
-    lost_at_ = clock::now();
-    watch_closely(*lost_at_);
-  }
+  carry_out(attention_.note_snapshot(*next, clock::now()));
 }
 
 void topology_keeper::hand_on_mark() {
@@ -195,13 +191,6 @@ void topology_keeper::hand_on_mark() {
   if (!mark || mark == marked_) return;
   marked_ = mark;
   mark_handler_(*mark);
-}
-
-// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
-void topology_keeper::watch_closely(time_point now) {
-  if (!lost_at_ || now - *lost_at_ > close_watch_max || now - hinted_at_ < hint_interval) return;
-  hinted_at_ = now;
-  prober_->hint_all();
 }
 
 void topology_keeper::schedule_deadline() {
@@ -217,19 +206,11 @@ void topology_keeper::schedule_deadline() {
 }
 
 void topology_keeper::schedule_tick() {
-  tick_timer_.expires_after(tick_interval);
+  tick_timer_.expires_after(topology::tick_interval);
   tick_timer_.async_wait([this](const error_code& ec) {
     if (ec) return;
     const time_point now = clock::now();
-    if (now - ticked_at_ >= pause_min) {
-      log(log_level::warning, "the process did not run for a while, asking every backend again",
-          {{"seconds", in_seconds(now - ticked_at_)}});
-      topology_.note_pause(now);
-      prober_->hint_all();
-      decide();
-    }
-    ticked_at_ = now;
-    watch_closely(now);
+    carry_out(attention_.tick(now));
     story_.tick(now);
     forget_left_backends();
     schedule_tick();

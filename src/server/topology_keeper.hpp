@@ -1,7 +1,8 @@
 #pragma once
-// topology_keeper: runs discovery and probes, feeds the topology decision, hands every snapshot on.
+// topology_keeper: runs discovery and probes, feeds topology and attention, hands every snapshot on.
 //
-// Decides nothing itself. Lives on the control thread, but for note_hint(), which any thread may call.
+// Decides nothing itself: who is what is topology's, whom to probe when is attention's. Lives on the control
+// thread, but for note_hint(), which any thread may call.
 //
 // Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,7 @@
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/probe/prober.hpp"
 #include "pgsteer/session/worker_context.hpp"
+#include "pgsteer/topology/attention.hpp"
 #include "pgsteer/topology/topology.hpp"
 #include "server/failover_story.hpp"
 
@@ -45,14 +47,14 @@ class topology_keeper {
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
   void on_late(topology::backend_id id, time_point sent_at);
-  void watch(topology::backend_id id);
+  void carry_out(const topology::orders& wanted);
+  void resume(duration stood_still);
   [[nodiscard]] probe::probe_callbacks probe_callbacks();
   void decide();
   void publish(topology::topology_snapshot snapshot);
   void hand_on_mark();
   void schedule_deadline();
   void schedule_tick();
-  void watch_closely(time_point now);
   void forget_left_backends();
 
   boost::asio::io_context& context_;
@@ -60,19 +62,17 @@ class topology_keeper {
   on_mark mark_handler_;
   std::optional<topology::fence_mark> marked_;  // what mark_handler_ was told last
   topology::topology topology_;
+  topology::attention attention_;
   std::unique_ptr<discovery::source> source_;
   std::unique_ptr<probe::prober> prober_;
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
-  time_point ticked_at_;
   session::published_topology published_;
   failover_story story_;
   std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;
   std::optional<topology::backend_id> last_primary_;
-  std::optional<time_point> lost_at_;  // since when there is no usable primary, once there was one
-  time_point hinted_at_;
 };
 
 }  // namespace pgsteer::server

@@ -1,0 +1,85 @@
+#include "pgsteer/topology/attention.hpp"
+
+namespace pgsteer::topology {
+namespace {
+
+using enum order::kind;
+
+// A tick this late means that the process did not run (SIGSTOP, a frozen cgroup, a starved host): what was
+// known before may be long untrue. Ten ticks: ordinary scheduling delay stays far below.
+constexpr duration pause_min = 10 * tick_interval;
+// How long a lost primary's successor is looked for at the burst interval: Patroni needs its ttl of 30 s and
+// some seconds more. After that a cluster that is down is asked at the ordinary interval.
+constexpr duration close_watch_max = seconds{120};
+// A burst lasts probe_options::burst_time (2 s) from its last order, so it is prolonged well before.
+constexpr duration hint_interval = milliseconds{500};
+
+}  // namespace
+
+orders attention::note_hint(backend_id id, hint noticed) const {
+  switch (noticed) {
+    // The backend itself is asked, at once and once: only its answer, or none, is a reason to ask all of them
+    // again and again.
+    case hint::session_lost:
+      return {{refresh_discovery}, {ask_once, id}};
+    case hint::session_ended:
+    case hint::login_slow:
+      return {{ask_once, id}};
+    case hint::login_failed: {
+      orders wanted = watch(id);
+      wanted.push_back({refresh_discovery});
+      return wanted;
+    }
+  }
+  return {};
+}
+
+orders attention::note_late(backend_id id) const {
+  return watch(id);
+}
+
+orders attention::watch(backend_id id) const {
+  // A lost primary is followed by a promotion elsewhere: every backend is worth watching now.
+  if (primary_ == id) return {{burst_all}};
+  return {{burst, id}};
+}
+
+orders attention::note_snapshot(const topology_snapshot& snapshot, time_point now) {
+  if (snapshot.generation == generation_) return {};
+  generation_ = snapshot.generation;
+  primary_ = snapshot.primary;
+  has_had_primary_ = has_had_primary_ || primary_.has_value();
+  orders wanted;
+  const bool has_primary = snapshot.rw_valid_until.has_value();
+  if (has_primary && lost_at_) {
+    lost_at_.reset();
+    wanted.push_back({settle});
+  } else if (!has_primary && has_had_primary_ && !lost_at_) {
+    lost_at_ = now;
+    watch_closely(wanted, now);
+  }
+  return wanted;
+}
+
+orders attention::note_mark_replaced() const {
+  return {{burst_all}};
+}
+
+orders attention::tick(time_point now) {
+  orders wanted;
+  const duration passed = now - ticked_at_.value_or(now);
+  ticked_at_ = now;
+  if (passed >= pause_min) wanted = {{note_pause, {}, passed}, {burst_all}};
+  watch_closely(wanted, now);
+  return wanted;
+}
+
+// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
+void attention::watch_closely(orders& wanted, time_point now) {
+  if (!lost_at_ || now - *lost_at_ > close_watch_max) return;
+  if (burst_at_ && now - *burst_at_ < hint_interval) return;
+  burst_at_ = now;
+  wanted.push_back({burst_all});
+}
+
+}  // namespace pgsteer::topology

@@ -1,0 +1,243 @@
+#include "pgsteer/topology/attention.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace pgsteer::topology {
+namespace {
+
+// What happened as text, and the orders of the last event as text, so that rows read as the specification.
+// Events are separated by ';', backends are single letters.
+//   primary a       a decision: a is the primary and usable
+//   held a          a decision: a is the primary, but takes no rw login
+//   none            a decision: nobody is primary
+//   same a          the decision before once more, with its generation, whatever it says
+//   hint a WORD     by a session or a login
+//   late a          its probe is late
+//   replaced        the operator replaced the mark
+//   run MS          so much time passes with a tick each tick_interval
+//   stop MS         so much time passes without, and then comes a tick
+//   wait MS         so much time passes between two ticks
+class vigil {
+ public:
+  explicit vigil(time_point start) : now_(start) { told_ = in_words(attention_.tick(now_)); }
+
+  // The orders of the last event: "ask a, burst a, burst all, settle, refresh, pause 1500".
+  std::string play(const std::string& events) {
+    std::istringstream stream(events);
+    for (std::string event; std::getline(stream, event, ';');) {
+      std::istringstream words(event);
+      told_ = perform(words);
+    }
+    return told_;
+  }
+
+ private:
+  static hint hint_of(const std::string& word) {
+    if (word == "session_lost") return hint::session_lost;
+    if (word == "session_ended") return hint::session_ended;
+    if (word == "login_slow") return hint::login_slow;
+    if (word == "login_failed") return hint::login_failed;
+    throw std::invalid_argument("no such hint: " + word);
+  }
+
+  static std::string in_words(const orders& wanted) {
+    std::string text;
+    for (const order& one : wanted) {
+      const char letter = static_cast<char>('a' + one.id.value - 1);
+      text += text.empty() ? "" : ", ";
+      switch (one.what) {
+        case order::kind::ask_once:
+          text += std::string("ask ") + letter;
+          break;
+        case order::kind::burst:
+          text += std::string("burst ") + letter;
+          break;
+        case order::kind::burst_all:
+          text += "burst all";
+          break;
+        case order::kind::settle:
+          text += "settle";
+          break;
+        case order::kind::refresh_discovery:
+          text += "refresh";
+          break;
+        case order::kind::note_pause:
+          text += "pause " + std::to_string(one.stood_still / milliseconds{1});
+          break;
+      }
+    }
+    return text;
+  }
+
+  std::string perform(std::istringstream& words) {
+    std::string what;
+    std::string whom;
+    words >> what >> whom;
+    const backend_id id{whom.empty() ? 0 : static_cast<std::uint32_t>(whom.front() - 'a' + 1)};
+    if (what == "hint") {
+      std::string noticed;
+      words >> noticed;
+      return in_words(attention_.note_hint(id, hint_of(noticed)));
+    }
+    if (what == "late") return in_words(attention_.note_late(id));
+    if (what == "replaced") return in_words(attention_.note_mark_replaced());
+    if (what == "run" || what == "stop" || what == "wait") return pass(what, milliseconds{std::stoi(whom)});
+    if (what != "primary" && what != "held" && what != "none" && what != "same") {
+      throw std::invalid_argument("no such event: " + what);
+    }
+    return decide(what, id);
+  }
+
+  std::string pass(const std::string& how, duration length) {
+    if (how != "run") {
+      now_ += length;
+      return how == "wait" ? "" : in_words(attention_.tick(now_));
+    }
+    std::string all;
+    for (const time_point end = now_ + length; now_ < end;) {
+      now_ += std::min<duration>(tick_interval, end - now_);
+      const std::string told = in_words(attention_.tick(now_));
+      all += all.empty() || told.empty() ? told : ", " + told;
+    }
+    return all;
+  }
+
+  std::string decide(const std::string& how, backend_id id) {
+    if (how != "same") ++snapshot_.generation;
+    snapshot_.primary.reset();
+    snapshot_.rw_valid_until.reset();
+    if (how != "none") snapshot_.primary = id;
+    if (how == "primary" || how == "same") snapshot_.rw_valid_until = now_ + seconds{3};
+    return in_words(attention_.note_snapshot(snapshot_, now_));
+  }
+
+  attention attention_;
+  topology_snapshot snapshot_;
+  time_point now_;
+  std::string told_;
+};
+
+struct attention_case {
+  const char* name;
+  const char* events;
+  const char* orders;  // of the last event
+};
+
+void check(const attention_case& row) {
+  SCOPED_TRACE(row.name);
+  EXPECT_EQ(vigil(time_point{} + seconds{1000}).play(row.events), row.orders);
+  EXPECT_EQ(vigil(time_point{}).play(row.events), row.orders) << "just after the host was started";
+}
+
+TEST(Attention, AsksOnceForWhatMayBeNothing) {
+  for (const attention_case& row : {
+           attention_case{"a session was lost", "primary a; hint b session_lost", "refresh, ask b"},
+           {"the primary's session was lost", "primary a; hint a session_lost", "refresh, ask a"},
+           {"a session was ended", "primary a; hint b session_ended", "ask b"},
+           {"the primary ended a session", "primary a; hint a session_ended", "ask a"},
+           {"a login is slow", "primary a; hint b login_slow", "ask b"},
+           {"a login to the primary is slow", "primary a; hint a login_slow", "ask a"},
+           {"nobody was ever primary", "hint b session_lost", "refresh, ask b"},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, AsksAgainAndAgainWhereALoginFailedOrAProbeIsLate) {
+  for (const attention_case& row : {
+           attention_case{"a standby's login failed", "primary a; hint b login_failed", "burst b, refresh"},
+           {"a standby's probe is late", "primary a; late b", "burst b"},
+           {"before the first decision", "hint b login_failed", "burst b, refresh"},
+       }) {
+    check(row);
+  }
+}
+
+// Its loss is followed by a promotion elsewhere.
+TEST(Attention, AsksEverybodyForADoubtAboutThePrimary) {
+  for (const attention_case& row : {
+           attention_case{"a login failed", "primary a; hint a login_failed", "burst all, refresh"},
+           {"a probe is late", "primary a; late a", "burst all"},
+           {"it takes no logins", "held a; hint a login_failed", "burst all, refresh"},
+           {"it is not the primary any more", "primary a; primary b; hint a login_failed",
+            "burst a, refresh"},
+           {"it was primary, and nobody is", "primary a; none; late a", "burst a"},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, WatchesEverybodyBetweenAPrimaryAndTheNext) {
+  for (const attention_case& row : {
+           attention_case{"nobody is primary any more", "primary a; none", "burst all"},
+           {"the primary takes no logins", "primary a; held a", "burst all"},
+           {"one that never took logins counts", "held a", "burst all"},
+           {"at a start nobody was lost", "none", ""},
+           {"at a start, later", "none; run 10000", ""},
+           {"the next one is proven", "primary a; none; primary b", "settle"},
+           {"the same one is back", "primary a; held a; primary a", "settle"},
+           {"another decision meanwhile", "primary a; held a; none", ""},
+           {"another decision afterwards", "primary a; none; primary b; primary b", ""},
+           {"one primary follows another at once", "primary a; primary b", ""},
+           {"the first one is proven", "primary a", ""},
+           {"a decision that was told before", "primary a; none; same b", ""},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, ProlongsTheWatchWhileItLasts) {
+  for (const attention_case& row : {
+           attention_case{"not before the interval", "primary a; none; run 400", ""},
+           {"each interval", "primary a; none; run 500", "burst all"},
+           {"again and again", "primary a; none; run 1500", "burst all, burst all, burst all"},
+           {"not after the next one was proven", "primary a; none; run 700; primary b; run 5000", ""},
+           {"not without a loss", "primary a; run 5000", ""},
+           {"not for ever", "primary a; none; run 120000; run 60000", ""},
+           {"a cluster that comes back later", "primary a; none; run 300000; primary a", "settle"},
+           {"the next loss", "primary a; none; run 300000; primary a; run 1000; none; run 500", "burst all"},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, WatchesForTwoMinutesOnly) {
+  for (const attention_case& row : {
+           attention_case{"the last time", "primary a; none; run 119500; run 500", "burst all"},
+           {"not once more", "primary a; none; run 120000; run 500", ""},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, TakesALateTickForAPause) {
+  for (const attention_case& row : {
+           attention_case{"a second", "primary a; stop 1000", "pause 1000, burst all"},
+           {"a minute", "primary a; stop 60000", "pause 60000, burst all"},
+           {"the host was merely busy", "primary a; stop 999", ""},
+           {"a tick in time", "primary a; run 100", ""},
+           {"once only", "primary a; stop 5000; run 500", ""},
+           {"since the last tick, not the last event", "primary a; wait 600; hint a login_slow; stop 600",
+            "pause 1200, burst all"},
+           {"without any primary", "stop 1000", "pause 1000, burst all"},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, AsksEverybodyOnceTheOperatorReplacedTheMark) {
+  check({"a mark", "primary a; replaced", "burst all"});
+  check({"at the start", "replaced", "burst all"});
+}
+
+TEST(Attention, MakesNothingOfItsFirstTick) {
+  attention fresh;
+  EXPECT_EQ(fresh.tick(time_point{} + seconds{100'000}), orders{});
+}
+
+}  // namespace
+}  // namespace pgsteer::topology
