@@ -1,5 +1,7 @@
 #include "pgsteer/topology/attention.hpp"
 
+#include <algorithm>
+
 namespace pgsteer::topology {
 namespace {
 
@@ -44,6 +46,7 @@ orders attention::watch(backend_id id) const {
   return {{burst, id}};
 }
 
+// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
 orders attention::note_snapshot(const topology_snapshot& snapshot, time_point now) {
   if (snapshot.generation == generation_) return {};
   generation_ = snapshot.generation;
@@ -56,7 +59,7 @@ orders attention::note_snapshot(const topology_snapshot& snapshot, time_point no
     wanted.push_back({settle});
   } else if (!has_primary && has_had_primary_ && !lost_at_) {
     lost_at_ = now;
-    watch_closely(wanted, now);
+    burst_all_in(wanted, now);
   }
   return wanted;
 }
@@ -69,15 +72,17 @@ orders attention::tick(time_point now) {
   orders wanted;
   const duration passed = now - ticked_at_.value_or(now);
   ticked_at_ = now;
-  if (passed >= pause_min) wanted = {{note_pause, {}, passed}, {burst_all}};
-  watch_closely(wanted, now);
+  if (passed >= pause_min) {
+    wanted.push_back({note_pause, {}, passed});
+    burst_all_in(wanted, now);
+    if (lost_at_) lost_at_ = std::min(*lost_at_ + passed, now);  // nobody watched meanwhile
+  }
+  const bool is_watching = lost_at_ && now - *lost_at_ <= close_watch_max;
+  if (is_watching && now - burst_at_ >= hint_interval) burst_all_in(wanted, now);
   return wanted;
 }
 
-// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
-void attention::watch_closely(orders& wanted, time_point now) {
-  if (!lost_at_ || now - *lost_at_ > close_watch_max) return;
-  if (burst_at_ && now - *burst_at_ < hint_interval) return;
+void attention::burst_all_in(orders& wanted, time_point now) {
   burst_at_ = now;
   wanted.push_back({burst_all});
 }

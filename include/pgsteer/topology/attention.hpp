@@ -48,18 +48,18 @@ class attention {
   // Every decision, in turn; one with the generation of the last is nothing new.
   [[nodiscard]] orders note_snapshot(const topology_snapshot& snapshot, time_point now);
   [[nodiscard]] orders note_mark_replaced() const;
-  // A tick that is late means that the process did not run.
+  // A tick that is late means that the process did not run: that time counts for nothing.
   [[nodiscard]] orders tick(time_point now);
 
  private:
   [[nodiscard]] orders watch(backend_id id) const;
-  void watch_closely(orders& wanted, time_point now);
+  void burst_all_in(orders& wanted, time_point now);
 
   std::uint64_t generation_ = 0;  // of the last snapshot
   std::optional<backend_id> primary_;
   bool has_had_primary_ = false;
   std::optional<time_point> lost_at_;  // since when there is no usable primary, once there was one
-  std::optional<time_point> burst_at_;
+  time_point burst_at_;                // the last burst_all since lost_at_
   std::optional<time_point> ticked_at_;
 };
 

@@ -185,6 +185,7 @@ TEST(Attention, WatchesEverybodyBetweenAPrimaryAndTheNext) {
            {"one primary follows another at once", "primary a; primary b", ""},
            {"the first one is proven", "primary a", ""},
            {"a decision that was told before", "primary a; none; same b", ""},
+           {"a second loss soon after the first", "primary a; none; primary b; none", "burst all"},
        }) {
     check(row);
   }
@@ -224,6 +225,12 @@ TEST(Attention, TakesALateTickForAPause) {
            {"since the last tick, not the last event", "primary a; wait 600; hint a login_slow; stop 600",
             "pause 1200, burst all"},
            {"without any primary", "stop 1000", "pause 1000, burst all"},
+           {"between a primary and the next", "primary a; none; stop 2000", "pause 2000, burst all"},
+           {"the watch goes on after it", "primary a; none; stop 300000; run 500", "burst all"},
+           {"but not for ever", "primary a; none; stop 300000; run 120000; run 60000", ""},
+           {"the loss is seen before the pause is",
+            "primary a; wait 300000; held a; stop 0; run 120000; run 60000", ""},
+           {"a watch that was over stays over", "primary a; none; run 130000; stop 2000; run 60000", ""},
        }) {
     check(row);
   }
