@@ -46,7 +46,8 @@ orders attention::watch(backend_id id) const {
   return {{burst, id}};
 }
 
-// Between the loss of a primary and the proof of the next every backend is asked at the burst interval.
+// Between the loss of a primary and the proof of the next every backend is asked at the burst interval, also
+// one that is discovered meanwhile.
 orders attention::note_snapshot(const topology_snapshot& snapshot, time_point now) {
   if (snapshot.generation == generation_) return {};
   generation_ = snapshot.generation;
@@ -54,14 +55,37 @@ orders attention::note_snapshot(const topology_snapshot& snapshot, time_point no
   has_had_primary_ = has_had_primary_ || primary_.has_value();
   orders wanted;
   const bool has_primary = snapshot.rw_valid_until.has_value();
+  const bool is_lost_now = !has_primary && has_had_primary_ && !lost_at_;
+  if (is_lost_now) lost_at_ = now;
   if (has_primary && lost_at_) {
     lost_at_.reset();
     wanted.push_back({settle});
-  } else if (!has_primary && has_had_primary_ && !lost_at_) {
-    lost_at_ = now;
+  }
+  const auto known_before = note_backends(snapshot);
+  if (is_lost_now || (known_before && is_watching(now))) {
     burst_all_in(wanted, now);
+  } else if (known_before) {
+    // One that is new is asked at once anyway.
+    for (const backend_id id : *known_before) {
+      if (snapshot.find(id) != nullptr) wanted.push_back({ask_once, id});
+    }
   }
   return wanted;
+}
+
+// If discovery names others than before, or calls them otherwise, whom topology knew until then. One that
+// left and is forgotten is no news.
+std::optional<std::vector<backend_id>> attention::note_backends(const topology_snapshot& snapshot) {
+  std::vector<backend_id> known;
+  std::vector<named_backend> named;
+  for (const backend_status& status : snapshot.backends) {
+    known.push_back(status.id);
+    if (!status.is_leaving) named.push_back({status.id, status.name});
+  }
+  known_.swap(known);
+  named_.swap(named);
+  if (named == named_) return std::nullopt;
+  return known;
 }
 
 orders attention::note_mark_replaced() const {
@@ -73,13 +97,18 @@ orders attention::tick(time_point now) {
   const duration passed = now - ticked_at_.value_or(now);
   ticked_at_ = now;
   if (passed >= pause_min) {
-    wanted.push_back({note_pause, {}, passed});
+    // Everybody is asked, whatever the decision that follows says.
     burst_all_in(wanted, now);
-    if (lost_at_) lost_at_ = std::min(*lost_at_ + passed, now);  // nobody watched meanwhile
+    wanted.push_back({note_pause, {}, passed});
+    // Nobody watched meanwhile.
+    if (lost_at_) lost_at_ = std::min(*lost_at_ + passed, now);
   }
-  const bool is_watching = lost_at_ && now - *lost_at_ <= close_watch_max;
-  if (is_watching && now - burst_at_ >= hint_interval) burst_all_in(wanted, now);
+  if (is_watching(now) && now - burst_at_ >= hint_interval) burst_all_in(wanted, now);
   return wanted;
+}
+
+bool attention::is_watching(time_point now) const {
+  return lost_at_ && now - *lost_at_ <= close_watch_max;
 }
 
 void attention::burst_all_in(orders& wanted, time_point now) {

@@ -12,7 +12,9 @@
 //   note_mark_replaced()         the operator replaced the mark
 //   tick(now)                    at the start, and then every tick_interval
 // Each returns orders. Carry them out in turn; what comes of one is the next event.
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "pgsteer/base/clock.hpp"
@@ -52,10 +54,21 @@ class attention {
   [[nodiscard]] orders tick(time_point now);
 
  private:
+  struct named_backend {
+    backend_id id;
+    std::string name;
+
+    friend bool operator==(const named_backend&, const named_backend&) = default;
+  };
+
   [[nodiscard]] orders watch(backend_id id) const;
+  [[nodiscard]] bool is_watching(time_point now) const;
+  [[nodiscard]] std::optional<std::vector<backend_id>> note_backends(const topology_snapshot& snapshot);
   void burst_all_in(orders& wanted, time_point now);
 
   std::uint64_t generation_ = 0;  // of the last snapshot
+  std::vector<backend_id> known_;
+  std::vector<named_backend> named_;  // by discovery; the others of known_ are leaving
   std::optional<backend_id> primary_;
   bool has_had_primary_ = false;
   std::optional<time_point> lost_at_;  // since when there is no usable primary, once there was one

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,9 @@ namespace {
 //   primary a       a decision: a is the primary and usable
 //   held a          a decision: a is the primary, but takes no rw login
 //   none            a decision: nobody is primary
+//   name ab         a decision like the one before, by which discovery names these; others are leaving
+//   rename a        likewise: discovery calls it by another name
+//   forget a        likewise: it is no longer there
 //   same a          the decision before once more, with its generation, whatever it says
 //   hint a WORD     by a session or a login
 //   late a          its probe is late
@@ -36,6 +40,8 @@ class vigil {
   }
 
  private:
+  static backend_id id_of(char letter) { return {static_cast<std::uint32_t>(letter - 'a' + 1)}; }
+
   static hint hint_of(const std::string& word) {
     if (word == "session_lost") return hint::session_lost;
     if (word == "session_ended") return hint::session_ended;
@@ -77,7 +83,7 @@ class vigil {
     std::string what;
     std::string whom;
     words >> what >> whom;
-    const backend_id id{whom.empty() ? 0 : static_cast<std::uint32_t>(whom.front() - 'a' + 1)};
+    const backend_id id = whom.empty() ? backend_id{} : id_of(whom.front());
     if (what == "hint") {
       std::string noticed;
       words >> noticed;
@@ -86,6 +92,7 @@ class vigil {
     if (what == "late") return in_words(attention_.note_late(id));
     if (what == "replaced") return in_words(attention_.note_mark_replaced());
     if (what == "run" || what == "stop" || what == "wait") return pass(what, milliseconds{std::stoi(whom)});
+    if (what == "name" || what == "rename" || what == "forget") return discover(what, whom);
     if (what != "primary" && what != "held" && what != "none" && what != "same") {
       throw std::invalid_argument("no such event: " + what);
     }
@@ -112,6 +119,30 @@ class vigil {
     snapshot_.rw_valid_until.reset();
     if (how != "none") snapshot_.primary = id;
     if (how == "primary" || how == "same") snapshot_.rw_valid_until = now_ + seconds{3};
+    return in_words(attention_.note_snapshot(snapshot_, now_));
+  }
+
+  std::string discover(const std::string& what, const std::string& letters) {
+    if (what == "name") {
+      for (backend_status& status : snapshot_.backends) status.is_leaving = true;
+    }
+    for (const char letter : letters) {
+      backend_status named;
+      named.id = id_of(letter);
+      named.name = std::string(1, letter) + ".example:5432";
+      const auto place = std::ranges::lower_bound(snapshot_.backends, named.id, {}, &backend_status::id);
+      const bool is_known = place != snapshot_.backends.end() && place->id == named.id;
+      if (what == "forget") {
+        snapshot_.backends.erase(place);
+      } else if (what == "rename") {
+        place->name = "new." + place->name;
+      } else if (is_known) {
+        place->is_leaving = false;
+      } else {
+        snapshot_.backends.insert(place, named);
+      }
+    }
+    ++snapshot_.generation;
     return in_words(attention_.note_snapshot(snapshot_, now_));
   }
 
@@ -217,15 +248,15 @@ TEST(Attention, WatchesForTwoMinutesOnly) {
 
 TEST(Attention, TakesALateTickForAPause) {
   for (const attention_case& row : {
-           attention_case{"a second", "primary a; stop 1000", "pause 1000, burst all"},
-           {"a minute", "primary a; stop 60000", "pause 60000, burst all"},
+           attention_case{"a second", "primary a; stop 1000", "burst all, pause 1000"},
+           {"a minute", "primary a; stop 60000", "burst all, pause 60000"},
            {"the host was merely busy", "primary a; stop 999", ""},
            {"a tick in time", "primary a; run 100", ""},
            {"once only", "primary a; stop 5000; run 500", ""},
            {"since the last tick, not the last event", "primary a; wait 600; hint a login_slow; stop 600",
-            "pause 1200, burst all"},
-           {"without any primary", "stop 1000", "pause 1000, burst all"},
-           {"between a primary and the next", "primary a; none; stop 2000", "pause 2000, burst all"},
+            "burst all, pause 1200"},
+           {"without any primary", "stop 1000", "burst all, pause 1000"},
+           {"between a primary and the next", "primary a; none; stop 2000", "burst all, pause 2000"},
            {"the watch goes on after it", "primary a; none; stop 300000; run 500", "burst all"},
            {"but not for ever", "primary a; none; stop 300000; run 120000; run 60000", ""},
            {"the loss is seen before the pause is",
@@ -239,6 +270,36 @@ TEST(Attention, TakesALateTickForAPause) {
 TEST(Attention, AsksEverybodyOnceTheOperatorReplacedTheMark) {
   check({"a mark", "primary a; replaced", "burst all"});
   check({"at the start", "replaced", "burst all"});
+}
+
+// A pod that moved, a primary that DNS no longer names: whoever is known may have changed its role.
+TEST(Attention, AsksEverybodyKnownOnceWhenDiscoveryChanges) {
+  for (const attention_case& row : {
+           attention_case{"the first names", "name abc", ""},
+           {"one more", "name ab; primary a; name abc", "ask a, ask b"},
+           {"one less", "name abc; primary a; name ac", "ask a, ask b, ask c"},
+           {"another in its place", "name ab; primary a; name ac", "ask a, ask b"},
+           {"one that comes back", "name abc; primary a; name ac; name abc", "ask a, ask b, ask c"},
+           {"another name for an address", "name ab; primary a; rename b", "ask a, ask b"},
+           {"the same names", "name ab; primary a; name ab", ""},
+           {"any other decision", "name ab; primary a; primary b", ""},
+           {"one that left is forgotten", "name abc; primary a; name ac; forget b", ""},
+           {"one that is new is not asked twice", "name a; name abc; name abcd", "ask a, ask b, ask c"},
+           {"everybody anew", "name ab; primary a; name ab; forget ab; name cd", ""},
+       }) {
+    check(row);
+  }
+}
+
+TEST(Attention, WatchesWhoeverIsDiscoveredWhileAPrimaryIsLost) {
+  for (const attention_case& row : {
+           attention_case{"one more", "name ab; primary a; none; name abc", "burst all"},
+           {"with the loss", "name ab; primary a; none; primary a; none; name a", "burst all"},
+           {"after the watch", "name ab; primary a; none; run 130000; name abc", "ask a, ask b"},
+           {"prolonged from then on", "name ab; primary a; none; run 300; name abc; run 400", ""},
+       }) {
+    check(row);
+  }
 }
 
 TEST(Attention, MakesNothingOfItsFirstTick) {
