@@ -141,15 +141,4 @@ void run::shelve(std::size_t index, const probe_result& result) {
        static_cast<std::size_t>(free - shelf_.begin()));
 }
 
-void run::hint(std::size_t index) {
-  asker& probe = askers_[index];
-  if (!probe.schedule) return;
-  probe.schedule->hint(now_);
-  push(probe.schedule->due(), kind::ask, index);
-}
-
-void run::hint_all() {
-  for (std::size_t index = 0; index < places_count; ++index) hint(index);
-}
-
 }  // namespace pgsteer::simulation

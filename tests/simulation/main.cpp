@@ -55,6 +55,7 @@ bool read_arguments(int count, char** values, arguments& wanted) {
 struct totals {
   coverage covered;
   run::trials tried;
+  std::uint64_t watched = 0;
   std::uint64_t events = 0;
 
   void add(const run& done) {
@@ -66,6 +67,8 @@ struct totals {
     tried.deadlines += done.tried().deadlines;
     tried.meddled += done.tried().meddled;
     tried.marks_replaced += done.tried().marks_replaced;
+    tried.hints += done.tried().hints;
+    watched += done.watched();
   }
   [[nodiscard]] std::map<std::string_view, std::uint64_t> counts() const {
     std::map<std::string_view, std::uint64_t> counted{{"restarts with a mark", tried.restarts_with_mark},
@@ -73,7 +76,9 @@ struct totals {
                                                       {"pauses", tried.pauses},
                                                       {"deadlines", tried.deadlines},
                                                       {"results shelved or doubled", tried.meddled},
-                                                      {"marks replaced", tried.marks_replaced}};
+                                                      {"marks replaced", tried.marks_replaced},
+                                                      {"hints", tried.hints},
+                                                      {"primaries lost and watched for", watched}};
     for (const auto& one : coverage::all()) counted[one.name] = covered.*one.counter;
     return counted;
   }

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Proves that the simulation can fail: breaks one rule of the decision core at a time and looks whether it notices.
+"""Proves that the tests of the decision core can fail: breaks one of its rules at a time and looks who notices.
+
+The simulation should; for what only a precise row of a table can see, the unit tests of that file may.
 
 Usage: mutants.py [--only NAME] [--histories N] [--events N] [--jobs N]
   Works on a copy of src/topology and src/routing; the tree is not touched. Exit code 0: the sound core passes and every
@@ -17,12 +19,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ["topology", "routing"]
+# Sources that have unit tests of their own, which need nothing else but the core.
+UNIT_TESTS = {"topology/attention.cpp": ROOT / "tests/unit/topology/attention_test.cpp"}
 
 
 @dataclass(frozen=True)
 class Mutant:
     name: str
-    caught_by: str  # How the report of a broken rule begins; "assert": the core's own check ends the program.
+    # How the report of a broken rule begins; "assert": the core's own check ends the program; "unit": a unit test fails.
+    caught_by: str
     file: str
     edits: tuple  # (text, what stands there instead) ...
 
@@ -130,6 +135,52 @@ MUTANTS = [
            ("return backend.is_ro_eligible && is_within_lag(backend, input.policy);", "return backend.is_ro_eligible;")),
     mutant("prefer-standby prefers the primary", "prefer-standby", "routing/choose.cpp",
            ("  if (standby.backend != nullptr) return standby;\n", "")),
+    mutant("a pause is not noticed", "rule 6: a pause was not", "topology/attention.cpp",
+           ("  if (passed >= pause_min) {", "  if (passed >= 3600 * pause_min) {")),
+    mutant("a busy host is taken for a pause", "rule 6: a pause was noticed that", "topology/attention.cpp",
+           ("constexpr duration pause_min = 10 *", "constexpr duration pause_min = 3 *")),
+    mutant("time is measured from the first tick", "rule 6: a pause was noticed that", "topology/attention.cpp",
+           ("  ticked_at_ = now;\n", "  if (!ticked_at_) ticked_at_ = now;\n")),
+    mutant("a loss makes no burst", "watch", "topology/attention.cpp", ("  if (is_lost_now || (known_before", "  if ((known_before")),
+    mutant("the watch is not prolonged", "watch", "topology/attention.cpp",
+           ("now - burst_at_ >= hint_interval", "now - burst_at_ >= 100 * hint_interval")),
+    mutant("a loss makes no burst soon after the last", "watch", "topology/attention.cpp",
+           ("  if (is_lost_now ||", "  if ((is_lost_now && now - burst_at_ >= hint_interval) ||")),
+    mutant("a lost primary is watched for a second", "watch", "topology/attention.cpp",
+           ("close_watch_max = seconds{120}", "close_watch_max = seconds{3}")),
+    mutant("a lost primary is watched for ever", "unit", "topology/attention.cpp",
+           ("  return lost_at_ && now - *lost_at_ <= close_watch_max;", "  return lost_at_ && now >= *lost_at_;")),
+    mutant("a pause uses up the watch", "unit", "topology/attention.cpp",
+           ("    if (lost_at_) lost_at_ = std::min(*lost_at_ + passed, now);\n", "")),
+    mutant("the pause is added to a loss that came after it", "unit", "topology/attention.cpp",
+           ("std::min(*lost_at_ + passed, now)", "*lost_at_ + passed")),
+    mutant("bursts outlast a proof", "watch: bursts", "topology/attention.cpp", ("    wanted.push_back({settle});\n", "")),
+    mutant("a primary that was lost stays lost", "rule 8", "topology/attention.cpp", ("    lost_at_.reset();\n", "")),
+    mutant("a start without a primary is a loss", "unit", "topology/attention.cpp",
+           ("  has_had_primary_ = has_had_primary_ || primary_.has_value();", "  has_had_primary_ = true;")),
+    mutant("the primary's failure concerns nobody else", "rule 8: the primary", "topology/attention.cpp",
+           ("  if (primary_ == id) return {{burst_all}};\n", "")),
+    mutant("the primary is remembered from the first decision", "rule 8: the primary", "topology/attention.cpp",
+           ("  primary_ = snapshot.primary;", "  if (!primary_) primary_ = snapshot.primary;")),
+    mutant("a lost session makes a burst", "rule 8", "topology/attention.cpp",
+           ("{{refresh_discovery}, {ask_once, id}}", "{{refresh_discovery}, {burst, id}}")),
+    mutant("a lost session is ignored", "rule 8: a backend is not asked", "topology/attention.cpp",
+           ("{{refresh_discovery}, {ask_once, id}}", "{{refresh_discovery}}")),
+    mutant("a slow login is ignored", "rule 8: a backend is not asked", "topology/attention.cpp",
+           ("    case hint::login_slow:\n      return {{ask_once, id}};", "    case hint::login_slow:\n      return {};")),
+    mutant("a failed login does not ask discovery", "unit", "topology/attention.cpp", ("      wanted.push_back({refresh_discovery});\n", "")),
+    mutant("a late probe is ignored", "unit", "topology/attention.cpp",
+           ("note_late(backend_id id) const {\n  return watch(id);", "note_late(backend_id) const {\n  return {};")),
+    mutant("a replaced mark is no reason to ask", "unit", "topology/attention.cpp",
+           ("note_mark_replaced() const {\n  return {{burst_all}};", "note_mark_replaced() const {\n  return {};")),
+    mutant("a change of discovery is no hint", "rule 8: discovery changed", "topology/attention.cpp",
+           ("  if (named == named_) return std::nullopt;", "  return std::nullopt;")),
+    mutant("a backend that is forgotten is a hint", "unit", "topology/attention.cpp",
+           ("  if (named == named_) return std::nullopt;", "  if (known == known_) return std::nullopt;")),
+    mutant("only new names are heeded", "rule 8: discovery changed", "topology/attention.cpp",
+           ("  if (named == named_) return", "  if (named.size() >= named_.size()) return")),
+    mutant("who is discovered while a primary is lost is not watched", "watch", "topology/attention.cpp",
+           ("(known_before && is_watching(now))", "false")),
 ]
 
 
@@ -144,30 +195,36 @@ def compile_one(tree: Path, source: Path, target: Path) -> None:
 
 
 class Workshop:
-    """The sound core, the simulation and their objects; each mutant replaces one object."""
+    """The sound core, the simulation, the unit tests and their objects; each mutant replaces one object."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor):
         self.folder = folder
         self.tree = folder / "src"
         for module in CORE:
             shutil.copytree(ROOT / "src" / module, self.tree / module)
-        sources = [path for module in CORE for path in sorted((self.tree / module).glob("*.cpp"))]
-        sources += sorted((ROOT / "tests/simulation").glob("*.cpp"))
-        sources += [ROOT / "src/probe/probe_schedule.cpp", ROOT / "src/base/assert.cpp", ROOT / "src/base/endpoint.cpp",
-                    ROOT / "src/base/errc.cpp"]
+        core = [path for module in CORE for path in sorted((self.tree / module).glob("*.cpp"))]
+        core += [ROOT / "src/base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
+        self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
+        sources = [*core, *self.simulation, *UNIT_TESTS.values()]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
+        self.core = {source: self.objects[source] for source in core}
         list(pool.map(lambda source: compile_one(self.tree, source, self.objects[source]), sources))
 
-    def link(self, name: str, objects: list) -> Path:
+    def link(self, name: str, core: dict, sources: list, *libraries: str) -> Path:
         program = self.folder / name
         compiler = os.environ.get("CXX", "g++")
-        subprocess.run([compiler, "-o", program, *objects], check=True)
+        objects = [*core.values(), *(self.objects[source] for source in sources)]
+        subprocess.run([compiler, "-o", program, *objects, *libraries], check=True)
         return program
 
-    def build_sound(self) -> Path:
-        return self.link("sound", list(self.objects.values()))
+    def link_simulation(self, name: str, core: dict) -> Path:
+        return self.link(name, core, self.simulation)
 
-    def build(self, number: int, one: Mutant) -> Path:
+    def link_unit_tests(self, name: str, core: dict, file: str) -> Path:
+        return self.link(name, core, [UNIT_TESTS[file]], "-lgtest_main", "-lgtest", "-pthread")
+
+    def compile_mutant(self, number: int, one: Mutant) -> dict:
+        """The core's objects, one of them broken."""
         source = self.tree / one.file
         text = source.read_text(encoding="utf-8")
         for old, new in one.edits:
@@ -178,11 +235,10 @@ class Workshop:
         changed.write_text(text, encoding="utf-8")
         target = changed.with_suffix(".o")
         compile_one(self.tree, changed, target)
-        objects = [target if path == source else made for path, made in self.objects.items()]
-        return self.link(f"mutant_{number}", objects)
+        return {**self.core, source: target}
 
 
-def verdict_of(program: Path, options) -> str:
+def simulation_verdict(program: Path, options) -> str:
     """The broken rule in words, "assert: ..." or "" if all held."""
     command = [program, "--histories", str(options.histories), "--events", str(options.events)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -196,16 +252,37 @@ def verdict_of(program: Path, options) -> str:
     return ""
 
 
+def unit_verdict(program: Path) -> str:
+    """The first test that fails, or ""."""
+    done = subprocess.run([program, "--gtest_brief=1"], capture_output=True, text=True, check=False)
+    failed = [line for line in done.stdout.splitlines() if line.startswith("[  FAILED  ]")]
+    return "unit: " + failed[0].split()[3] if failed else ""
+
+
+def verdict_of(workshop: Workshop, number: int, one: Mutant, options) -> str:
+    core = workshop.compile_mutant(number, one)
+    if one.caught_by == "unit":
+        return unit_verdict(workshop.link_unit_tests(f"mutant_{number}", core, one.file))
+    return simulation_verdict(workshop.link_simulation(f"mutant_{number}", core), options)
+
+
 def judge(workshop: Workshop, number: int, one: Mutant, options) -> bool:
     try:
-        verdict = verdict_of(workshop.build(number, one), options)
+        verdict = verdict_of(workshop, number, one, options)
     except ValueError as error:
         print(f"STALE   {one.name}: {error}", flush=True)
         return False
     is_caught = bool(verdict) and not verdict.startswith("too tame")
     wanted = "" if verdict.startswith(one.caught_by) else f" (expected {one.caught_by})"
-    print(f"{'caught' if is_caught else 'MISSED'}  {one.name}: {verdict or 'every invariant held'}{wanted}", flush=True)
+    print(f"{'caught' if is_caught else 'MISSED'}  {one.name}: {verdict or 'nothing was noticed'}{wanted}", flush=True)
     return is_caught
+
+
+def find_fault_of_sound(workshop: Workshop, options) -> str:
+    if verdict := simulation_verdict(workshop.link_simulation("sound", workshop.core), options):
+        return verdict
+    programs = [workshop.link_unit_tests(f"sound_{Path(file).stem}", workshop.core, file) for file in UNIT_TESTS]
+    return next(filter(None, map(unit_verdict, programs)), "")
 
 
 def main() -> int:
@@ -218,7 +295,7 @@ def main() -> int:
     chosen = [one for one in MUTANTS if options.only in one.name]
     with tempfile.TemporaryDirectory(prefix="pgsteer-mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
         workshop = Workshop(Path(folder), pool)
-        if verdict := verdict_of(workshop.build_sound(), options):
+        if verdict := find_fault_of_sound(workshop, options):
             print(f"the sound core fails: {verdict}")
             return 1
         caught = list(pool.map(lambda pair: judge(workshop, *pair, options), enumerate(chosen)))

@@ -10,10 +10,6 @@ using routing::balance;
 using routing::route_policy;
 using routing::target_session_attrs;
 
-// A pause at least so long is noticed by the keeper's tick.
-constexpr duration pause_min = seconds{1};
-constexpr duration hint_interval = milliseconds{500};
-constexpr duration close_watch_max = seconds{120};
 constexpr std::uint64_t idle_per_mille = 60;
 
 const route_policy read_write{target_session_attrs::read_write, balance::round_robin, {}, {}};
@@ -43,7 +39,7 @@ settings draw_settings(dice& luck) {
   drawn.topology.dead_after = deaths[luck.pick(deaths.size())] * drawn.topology.role_ttl;
   drawn.topology.system.value = luck.happens(500) ? 7'711 : 0;
   drawn.has_stats = luck.happens(500);
-  drawn.watches_closely = luck.happens(500);
+  drawn.has_bursts = luck.happens(500);
   return drawn;
 }
 
@@ -54,12 +50,12 @@ run::run(std::uint64_t seed, time_point origin)
       settings_(draw_settings(luck_)),
       world_(luck_, origin, settings_.has_stats),
       oracle_(world_, settings_.topology, probe_period(settings_)),
+      vigil_(settings_.has_bursts, settings_.probe.burst_interval),
       story_(origin),
       askers_(places_count),
       resumes_at_(origin),
       trouble_until_(origin),
-      strangers_until_(origin),
-      hinted_at_(origin) {
+      strangers_until_(origin) {
   restart(false);
   tried_.restarts_without = 0;
 }
@@ -76,12 +72,7 @@ void run::push(time_point at, kind what, std::size_t index, std::uint64_t number
 void run::step() {
   if (now_ >= resumes_at_) act();
   if (broken_ != nullptr) return;
-  const bool has_deadline = deadline_ && (due_.empty() || std::max(*deadline_, resumes_at_) <= due_.top().at);
-  if (!has_deadline && due_.empty()) {  // nobody is named: only people can go on
-    now_ += milliseconds{1};
-    world_.pass_to(now_);
-    return;
-  }
+  const bool has_deadline = deadline_ && std::max(*deadline_, resumes_at_) <= due_.top().at;
   const time_point next = has_deadline ? std::max(*deadline_, resumes_at_) : due_.top().at;
   if (now_ >= resumes_at_ && luck_.happens(idle_per_mille)) idle_until(next);
   if (broken_ != nullptr) return;
@@ -127,8 +118,11 @@ void run::dispatch(const happening& due) {
     }
     case kind::names:
       return tell_names();
+    case kind::tick:
+      return tick();
     case kind::resume:
-      return resume();
+      // Workers may be quicker than the keeper's tick: they have the old snapshot and the new time.
+      return choose();
   }
 }
 
@@ -146,17 +140,6 @@ void run::idle_until(time_point next) {
   if (deadline_ != deadline) fail("I5: the deadline moved with no event");
 }
 
-void run::resume() {
-  // Workers may be quicker than the keeper's tick: they have the old snapshot and the new time.
-  choose();
-  if (!is_pause_noted_ || broken_ != nullptr) return;
-  story_.note(now_, "pgsteer notices that it stood still");
-  core_->note_pause(now_);
-  oracle_.told_pause();
-  hint_all();
-  conclude();
-}
-
 void run::tell(std::size_t index, backend_id id, const probe_result& result) {
   story_.note(now_, index, result);
   core_->record(id, result, now_);
@@ -171,7 +154,9 @@ void run::tell_late(std::size_t index, std::uint64_t number) {
   story_.note_late(now_, index, probe.result.sent_at);
   core_->note_late(*probe.id, probe.result.sent_at);
   oracle_.told_late(index, probe.result.sent_at);
+  const backend_id id = *probe.id;
   conclude();
+  obey(attention_.note_late(id));
 }
 
 void run::conclude(bool is_after_result, bool is_membership_new) {
@@ -188,27 +173,9 @@ void run::conclude(bool is_after_result, bool is_membership_new) {
   is_published_ = true;
   if (broken != nullptr) return fail(broken);
   if (is_membership_new) retarget();
-  keep_watch();
+  obey(attention_.note_snapshot(published_, now_));
+  if (const char* const neglected = vigil_.check(published_, timetables(), now_)) return fail(neglected);
   choose();
-}
-
-// As the keeper does: from the loss of a primary to the next one every backend is asked in bursts.
-void run::keep_watch() {
-  const bool has_rw = published_.rw_valid_until.has_value();
-  if (has_rw) {
-    has_had_primary_ = true;
-    if (!rw_lost_at_) return;
-    rw_lost_at_.reset();
-    for (asker& probe : askers_) {
-      if (probe.schedule) probe.schedule->settle();
-    }
-    return;
-  }
-  if (!has_had_primary_ || !settings_.watches_closely) return;
-  if (!rw_lost_at_) rw_lost_at_ = now_;
-  if (now_ - *rw_lost_at_ > close_watch_max || now_ - hinted_at_ < hint_interval) return;
-  hinted_at_ = now_;
-  hint_all();
 }
 
 void run::choose() {

@@ -1,5 +1,5 @@
 #pragma once
-// run: one history: the world, a prober, pgsteer's decision core and its keeper's habits, and the oracle.
+// run: one history: the world, a prober, pgsteer's decision core with its attention, and the oracle.
 //
 // A discrete-event simulation on a virtual clock. Deterministic per seed; the clock's origin must not matter
 // (invariant I7). One thread.
@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "pgsteer/probe/options.hpp"
+#include "pgsteer/topology/attention.hpp"
 #include "probe/probe_schedule.hpp"
 #include "simulation/oracle.hpp"
 #include "simulation/story.hpp"
+#include "simulation/vigil.hpp"
 
 namespace pgsteer::simulation {
 
@@ -22,8 +24,8 @@ struct settings {
   topology::topology_options topology;
   probe::probe_options probe;
   duration late_after{};
-  bool has_stats = true;        // of the probe's role
-  bool watches_closely = true;  // between a primary and the next one
+  bool has_stats = true;   // of the probe's role
+  bool has_bursts = true;  // false: what topology decides must hold at the ordinary interval too
 };
 [[nodiscard]] settings draw_settings(dice& luck);
 
@@ -37,6 +39,8 @@ class run {
   [[nodiscard]] std::uint64_t decisions_hash() const { return hash_; }
   [[nodiscard]] const coverage& covered() const { return oracle_.covered(); }
 
+  [[nodiscard]] std::uint64_t watched() const { return vigil_.losses(); }
+
   // What pgsteer itself goes through, counted for the same reason as coverage.
   struct trials {
     std::uint64_t restarts_with_mark = 0;
@@ -45,6 +49,7 @@ class run {
     std::uint64_t deadlines = 0;
     std::uint64_t meddled = 0;
     std::uint64_t marks_replaced = 0;
+    std::uint64_t hints = 0;
   };
   [[nodiscard]] const trials& tried() const { return tried_; }
 
@@ -58,6 +63,7 @@ class run {
     lose,     // an open connection ends by itself
     deliver,  // a result that came late or twice
     names,
+    tick,
     resume,
   };
   struct happening {
@@ -92,7 +98,6 @@ class run {
   void push(time_point at, kind what, std::size_t index = 0, std::uint64_t number = 0);
   void dispatch(const happening& due);
   void idle_until(time_point next);
-  void resume();
 
   // The prober, in asking.cpp.
   void ask(std::size_t index);
@@ -102,12 +107,18 @@ class run {
   void end_question_at(std::size_t index, time_point at);
   void deliver(std::size_t index, const probe_result& result);
   void shelve(std::size_t index, const probe_result& result);
-  void hint(std::size_t index);
-  void hint_all();
   void notice_lost_connections();
   void retarget();
   [[nodiscard]] bool is_lost(bool is_cut, const way& between);
   [[nodiscard]] duration delay(const way& between);
+
+  // Whom to probe when, in attending.cpp.
+  void obey(const topology::orders& wanted);
+  void obey(const topology::order& wanted);
+  void prompt(std::optional<backend_id> whom, void (probe::probe_schedule::*how)(time_point));
+  void hint(std::size_t index);
+  void tick();
+  [[nodiscard]] vigil::timetables timetables() const;
 
   // What happens to pgsteer besides answers, in trials.cpp.
   void act();
@@ -126,7 +137,6 @@ class run {
   void tell(std::size_t index, backend_id id, const probe_result& result);
   void tell_late(std::size_t index, std::uint64_t number);
   void conclude(bool is_after_result = false, bool is_membership_new = false);
-  void keep_watch();
   void choose();
   void note_hash(const topology_snapshot& snapshot);
   void fail(const char* broken);
@@ -137,8 +147,10 @@ class run {
   settings settings_;
   world world_;
   oracle oracle_;
+  vigil vigil_;
   story story_;
   std::optional<topology::topology> core_;
+  topology::attention attention_;
   std::optional<fence_mark> saved_;
   topology_snapshot published_;
   bool is_published_ = false;
@@ -149,12 +161,8 @@ class run {
   std::uint64_t order_ = 0;
 
   time_point resumes_at_;
-  bool is_pause_noted_ = true;  // the present pause is long enough to be noticed
   time_point trouble_until_;
   time_point strangers_until_;
-  std::optional<time_point> rw_lost_at_;
-  time_point hinted_at_;
-  bool has_had_primary_ = false;
   std::uint64_t told_names_ = 0;  // as bits
   std::uint64_t phase_left_ = 0;
   bool is_storm_ = false;

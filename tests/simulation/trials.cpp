@@ -36,8 +36,8 @@ void run::disturb_world() {
   story_.note(now_, done.what, done.place);
   notice_lost_connections();
   push(now_ + luck_.between(duration{1}, names_age_max), kind::names);
-  if (luck_.happens(200)) hint(done.place);  // by a session that felt it
   if (now_ < resumes_at_) return;
+  if (luck_.happens(400)) hint(done.place);  // by a session that felt it
   ++events_;
   choose();
 }
@@ -67,7 +67,8 @@ void run::disturb_pgsteer() {
       trouble_until_ = now_ + luck_.between(duration{1}, seconds{3});
       return;
     case 5:
-      return hint_all();
+      for (std::size_t index = 0; index < places_count; ++index) hint(index);
+      return;
     case 6:
       return replace_mark();
     default:
@@ -82,7 +83,6 @@ void run::pause() {
   ++tried_.pauses;
   resumes_at_ = now_ + length;
   oracle_.stands_still_until(resumes_at_);
-  is_pause_noted_ = length >= seconds{1};
   for (std::uint64_t changes = luck_.pick(4); changes > 0; --changes) {
     push(now_ + luck_.between(duration{1}, length), kind::change);
   }
@@ -107,12 +107,14 @@ void run::restart(bool with_mark) {
   story_.note(now_, has_mark ? "pgsteer is restarted with its mark" : "pgsteer is restarted without a mark");
   core_.emplace(settings_.topology, saved_);
   oracle_.restarted(saved_);
-  is_published_ = has_had_primary_ = false;
-  rw_lost_at_.reset();
+  attention_ = {};
+  vigil_.restarted();
+  is_published_ = false;
   // Nothing that was under way reaches the new process; the world's own changes are not due while it runs.
   due_ = {};
   shelf_.clear();
   for (asker& probe : askers_) probe = {std::nullopt, std::nullopt, probe.number + 1, false, {}, 0, {}};
+  tick();
   tell_names();
 }
 
@@ -127,6 +129,8 @@ void run::tell_names() {
   core_->set_backends(world_.named(), now_);
   oracle_.told_names();
   conclude(false, true);
+  if (broken_ != nullptr) return;
+  if (const char* const broken = vigil_.check_names(timetables(), now_)) fail(broken);
 }
 
 void run::forget_one() {
@@ -153,6 +157,7 @@ void run::replace_mark() {
   if (!mark) saved_.reset();
   core_->replace_mark(mark);
   oracle_.told_mark(mark);
+  obey(attention_.note_mark_replaced());
   conclude();
 }
 
