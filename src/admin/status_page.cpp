@@ -99,8 +99,8 @@ std::string backend_row(const topology_view& view, std::size_t index) {
          cell("code number", of.lsn.value == 0 ? std::string(nothing) : topology::to_string(of.lsn)) +
          cell("number", has_lag ? bytes_in_words(of.replay_lag_bytes) + delay : std::string(nothing)) +
          cell("number", std::to_string(sessions_of(view, index))) +
-         cell("number", age ? age_in_words(*age) : "never") + cell("reason", html_escaped(of.reason)) +
-         "</tr>\n";
+         cell("number", age ? age_in_words(*age) : "never") +
+         cell("reason", html_escaped(to_string(of.reason))) + "</tr>\n";
 }
 
 std::string backends_table(const topology_view& view, const topology::topology_snapshot& snapshot) {

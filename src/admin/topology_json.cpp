@@ -24,7 +24,7 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"replay_lag_bytes", of.replay_lag_bytes},
       {"rw_eligible", of.is_rw_eligible},
       {"ro_eligible", of.is_ro_eligible},
-      {"reason", well_formed(of.reason)},
+      {"reason", topology::to_string(of.reason)},
       {"sessions", sessions_of(view, index)},
       {"probe_age_ms", milliseconds_or_null(probe_age(of, view.now))},
       {"name", well_formed(of.name)},

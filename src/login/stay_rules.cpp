@@ -28,7 +28,8 @@ std::optional<removal> must_leave(const topology::topology_snapshot& snapshot, t
       if (!routing::needs_primary(route)) return std::nullopt;
       return removal{close_reason::lost_role, {}};
     case session_verdict::close_all:
-      return removal{close_reason::fenced, "terminating connection due to failover: " + status->reason};
+      return removal{close_reason::fenced,
+                     "terminating connection due to failover: " + topology::to_string(status->reason)};
   }
   return std::nullopt;
 }

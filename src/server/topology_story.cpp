@@ -18,6 +18,7 @@ void tell_backend(const backend_status* before, const backend_status& after) {
                        before->is_ro_eligible == after.is_ro_eligible && before->timeline == after.timeline;
   if (is_same) return;
   const std::string address = to_string(after.address);
+  const std::string reason = to_string(after.reason);
   log(log_level::info, "backend changed",
       {{"backend", std::string_view(address)},
        {"name", std::string_view(after.name)},
@@ -25,7 +26,7 @@ void tell_backend(const backend_status* before, const backend_status& after) {
        {"timeline", whole(after.timeline.value)},
        {"rw_eligible", after.is_rw_eligible},
        {"ro_eligible", after.is_ro_eligible},
-       {"reason", std::string_view(after.reason)}});
+       {"reason", std::string_view(reason)}});
 }
 
 void tell_primary(const topology_snapshot& before, const topology_snapshot& after) {
@@ -40,9 +41,11 @@ void tell_primary(const topology_snapshot& before, const topology_snapshot& afte
          {"timeline", whole(after.fence.value)},
          {"generation", whole(after.generation)}});
   } else if (had_rw || before.primary != after.primary) {
+    const std::string reason =
+        primary != nullptr ? to_string(primary->reason) : "no backend is proven primary";
     log(log_level::warning, "no usable primary, new rw logins are held",
         {{"backend", std::string_view(address)},
-         {"reason", primary != nullptr ? std::string_view(primary->reason) : "no backend is proven primary"},
+         {"reason", std::string_view(reason)},
          {"generation", whole(after.generation)}});
   }
 }

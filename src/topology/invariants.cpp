@@ -10,7 +10,7 @@ namespace {
 
 void check_backend(const backend_status& status, const topology_snapshot& snapshot) {
   PGSTEER_ASSERT((status.role == role::primary) == (snapshot.primary == status.id));
-  PGSTEER_ASSERT(!status.reason.empty());
+  PGSTEER_ASSERT(status.reason.what != verdict_reason::kind::none);
   if (status.is_rw_eligible) {
     PGSTEER_ASSERT(status.role == role::primary);
     PGSTEER_ASSERT(status.timeline == snapshot.fence);

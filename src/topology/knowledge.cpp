@@ -30,40 +30,6 @@ standing standing_of(probe_outcome outcome) noexcept {
   return standing::ours;
 }
 
-std::string_view explain(probe_outcome outcome) noexcept {
-  switch (outcome) {
-    case probe_outcome::answered:
-      return "it answers";
-    case probe_outcome::login_hung:
-      return "a fresh login hangs";
-    case probe_outcome::wrong_credentials:
-      return "the probe's credentials are refused";
-    case probe_outcome::missing_database:
-      return "the probe's database does not exist";
-    case probe_outcome::too_many_clients:
-      return "all its connection slots are taken";
-    case probe_outcome::not_accepting:
-      return "it is starting up or shutting down";
-    case probe_outcome::query_failed:
-      return "the role query failed";
-    case probe_outcome::refused:
-      return "connection refused";
-    case probe_outcome::unreachable:
-      return "no route to it";
-    case probe_outcome::timed_out:
-      return "no answer in time";
-    case probe_outcome::connection_lost:
-      return "the probe's connection was lost";
-    case probe_outcome::tls_failed:
-      return "TLS could not be agreed";
-    case probe_outcome::not_postgresql:
-      return "what answers is not PostgreSQL";
-    case probe_outcome::local_trouble:
-      return "local trouble kept the probe from asking";
-  }
-  return "unknown outcome";
-}
-
 std::optional<role_answer> proof_in(const probe_result& result) {
   if (result.outcome != probe_outcome::answered && result.outcome != probe_outcome::login_hung) return {};
   if (!result.answer || result.answer->system.value == 0) return {};

@@ -23,9 +23,6 @@ enum class standing {
 };
 [[nodiscard]] standing standing_of(probe_outcome outcome) noexcept;
 
-// What the outcome means, as a clause for a reason: "no answer in time".
-[[nodiscard]] std::string_view explain(probe_outcome outcome) noexcept;
-
 struct knowledge {
   backend_spec spec;
   bool is_leaving = false;

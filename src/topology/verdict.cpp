@@ -1,15 +1,9 @@
 #include "topology/verdict.hpp"
 
-#include <string>
-
 namespace pgsteer::topology {
 namespace {
 
-std::string but(std::string_view claim, probe_outcome outcome) {
-  std::string reason(claim);
-  reason += ", but ";
-  return reason += explain(outcome);
-}
+using enum verdict_reason::kind;
 
 bool is_current(const knowledge& backend, const findings& found) noexcept {
   return found.now - backend.answered_at <= found.role_ttl;
@@ -41,60 +35,57 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
 
 void judge_unanswered(backend_status& status, const knowledge& backend) {
   if (backend.outcome) {
-    status.reason = but("role not known", *backend.outcome);
+    status.reason = {role_not_known, backend.outcome};
   } else {
-    status.reason = status.was_probed ? but("not probed yet", status.outcome) : "not probed yet";
+    status.reason = {not_probed, backend.last_outcome};
   }
 }
 
 void judge_foreign(backend_status& status, const knowledge& backend, const findings& found) {
   status.sessions = session_verdict::close_all;
-  status.reason = "system identifier " + std::to_string(backend.answer->system.value) +
-                  " differs from the cluster's " + std::to_string(found.cluster.system.value);
+  status.reason = {.what = foreign, .system = backend.answer->system, .cluster = found.cluster.system};
 }
 
 void judge_fenced(backend_status& status, const findings& found) {
   status.sessions = session_verdict::close_all;
-  status.reason = "primary on timeline " + std::to_string(status.timeline.value) + ", below the fence " +
-                  std::to_string(found.limit.timeline.value);
+  status.reason = {.what = primary_fenced, .timeline = status.timeline, .limit = found.limit.timeline};
 }
 
 // A claimant that was not elected. Without a primary nobody has lost the role by proof.
 void judge_rival(backend_status& status, const knowledge& backend, const findings& found) {
   if (found.elected.primary) {
     status.sessions = session_verdict::close_read_write;
-    status.reason = "second primary on the primary's timeline: excluded";
+    status.reason = {primary_second};
   } else if (found.elected.is_ambiguous && backend.rival_on == found.limit.timeline) {
-    status.reason = "second primary on the lost primary's timeline: excluded";
+    status.reason = {primary_second_to_lost};
   } else if (!found.elected.is_ambiguous) {
-    status.reason = "primary by its own word, until every backend was probed once";
+    status.reason = {primary_by_own_word};
   } else {
-    status.reason = "one of several primaries on the same timeline: none is used";
+    status.reason = {primary_among_several};
   }
 }
 
 void judge_primary(backend_status& status, const knowledge& backend, const findings& found) {
   status.role = role::primary;
+  const bool is_mute = backend.is(standing::mute);
+  const auto why_mute = is_mute ? backend.outcome : std::nullopt;
   if (backend.is_leaving && !backend.left_as_primary) {
-    status.reason = "primary, leaving: no new sessions";
-  } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
-    status.reason = but("primary", *backend.outcome);
+    status.reason = {primary_leaving};
+  } else if (!backend.is(standing::open) && !is_mute) {
+    status.reason = {primary_unusable, backend.outcome};
   } else if (backend.late_at) {
-    status.reason = "primary, but its probe is late";
-  } else if (backend.is(standing::mute) && backend.may_be_another) {
-    status.reason = but("primary before it was gone", *backend.outcome);
+    status.reason = {primary_late};
+  } else if (is_mute && backend.may_be_another) {
+    status.reason = {primary_was_gone, why_mute};
   } else if (backend.answered_at < found.fresh_from) {
-    status.reason = "primary, but not probed since the process stood still";
+    status.reason = {primary_before_pause};
   } else if (!found.is_asked_again) {
-    status.reason = "primary, but not every backend was probed since the process stood still";
+    status.reason = {primary_amid_pause};
   } else if (!is_current(backend, found)) {
-    status.reason = backend.is(standing::mute) ? but("primary by knowledge too old to use", *backend.outcome)
-                                               : "primary by knowledge too old to use";
+    status.reason = {primary_too_old, why_mute};
   } else {
     status.is_rw_eligible = true;
-    status.reason = backend.is(standing::mute) ? but("primary when last known", *backend.outcome)
-                    : backend.is_leaving ? "primary on the highest timeline, though discovery dropped it"
-                                         : "primary on the highest timeline";
+    status.reason = {is_mute ? primary_last_known : backend.is_leaving ? primary_dropped : primary, why_mute};
   }
 }
 
@@ -102,47 +93,44 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
   status.role = role::standby;
   status.sessions = session_verdict::close_read_write;
   const following place = place_of(backend, found);
+  const bool is_mute = backend.is(standing::mute);
+  const auto why_mute = is_mute ? backend.outcome : std::nullopt;
   if (backend.is_leaving) {
-    status.reason = "standby, leaving: no new sessions";
-  } else if (!backend.is(standing::open) && !backend.is(standing::mute)) {
-    status.reason = but("standby", *backend.outcome);
+    status.reason = {standby_leaving};
+  } else if (!backend.is(standing::open) && !is_mute) {
+    status.reason = {standby_unusable, backend.outcome};
   } else if (backend.late_at) {
-    status.reason = "standby, but its probe is late";
-  } else if (backend.is(standing::mute) && backend.may_be_another) {
-    status.reason = but("standby before it was gone", *backend.outcome);
-  } else if (backend.is(standing::mute) && !is_current(backend, found)) {
-    status.reason = but("standby by knowledge too old to use", *backend.outcome);
+    status.reason = {standby_late};
+  } else if (is_mute && backend.may_be_another) {
+    status.reason = {standby_was_gone, why_mute};
+  } else if (is_mute && !is_current(backend, found)) {
+    status.reason = {standby_too_old, why_mute};
   } else if (place == following::below) {
-    status.reason = "standby on timeline " + std::to_string(status.timeline.value) + ", below the fence " +
-                    std::to_string(found.limit.timeline.value);
+    status.reason = {.what = standby_fenced, .timeline = status.timeline, .limit = found.limit.timeline};
   } else if (status.timeline > found.limit.timeline && found.is_primary_answering) {
-    status.reason = "standby on timeline " + std::to_string(status.timeline.value) +
-                    ", above the primary's " + std::to_string(found.limit.timeline.value);
+    status.reason = {.what = standby_ahead, .timeline = status.timeline, .limit = found.limit.timeline};
   } else if (place == following::without_receiver) {
-    status.reason = "standby, timeline not proven: no WAL receiver";
+    status.reason = {standby_without_receiver};
   } else if (place == following::before_the_switch) {
-    status.reason = "standby, timeline not proven: replay is before the fence's first known position";
+    status.reason = {standby_before_switch};
   } else if (place == following::perhaps_stale) {
-    status.reason = "standby, timeline not proven: a primary below the fence is alive";
+    status.reason = {standby_perhaps_stale};
   } else if (place == following::beyond_receipt) {
-    status.reason = "standby, timeline not proven: it replayed more than its WAL receiver brought";
+    status.reason = {standby_beyond_receipt};
   } else if (rests(backend, found.now) && found.may_rest) {
-    status.reason = "standby, resting since it was lost repeatedly";
+    status.reason = {standby_resting};
   } else {
     status.is_ro_eligible = true;
-    status.reason = backend.is(standing::mute)  ? but("standby when last known", *backend.outcome)
-                    : rests(backend, found.now) ? "standby, lost repeatedly but the only one"
-                                                : "standby";
+    status.reason = {is_mute                     ? standby_last_known
+                     : rests(backend, found.now) ? standby_only_one
+                                                 : standby,
+                     why_mute};
   }
 }
 
 void judge_lapsed(backend_status& status, const knowledge& backend) {
-  if (backend.is_dead) {
-    status.sessions = session_verdict::close_all;
-    status.reason = but("silent for longer than dead_after", *backend.outcome);
-  } else {
-    status.reason = but("role not known since it was silent", *backend.outcome);
-  }
+  if (backend.is_dead) status.sessions = session_verdict::close_all;
+  status.reason = {backend.is_dead ? silent_too_long : unknown_since_then, backend.outcome};
 }
 
 }  // namespace
@@ -167,7 +155,7 @@ backend_status judge(backend_id id, const knowledge& backend, const findings& fo
   } else if (is_foreign(backend, found.cluster)) {
     judge_foreign(status, backend, found);
   } else if (!is_member(backend, found.cluster)) {
-    status.reason = "system identifiers disagree, and no primary decides";
+    status.reason = {identities_differ};
   } else if (!backend.answer->is_in_recovery && backend.answer->timeline < found.limit.timeline) {
     judge_fenced(status, found);
   } else if (backend.answer->is_in_recovery) {

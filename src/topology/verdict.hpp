@@ -1,8 +1,7 @@
 #pragma once
-// The verdict on one backend: role, what it may take, what becomes of its sessions, and why, in words.
+// The verdict on one backend: role, what it may take, what becomes of its sessions, and why.
 //
-// Private to topology; pure. Reasons hold no figure that changes from probe to probe: a changed reason is a
-// changed verdict and makes a generation.
+// Private to topology; pure. No words: those are wording.cpp's.
 #include "topology/election.hpp"
 
 namespace pgsteer::topology {

@@ -212,7 +212,7 @@ std::string run::report(std::size_t lines) const {
   for (const backend_status& status : published_.backends) {
     text += "  " + status.name + " " + std::string(topology::to_string(status.role)) +
             (status.is_rw_eligible ? " rw" : "") + (status.is_ro_eligible ? " ro" : "") + " " +
-            std::string(topology::to_string(status.sessions)) + ": " + status.reason + "\n";
+            std::string(topology::to_string(status.sessions)) + ": " + to_string(status.reason) + "\n";
   }
   return text;
 }

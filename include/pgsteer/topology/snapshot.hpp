@@ -13,6 +13,7 @@
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/types.hpp"
+#include "pgsteer/topology/verdict_reason.hpp"
 
 namespace pgsteer::topology {
 
@@ -39,7 +40,7 @@ struct backend_status {
   bool is_answering = false;
   bool is_leaving = false;  // discovery no longer names it: only the primary in use takes new sessions
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
-  std::string reason;                                // the verdict in words, for people
+  verdict_reason reason;
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
   bool was_probed = false;
   std::optional<time_point> answered_at;  // when its last good answer was asked for

@@ -7,11 +7,11 @@
 
 namespace pgsteer::admin {
 
-// A backend name that breaks out of everything that does not escape, and a message in Latin-1.
-inline const std::string hostile_name = "\"><script>alert('1')</script>&\x1b[2J";
-inline const std::string latin1_reason = "Datenbank l\xe4uft hoch";
+// A backend name that breaks out of everything that does not escape, with a letter in Latin-1.
+inline const std::string hostile_name = "\"><script>alert('1')</script>&\x1b[2J l\xe4uft";
 
 inline topology_view sample_view() {
+  using kind = topology::verdict_reason::kind;
   const time_point now{std::chrono::hours{5}};
   topology::topology_snapshot snapshot;
   snapshot.generation = 7;
@@ -24,7 +24,7 @@ inline topology_view sample_view() {
   fenced.id.value = 1;
   fenced.name = hostile_name;
   fenced.address = {"10.0.0.1", 5432};
-  fenced.reason = latin1_reason;
+  fenced.reason = {.what = kind::primary_fenced, .timeline = {1}, .limit = {2}};
   fenced.is_leaving = true;
 
   auto& primary = snapshot.backends[1];
@@ -35,7 +35,7 @@ inline topology_view sample_view() {
   primary.timeline.value = 2;
   primary.lsn.value = 0xBAF6F78;
   primary.is_rw_eligible = true;
-  primary.reason = "primary on the highest timeline";
+  primary.reason = {kind::primary};
   primary.outcome = topology::probe_outcome::answered;
   primary.was_probed = true;
   primary.answered_at = now - milliseconds{41};
@@ -50,7 +50,7 @@ inline topology_view sample_view() {
   standby.replay_lag_bytes = 1536;
   standby.replay_delay = milliseconds{250};
   standby.is_ro_eligible = true;
-  standby.reason = "standby, 1536 bytes behind";
+  standby.reason = {kind::standby_last_known, topology::probe_outcome::wrong_credentials};
   standby.outcome = topology::probe_outcome::wrong_credentials;
   standby.was_probed = true;
   standby.answered_at = now - milliseconds{3200};

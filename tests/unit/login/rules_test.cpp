@@ -140,7 +140,7 @@ TEST(StayRules, ASessionLeavesByProofAlone) {
   using namespace routing::testing;
   topology::backend_status fenced = primary(1);
   fenced.sessions = topology::session_verdict::close_all;
-  fenced.reason = "fenced";
+  fenced.reason.what = topology::verdict_reason::kind::silent_too_long;
   const auto why = [](const topology::backend_status& status, target_session_attrs route) {
     const auto left = must_leave(snapshot_of({status}), {1}, route);
     return left ? std::optional(left->reason) : std::nullopt;
@@ -150,7 +150,7 @@ TEST(StayRules, ASessionLeavesByProofAlone) {
   EXPECT_EQ(why(standby(1), target_session_attrs::prefer_standby), std::nullopt);
   EXPECT_EQ(why(fenced, target_session_attrs::any), close_reason::fenced);
   EXPECT_EQ(must_leave(snapshot_of({fenced}), {1}, target_session_attrs::any)->detail,
-            "terminating connection due to failover: fenced");
+            "terminating connection due to failover: silent for longer than dead_after");
   EXPECT_EQ(why(primary(2), target_session_attrs::primary), close_reason::fenced) << "no longer known";
 }
 

@@ -28,7 +28,7 @@ TEST(FenceMark, KeepsAStalePrimaryOutAfterARestart) {
   EXPECT_EQ(restarted({}, "a primary 1").summary(), "primary=a rw=a");
   const history story = restarted(on_timeline_2, "a primary 1");
   EXPECT_EQ(story.summary(), "close_all=a");
-  EXPECT_EQ(story.of('a').reason, "primary on timeline 1, below the fence 2");
+  EXPECT_EQ(to_string(story.of('a').reason), "primary on timeline 1, below the fence 2");
 }
 
 TEST(FenceMark, KeepsAForeignClusterOutAfterARestart) {

@@ -90,7 +90,7 @@ TEST(MuteBackend, ThatNeverToldItsRoleServesAnyOnly) {
   told.play("a too_many_clients");
   EXPECT_EQ(told.summary(), "");
   EXPECT_TRUE(told.of('a').is_answering);
-  EXPECT_EQ(told.of('a').reason, "role not known, but all its connection slots are taken");
+  EXPECT_EQ(to_string(told.of('a').reason), "role not known, but all its connection slots are taken");
 }
 
 // A hung postmaster: what the open connection says is proof, but no new session gets through.
@@ -123,7 +123,8 @@ TEST(MuteBackend, IsNotTakenAtItsLastWordOnceItWasGone) {
     told.play(std::string("a primary 1; b standby 1; a ") + gone + "; b " + gone);
     told.play("a too_many_clients; b wrong_credentials");
     EXPECT_EQ(told.summary(), "primary=a close_rw=b");
-    EXPECT_EQ(told.of('a').reason, "primary before it was gone, but all its connection slots are taken");
+    EXPECT_EQ(to_string(told.of('a').reason),
+              "primary before it was gone, but all its connection slots are taken");
     told.play("a primary 1; b standby 1; a too_many_clients; b wrong_credentials");
     EXPECT_EQ(told.summary(), "primary=a rw=a ro=b close_rw=b");
   }

@@ -14,7 +14,7 @@ inline void run_stories(std::initializer_list<story> stories,
     told.play(row.events);
     EXPECT_EQ(told.summary(), row.expected);
     if (*row.reason == '\0') continue;
-    EXPECT_EQ(told.of(row.who).reason, row.reason);
+    EXPECT_EQ(to_string(told.of(row.who).reason), row.reason);
   }
 }
 

@@ -17,11 +17,11 @@ history told(const std::string& events) {
 TEST(LateProbe, StopsNewSessionsAndNothingElse) {
   const history primary = told("wait 500; a overdue");
   EXPECT_EQ(primary.summary(), "primary=a ro=bc close_rw=bc");
-  EXPECT_EQ(primary.of('a').reason, "primary, but its probe is late");
+  EXPECT_EQ(to_string(primary.of('a').reason), "primary, but its probe is late");
   EXPECT_EQ(primary.of('a').sessions, session_verdict::keep);
   const history standby = told("wait 500; b overdue");
   EXPECT_EQ(standby.summary(), "primary=a rw=a ro=c close_rw=bc");
-  EXPECT_EQ(standby.of('b').reason, "standby, but its probe is late");
+  EXPECT_EQ(to_string(standby.of('b').reason), "standby, but its probe is late");
 }
 
 TEST(LateProbe, IsForgivenByTheAnswer) {
@@ -44,7 +44,7 @@ TEST(CrashLoop, DoublesTheRestOfAStandbyWithEveryLoss) {
     SCOPED_TRACE(rest);
     story.play("b connection_lost; wait 100; b refused; wait 100; a primary 1; b standby 1; c standby 1");
     EXPECT_EQ(story.summary(), "primary=a rw=a ro=c close_rw=bc");
-    EXPECT_EQ(story.of('b').reason, "standby, resting since it was lost repeatedly");
+    EXPECT_EQ(to_string(story.of('b').reason), "standby, resting since it was lost repeatedly");
     ASSERT_TRUE(story.next_deadline());
     story.play("wait " + std::to_string(rest - 1) + "; a primary 1; b standby 1; c standby 1");
     EXPECT_EQ(story.summary(), "primary=a rw=a ro=c close_rw=bc");
@@ -63,7 +63,7 @@ TEST(CrashLoop, IsForgottenAfterAMinuteOfCalm) {
 TEST(CrashLoop, NeverLeavesReadersWithoutAStandby) {
   const history story = told("c timed_out; b connection_lost; wait 100; a primary 1; b standby 1");
   EXPECT_EQ(story.summary(), "primary=a rw=a ro=b close_rw=bc");
-  EXPECT_EQ(story.of('b').reason, "standby, lost repeatedly but the only one");
+  EXPECT_EQ(to_string(story.of('b').reason), "standby, lost repeatedly but the only one");
 }
 
 TEST(CrashLoop, DoesNotDelayAPrimary) {
