@@ -92,8 +92,9 @@ std::string backend_row(const topology_view& view, std::size_t index) {
                                 ? "<small>" + age_in_words(*of.replay_delay) + "</small>"
                                 : "";
   return "<tr>" +
-         cell("code", html_escaped(address) +
-                          (of.name == address ? "" : "<small>" + html_escaped(of.name) + "</small>")) +
+         cell("code",
+              html_escaped(address) +
+                  (of.name.text() == address ? "" : "<small>" + html_escaped(of.name.text()) + "</small>")) +
          cell(badge(role_kind(of.role), topology::to_string(of.role))) + cell(eligibility(of)) +
          cell("number", of.timeline.value == 0 ? std::string(nothing) : std::to_string(of.timeline.value)) +
          cell("code number", of.lsn.value == 0 ? std::string(nothing) : topology::to_string(of.lsn)) +

@@ -27,7 +27,7 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"reason", topology::to_string(of.reason)},
       {"sessions", sessions_of(view, index)},
       {"probe_age_ms", milliseconds_or_null(probe_age(of, view.now))},
-      {"name", well_formed(of.name)},
+      {"name", well_formed(of.name.text())},
       {"outcome", of.was_probed ? boost::json::value(topology::to_string(of.outcome)) : nullptr},
       {"replay_delay_ms", milliseconds_or_null(of.replay_delay)},
       {"leaving", of.is_leaving},

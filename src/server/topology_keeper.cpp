@@ -170,7 +170,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
     auto& counters = backend_counters_[status.id.value];
     if (!counters) counters = std::make_shared<metrics::backend_counters>();
     published_.counters.push_back(counters);
-    targets.push_back({status.id, status.name, status.address});
+    targets.push_back({status.id, status.name.text(), status.address});
   }
   if (next->primary && next->primary != last_primary_) {
     if (last_primary_) ++primary_changes_;

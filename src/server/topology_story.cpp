@@ -21,7 +21,7 @@ void tell_backend(const backend_status* before, const backend_status& after) {
   const std::string reason = to_string(after.reason);
   log(log_level::info, "backend changed",
       {{"backend", std::string_view(address)},
-       {"name", std::string_view(after.name)},
+       {"name", std::string_view(after.name.text())},
        {"role", topology::to_string(after.role)},
        {"timeline", whole(after.timeline.value)},
        {"rw_eligible", after.is_rw_eligible},

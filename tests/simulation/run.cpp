@@ -210,7 +210,7 @@ std::string run::report(std::size_t lines) const {
       std::string(broken_) + "\nafter event " + std::to_string(events_) + "; what came before:\n";
   text += story_.last(lines) + "the decision: fence " + std::to_string(published_.fence.value) + "\n";
   for (const backend_status& status : published_.backends) {
-    text += "  " + status.name + " " + std::string(topology::to_string(status.role)) +
+    text += "  " + status.name.text() + " " + std::string(topology::to_string(status.role)) +
             (status.is_rw_eligible ? " rw" : "") + (status.is_ro_eligible ? " ro" : "") + " " +
             std::string(topology::to_string(status.sessions)) + ": " + to_string(status.reason) + "\n";
   }

@@ -14,10 +14,10 @@
 // Each returns orders. Carry them out in turn; what comes of one is the next event.
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "pgsteer/base/clock.hpp"
+#include "pgsteer/topology/backend_name.hpp"
 #include "pgsteer/topology/hint.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
@@ -56,7 +56,7 @@ class attention {
  private:
   struct named_backend {
     backend_id id;
-    std::string name;
+    backend_name name;
 
     friend bool operator==(const named_backend&, const named_backend&) = default;
   };

@@ -11,6 +11,7 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/topology/backend_name.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/types.hpp"
 #include "pgsteer/topology/verdict_reason.hpp"
@@ -27,7 +28,7 @@ enum class session_verdict {
 
 struct backend_status {
   backend_id id;
-  std::string name;                     // as configured, e.g. "pg-1.example:5432"
+  backend_name name;                    // as configured, e.g. "pg-1.example:5432"
   endpoint address;                     // numeric; what sessions dial
   topology::role role = role::unknown;  // as trusted: a fenced, foreign or second primary is unknown
   timeline_id timeline;

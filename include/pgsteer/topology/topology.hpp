@@ -17,11 +17,11 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/topology/backend_name.hpp"
 #include "pgsteer/topology/options.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/snapshot.hpp"
@@ -32,7 +32,7 @@ namespace pgsteer::topology {
 
 // One backend as discovery names it.
 struct backend_spec {
-  std::string name;
+  backend_name name;
   endpoint address;  // numeric; the identity of a backend
 
   friend bool operator==(const backend_spec&, const backend_spec&) = default;

@@ -23,7 +23,7 @@ std::string reach(logins asked, std::uint64_t ticket, const std::vector<backend_
   for (;;) {
     const choice chosen = asked.choose(ticket);
     if (chosen.backend == nullptr) return "none";
-    if (std::ranges::find(failing, chosen.backend->id) == failing.end()) return chosen.backend->name;
+    if (std::ranges::find(failing, chosen.backend->id) == failing.end()) return chosen.backend->name.text();
     asked.tried.push_back(chosen.backend->id);
   }
 }

@@ -69,7 +69,7 @@ struct logins {
   // The name of the chosen backend, or the reason for none in words.
   [[nodiscard]] std::string answer(std::uint64_t ticket = 0) const {
     const choice chosen = choose(ticket);
-    return chosen.backend != nullptr ? chosen.backend->name : std::string(to_string(chosen.why_not));
+    return chosen.backend != nullptr ? chosen.backend->name.text() : std::string(to_string(chosen.why_not));
   }
 };
 

@@ -135,7 +135,7 @@ class vigil {
       if (what == "forget") {
         snapshot_.backends.erase(place);
       } else if (what == "rename") {
-        place->name = "new." + place->name;
+        place->name = "new." + place->name.text();
       } else if (is_known) {
         place->is_leaving = false;
       } else {

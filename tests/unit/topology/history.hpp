@@ -60,7 +60,7 @@ class history {
   [[nodiscard]] const topology_snapshot& snapshot() const { return snapshot_; }
   [[nodiscard]] const backend_status& of(char letter) const {
     for (const backend_status& status : snapshot_.backends) {
-      if (status.name.front() == letter) return status;
+      if (status.name.text().front() == letter) return status;
     }
     throw std::invalid_argument("no such backend");
   }
@@ -74,7 +74,7 @@ class history {
     const auto list = [&](const char* what, auto&& belongs) {
       std::string letters;
       for (const backend_status& status : snapshot_.backends) {
-        if (belongs(status)) letters += status.name.front();
+        if (belongs(status)) letters += status.name.text().front();
       }
       if (!letters.empty()) text += (text.empty() ? "" : " ") + std::string(what) + "=" + letters;
     };
