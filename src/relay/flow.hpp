@@ -1,30 +1,151 @@
 #pragma once
-// flow: the base of what each engine keeps for one pair of sockets, and the names of its two sides.
+// flow: what each engine keeps for one pair of sockets, and the rules that hold however bytes move: who ended
+// it, what a failure means, when it is idle, what its owner is told.
 //
-// Not an interface: the owner holds a flow* only to hand it back to the engine that made it.
-#include <cstddef>
+// Moves no byte and asks the kernel for no event: epoll_flow and uring_flow do. Nothing here is virtual but
+// the destructor: an engine knows which kind its flows are. Owned by flow_engine; worker's thread.
+//
+// Flow: accept() for every chunk before it is sent, count() after it -> note_end(), close_direction() or
+// fail_destination() as the sides end, settle_failures() at the end of each pump -> has_ended() ->
+// tell_owner().
+#include <array>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
+#include "pgsteer/base/clock.hpp"
 #include "pgsteer/relay/engine.hpp"
+#include "relay/flow_ending.hpp"
+#include "relay/progress_guard.hpp"
+#include "relay/side.hpp"
+#include "relay/splice_pipe.hpp"
+#include "relay/stall_guard.hpp"
+#include "relay/stuck_bytes.hpp"
 
 namespace pgsteer::relay {
 
-class flow {
- protected:
-  flow() = default;
-  ~flow() = default;
-  flow(const flow&) = delete;
-  flow& operator=(const flow&) = delete;
+// What an engine lends to each flow for a turn, and counts in it.
+struct flow_turn {
+  pipe_pool& pipes;
+  std::array<std::uint64_t, 2> bytes{};  // counted here, added to the atomic counters once a turn
+  std::uint64_t stalls = 0;
+  std::uint64_t spliced_bytes = 0;
+  turn_report report = {};
 };
 
-// The value of a side is also the value of the direction that it is the source of.
-enum class side : std::uint8_t { client = 0, backend = 1 };
+struct flow_socket {
+  int fd = -1;
+  int error = 0;            // what a system call on it returned
+  bool is_hung_up = false;  // an end or an error is behind the bytes: read on until it shows
+  bool has_failed = false;  // ends the flow; error may still be unknown
+  bool is_at_end = false;   // a read returned 0
+  stall_guard guard;
+};
 
-constexpr std::size_t index(side value) noexcept {
-  return static_cast<std::size_t>(value);
-}
-constexpr side other(side value) noexcept {
-  return value == side::client ? side::backend : side::client;
-}
+// One direction.
+struct half_relay {
+  stuck_bytes stuck;
+  std::unique_ptr<splice_pipe> pipe;  // while it moves bulk
+  std::uint64_t bytes = 0;            // delivered
+  bool is_unseen = false;             // accept() has not been shown what is stuck
+  bool is_done = false;               // nothing will be sent this way any more
+
+  [[nodiscard]] bool holds_bytes() const noexcept {
+    return !stuck.empty() || (pipe != nullptr && !pipe->empty());
+  }
+};
+
+class flow {
+ public:
+  using hook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+  virtual ~flow() = default;
+  flow(const flow&) = delete;
+  flow& operator=(const flow&) = delete;
+
+  // The first call decides; later ones change nothing.
+  void finish(flow_end end, int error = 0) noexcept;
+  [[nodiscard]] bool has_ended() const noexcept { return end_.has_value(); }
+  // Calls on_end(). Precondition: has_ended(), and nothing of it is the kernel's. Looks at the sockets.
+  void tell_owner() const;
+
+  // Gives back what it held. Precondition: has_ended().
+  void release(pipe_pool& pipes) noexcept;
+  // Both sockets' stall guards look.
+  void guard_stalls() noexcept;
+  // One side has ended, even if the other has not taken all that came before it.
+  [[nodiscard]] bool is_half_closed() const noexcept { return ending_.has_begun(); }
+  [[nodiscard]] std::uint64_t bytes_moved() const noexcept { return halves_[0].bytes + halves_[1].bytes; }
+  [[nodiscard]] std::size_t stuck_capacity() const noexcept {
+    return halves_[0].stuck.capacity() + halves_[1].stuck.capacity();
+  }
+  // A destination does not take what is there for it.
+  [[nodiscard]] bool holds_bytes() const noexcept {
+    return halves_[0].holds_bytes() || halves_[1].holds_bytes();
+  }
+
+  hook in_all;
+  hook in_queue;  // whichever queue of its engine it waits in, or those that ended
+  hook in_half_closed;
+  time_point quiet_since{};  // half-closed and no byte moved since
+  std::uint64_t bytes_at_quiet = 0;
+
+ protected:
+  explicit flow(const flow_start& start);
+
+  [[nodiscard]] flow_socket& socket(side which) noexcept { return sockets_[index(which)]; }
+  [[nodiscard]] const flow_socket& socket(side which) const noexcept { return sockets_[index(which)]; }
+  [[nodiscard]] half_relay& half(side source) noexcept { return halves_[index(source)]; }
+  [[nodiscard]] const half_relay& half(side source) const noexcept { return halves_[index(source)]; }
+  [[nodiscard]] int fd(side which) const noexcept { return sockets_[index(which)].fd; }
+
+  // Each byte once, before it is sent. False: it must not be.
+  [[nodiscard]] bool accept(side source, byte_span bytes, flow_turn& turn);
+  // The destination has taken n bytes.
+  void count(side source, std::size_t n, flow_turn& turn) noexcept {
+    halves_[index(source)].bytes += n;
+    turn.bytes[index(source)] += n;
+    has_progressed_ = has_progressed_ || n != 0;
+  }
+  // How many of the bytes that wait in the source are to go through a pipe now: 0 if they are too few, or the
+  // watcher wants to see them.
+  [[nodiscard]] std::size_t worth_a_pipe(side source, std::size_t buffer_bytes,
+                                         std::size_t bytes_max) const noexcept;
+  // As many into the direction's pipe. False: there is none, copy.
+  [[nodiscard]] bool fill_pipe(side source, std::size_t bytes, flow_turn& turn);
+
+  // The side has ended or, if has_failed, failed; the first call for either side decides who was first.
+  void note_end(side which, bool has_failed) noexcept;
+  // All that the source sent before its end is delivered.
+  void close_direction(side source) noexcept;
+  // The destination takes nothing any more: what was on its way is dropped.
+  void fail_destination(side source, int error, pipe_pool& pipes) noexcept;
+  [[nodiscard]] bool has_failure() const noexcept { return sockets_[0].has_failed || sockets_[1].has_failed; }
+  // Ends the flow for a side that has failed, unless bytes that it sent before are still moving.
+  void settle_failures(std::array<bool, 2> is_moving) noexcept;
+  // After each pump. wanting: for whom another turn is wanted, if one is.
+  void guard_progress(bool wants_another_turn, side wanting) noexcept;
+
+  bool is_watched_;
+  bool has_progressed_ = false;  // since the last guard_progress()
+  bool has_bytes_left_ = false;  // received and never delivered
+  flow_ending ending_;
+
+ private:
+  [[nodiscard]] flow_summary summary() const;
+  [[nodiscard]] bool is_idle() const noexcept;
+
+  progress_guard progress_;
+  std::optional<flow_end> end_;
+  int error_ = 0;
+  flow_owner* owner_;
+  std::array<flow_socket, 2> sockets_;
+  std::array<half_relay, 2> halves_;
+};
+
+template <flow::hook flow::*Hook>
+using flow_list = boost::intrusive::list<flow, boost::intrusive::member_hook<flow, flow::hook, Hook>,
+                                         boost::intrusive::constant_time_size<false>>;
 
 }  // namespace pgsteer::relay

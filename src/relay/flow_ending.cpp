@@ -2,8 +2,6 @@
 
 #include <cerrno>
 
-#include "pgsteer/net/socket.hpp"
-
 namespace pgsteer::relay {
 
 void flow_ending::unseen(side source) noexcept {
@@ -15,25 +13,18 @@ void flow_ending::unseen(side source) noexcept {
   }
 }
 
-void flow_ending::note(side noticed, bool has_failed) noexcept {
+void flow_ending::note(side noticed, bool has_failed, net::peer_state client) noexcept {
+  const bool is_of_client = depends_on_client(noticed) && client != net::peer_state::present;
   if (first_) return;
   first_ = noticed;
   is_orderly_ = !has_failed;
   if (goodbye_.said() != goodbye::whose::nobodys) {
     first_ = goodbye_.said() == goodbye::whose::backends ? side::backend : side::client;
     is_orderly_ = true;
-  } else if (noticed == side::backend && !goodbye_.is_readable()) {
-    // The client may have ended as well, and knows nothing of the backend's end yet.
-    const net::peer_state client = net::state_of_peer(client_fd_);
-    if (client == net::peer_state::present) return;
+  } else if (is_of_client) {
     first_ = side::client;
     is_orderly_ = client == net::peer_state::ended;
   }
-}
-
-bool flow_ending::is_idle_outside_transaction(int backend_fd) const noexcept {
-  return goodbye_.is_readable() && tail_.is_ready() && net::peek(client_fd_) == net::pending_input::nothing &&
-         net::peek(backend_fd) != net::pending_input::bytes;
 }
 
 // An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.

@@ -2,7 +2,7 @@
 // flow_ending: which side ended a flow, whether what came after that was a fault, and whether the client may
 // still be told something.
 //
-// One per flow, worker's thread. Looks at the sockets; owns neither.
+// Pure: what the sockets show is handed in. One per flow.
 //
 // Whoever said goodbye has ended the flow, else the side whose end is noticed first. After an orderly end, a
 // goodbye or a FIN, a reset is no fault any more: a client that has closed answers the backend's close_notify
@@ -14,16 +14,18 @@
 #include <optional>
 
 #include "pgsteer/base/bytes.hpp"
-#include "relay/flow.hpp"
+#include "pgsteer/net/socket.hpp"
+#include "pgsteer/relay/engine.hpp"
 #include "relay/goodbye.hpp"
 #include "relay/ready_tail.hpp"
+#include "relay/side.hpp"
 
 namespace pgsteer::relay {
 
 class flow_ending {
  public:
   // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
-  flow_ending(bool is_readable, int client_fd) noexcept : goodbye_(is_readable), client_fd_(client_fd) {}
+  explicit flow_ending(bool is_readable) noexcept : goodbye_(is_readable) {}
 
   void from_client(byte_span bytes) noexcept {
     tail_.from_client();
@@ -35,8 +37,14 @@ class flow_ending {
   }
   // Bytes of this side were passed on without being looked at: no words of a kind that counts here.
   void unseen(side source) noexcept;
-  // has_failed: by a reset, a time-out or another error, not by a FIN. The first call decides.
-  void note(side noticed, bool has_failed) noexcept;
+  // has_failed: by a reset, a time-out or another error, not by a FIN. client: what is known of that peer;
+  // counts only if depends_on_client(noticed). The first call decides.
+  void note(side noticed, bool has_failed, net::peer_state client) noexcept;
+  // The client may have ended as well, and knows nothing of the backend's end yet: look at it before note().
+  [[nodiscard]] bool depends_on_client(side noticed) const noexcept {
+    return !first_ && noticed == side::backend && !goodbye_.is_readable() &&
+           goodbye_.said() == goodbye::whose::nobodys;
+  }
 
   [[nodiscard]] bool has_begun() const noexcept { return first_.has_value(); }
   [[nodiscard]] side first() const noexcept { return first_.value_or(side::client); }
@@ -45,16 +53,15 @@ class flow_ending {
   [[nodiscard]] flow_end when_closed() const noexcept;
   // This side has failed with this errno.
   [[nodiscard]] flow_end when_failed(side which, int error) const noexcept;
-  // As flow_summary has it, if all that was to be passed on has been. What has arrived and was not read
-  // counts as sent. Looks at both sockets.
-  [[nodiscard]] bool is_idle_outside_transaction(int backend_fd) const noexcept;
+  // As flow_summary::is_idle_outside_transaction has it, if all that was to be passed on has been and nothing
+  // has arrived that was not read.
+  [[nodiscard]] bool is_client_ready() const noexcept { return goodbye_.is_readable() && tail_.is_ready(); }
 
  private:
   [[nodiscard]] bool is_the_clients() const noexcept;
 
   goodbye goodbye_;
   ready_tail tail_;
-  int client_fd_;
   std::optional<side> first_;
   bool is_orderly_ = false;
 };

@@ -1,6 +1,5 @@
 #include "relay/uring_engine.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -21,39 +20,27 @@ result<std::unique_ptr<engine>> uring_engine::make(int guest_fd, const relay_opt
 
 uring_engine::uring_engine(net::unique_fd room_set, std::unique_ptr<uring_ring> ring,
                            const relay_options& options, metrics::relay_counters& counters)
-    : room_(std::move(room_set)),
-      ring_(std::move(ring)),
-      pipes_(options.splice == toggle::on),
-      options_(options),
-      counters_(counters) {
-  PGSTEER_ASSERT(options_.buffer_bytes > 0 && options_.reads_per_turn_max > 0);
-}
+    : flow_engine(options, counters), room_(std::move(room_set)), ring_(std::move(ring)) {}
 
 uring_engine::~uring_engine() {
   PGSTEER_ASSERT(!is_in_turn_);
-  for (uring_flow& live : all_) live.revoke_sends(*ring_);
+  for (flow& live : all_) static_cast<uring_flow&>(live).revoke_sends(*ring_);
   ring_.reset();  // takes everything back from the kernel, so before what it was lent
-  waiting_.clear();
   for (uring_waits* list : {&asked_, &unwanted_})
     list->clear_and_dispose([](uring_wait* asked) { delete asked; });
-  all_.clear_and_dispose([](uring_flow* live) { delete live; });
 }
 
 flow* uring_engine::start(const flow_start& start) {
-  auto made = std::make_unique<uring_flow>(start);
-  uring_flow& started = *made.release();  // all_ owns it
-  all_.push_back(started);
-  ++flow_count_;
-  make_ready(started);
-  return &started;
+  auto* const started = std::make_unique<uring_flow>(start).release();  // flow_engine owns it
+  adopt(*started);
+  make_ready(*started);
+  return started;
 }
 
 void uring_engine::stop(flow& target) {
-  auto& stopped = static_cast<uring_flow&>(target);
-  if (stopped.has_ended()) return;
-  stopped.finish(flow_end::stopped);
-  stopped.revoke_sends(*ring_);
-  make_ready(stopped);
+  if (target.has_ended()) return;
+  flow_engine::stop(target);
+  static_cast<uring_flow&>(target).revoke_sends(*ring_);
 }
 
 result<void> uring_engine::wait(socket_wait& who, int fd, readiness what) {
@@ -83,12 +70,12 @@ turn_report uring_engine::turn(bool may_wait) {
   is_in_turn_ = true;
   ring_->enable();
   cancel_unwanted();
-  uring_turn turn{.ring = *ring_,
-                  .pipes = pipes_,
-                  .room = room_,
-                  .number = ++turn_number_,
-                  .block_bytes = options_.buffer_bytes,
-                  .bytes_max = options_.buffer_bytes * options_.reads_per_turn_max};
+  uring_turn turn{{pipes_},
+                  *ring_,
+                  room_,
+                  ++turn_number_,
+                  options_.buffer_bytes,
+                  options_.buffer_bytes * options_.reads_per_turn_max};
   turn.report.is_idle = !has_work();
   ready_.splice(ready_.end(), next_turn_);
   pump_ready(turn);  // what start() and stop() have left, or the turn before
@@ -100,12 +87,7 @@ turn_report uring_engine::turn(bool may_wait) {
       take_completions(turn, false);
       pump_ready(turn);
     }
-    for (std::size_t i = 0; i < turn.bytes.size(); ++i)
-      if (turn.bytes[i] != 0) counters_.bytes[i].add(turn.bytes[i]);
-    if (turn.stalls != 0) counters_.stalls.add(turn.stalls);
-    if (turn.spliced_bytes != 0) counters_.spliced_bytes.add(turn.spliced_bytes);
-    if (!ended_.empty()) turn.report.has_told_owner = true;
-    deliver_ends();
+    finish_turn(turn);
   }
   is_in_turn_ = false;
   return turn.report;
@@ -171,18 +153,12 @@ void uring_engine::cancel_unwanted() {
   }
 }
 
-// From whatever list it waits in.
-void uring_engine::make_ready(uring_flow& chosen) noexcept {
-  chosen.in_queue.unlink();
-  ready_.push_back(chosen);
-}
-
 void uring_engine::pump_ready(uring_turn& turn) {
   retired_in_pump_ = 0;
-  flow_list<&uring_flow::in_queue> batch;
+  flow_list<&flow::in_queue> batch;
   batch.swap(ready_);
   while (!batch.empty()) {
-    uring_flow& next = batch.front();
+    auto& next = static_cast<uring_flow&>(batch.front());
     batch.pop_front();
     pump(next, turn);
   }
@@ -211,7 +187,7 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
 // One buffer for each flow that waits for one, so that not all of them come in vain.
 void uring_engine::feed() {
   for (std::size_t left = ring_->buffers().lent(); left > 0 && !hungry_.empty(); --left) {
-    uring_flow& longest = hungry_.front();
+    auto& longest = static_cast<uring_flow&>(hungry_.front());
     longest.on_buffers();
     make_ready(longest);
   }
@@ -220,8 +196,7 @@ void uring_engine::feed() {
 // Comes back with each completion until the kernel holds nothing of it any more; on_end() follows at the end
 // of that turn.
 void uring_engine::retire(uring_flow& ended) {
-  ended.in_queue.unlink();
-  ended.in_half_closed.unlink();
+  dequeue(ended);
   if (ended.is_kernels()) {
     awaits_sends_ = true;
     if (++retired_in_pump_ > retired_per_pump_max) return next_turn_.push_back(ended);
@@ -229,49 +204,6 @@ void uring_engine::retire(uring_flow& ended) {
   }
   ended.release(ring_->buffers(), pipes_, room_);
   ended_.push_back(ended);
-}
-
-// Flows that on_end() ends in its turn wait for the next one.
-void uring_engine::deliver_ends() {
-  flow_list<&uring_flow::in_queue> batch;
-  batch.swap(ended_);
-  while (!batch.empty()) {
-    uring_flow& ended = batch.front();
-    batch.pop_front();
-    ended.owner().on_end(ended.summary());
-    --flow_count_;
-    delete &ended;
-  }
-}
-
-void uring_engine::tick(time_point now) {
-  half_closed_.expire(now, options_.half_close_timeout, [this](uring_flow& oldest) {
-    oldest.finish(flow_end::half_closed_too_long);
-    make_ready(oldest);
-  });
-  guard_stalls();
-}
-
-void uring_engine::guard_stalls() {
-  for (std::size_t left = (flow_count_ + ticks_per_guard_round - 1) / ticks_per_guard_round;
-       left > 0 && !all_.empty(); --left) {
-    uring_flow& next = all_.front();
-    all_.pop_front();
-    all_.push_back(next);
-    if (next.has_ended()) continue;
-    for (const side which : {side::client, side::backend}) next.guard(which).look_at(next.fd(which));
-  }
-}
-
-std::size_t uring_engine::stuck_bytes_held() const noexcept {
-  std::size_t held = 0;
-  for (const uring_flow& live : all_)
-    held += live.stuck_capacity(side::client) + live.stuck_capacity(side::backend);
-  return held;
-}
-
-std::size_t uring_engine::stalled_flows() const noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(all_, &uring_flow::is_stalled));
 }
 
 }  // namespace pgsteer::relay

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "pgsteer/base/assert.hpp"
+#include "pgsteer/base/clock.hpp"
 #include "pgsteer/net/unique_fd.hpp"
 #include "pgsteer/relay/socket_io.hpp"
 

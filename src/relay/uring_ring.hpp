@@ -13,7 +13,8 @@
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/result.hpp"
-#include "relay/flow.hpp"
+#include "pgsteer/relay/socket_wait.hpp"
+#include "relay/side.hpp"
 #include "relay/uring_buffers.hpp"
 
 namespace pgsteer::relay {

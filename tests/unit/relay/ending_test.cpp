@@ -240,16 +240,17 @@ TEST(EpollFlow, AFailedSendStillDeliversWhatTheBackendHadSaid) {
   test_flow sockets;
   epoll_flow flow(sockets.start());
   send_some(sockets.client.theirs, "query");
-  flow.on_event(flow.socket(side::client), EPOLLIN);
+  epoll_flow::on_event(flow.edges(side::client), EPOLLIN);
   send_some(sockets.backend.theirs, "FATAL");
   sockets.backend.theirs.reset();
   std::vector<std::uint8_t> buffer(100);
   pipe_pool pipes(false);
-  turn_resources turn{buffer, pipes, 10};
+  epoll_turn turn{{pipes}, buffer, 10};
   EXPECT_EQ(flow.pump(turn), epoll_flow::outcome::ended);
   EXPECT_EQ(read_available(sockets.client.theirs), "FATAL");
-  EXPECT_EQ(flow.summary().end, flow_end::backend_failed);
-  EXPECT_EQ(flow.summary().error, boost::system::errc::broken_pipe);
+  flow.tell_owner();
+  EXPECT_EQ(sockets.end(), flow_end::backend_failed);
+  EXPECT_EQ(sockets.owner.summary->error, boost::system::errc::broken_pipe);
 }
 
 // The write that fails takes the error off the backend's socket, which then seems to end: the client must not

@@ -18,22 +18,9 @@ tested_engine::tested_engine(boost::asio::io_context& context, const relay_optio
   auto made = loop::make(context, options, counters);
   if (!made) std::abort();
   loop_ = std::move(*made);
-  uring_ = dynamic_cast<const uring_engine*>(&loop_->engine());
-  epoll_ = dynamic_cast<const epoll_engine*>(&loop_->engine());
-  if (uring_ != nullptr)
+  flows_ = dynamic_cast<const flow_engine*>(&loop_->engine());
+  if (dynamic_cast<const uring_engine*>(flows_) != nullptr)
     stuck_bytes_max_ = std::max(stuck_bytes_max_, uring_buffers::bytes_per_direction_max);
-}
-
-std::size_t tested_engine::stuck_bytes_held() const {
-  return uring_ != nullptr ? uring_->stuck_bytes_held() : epoll_->stuck_bytes_held();
-}
-
-std::size_t tested_engine::stalled_flows() const {
-  return uring_ != nullptr ? uring_->stalled_flows() : epoll_->stalled_flows();
-}
-
-std::size_t tested_engine::flow_count() const {
-  return uring_ != nullptr ? uring_->flow_count() : epoll_->flow_count();
 }
 
 bool is_available(engine_choice choice) {

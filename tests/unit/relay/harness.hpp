@@ -91,16 +91,15 @@ class tested_engine {
   // False: there was nothing to do.
   bool step() { return loop_->step(false); }
 
-  [[nodiscard]] std::size_t stuck_bytes_held() const;
-  [[nodiscard]] std::size_t stalled_flows() const;
+  [[nodiscard]] std::size_t stuck_bytes_held() const { return flows_->stuck_bytes_held(); }
+  [[nodiscard]] std::size_t stalled_flows() const { return flows_->stalled_flows(); }
   // The most that one direction may hold.
   [[nodiscard]] std::size_t stuck_bytes_max() const { return stuck_bytes_max_; }
-  [[nodiscard]] std::size_t flow_count() const;
+  [[nodiscard]] std::size_t flow_count() const { return flows_->flow_count(); }
 
  private:
   std::unique_ptr<loop> loop_;
-  const uring_engine* uring_ = nullptr;
-  const epoll_engine* epoll_ = nullptr;
+  const flow_engine* flows_ = nullptr;
   std::size_t stuck_bytes_max_;
 };
 

@@ -1,0 +1,142 @@
+#include "relay/flow.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include "pgsteer/base/assert.hpp"
+#include "pgsteer/base/log.hpp"
+#include "pgsteer/net/socket.hpp"
+#include "pgsteer/relay/socket_io.hpp"
+
+namespace pgsteer::relay {
+
+flow::flow(const flow_start& start)
+    : is_watched_(start.is_watched), ending_(start.is_watched), owner_(start.owner) {
+  socket(side::client).fd = start.client_fd;
+  socket(side::backend).fd = start.backend_fd;
+  half(side::client).stuck.keep(start.to_backend);
+  half(side::backend).stuck.keep(start.to_client);
+  half(side::backend).is_unseen = !start.to_client.empty();
+}
+
+void flow::finish(flow_end end, int error) noexcept {
+  if (has_ended()) return;
+  end_ = end;
+  error_ = error;
+}
+
+void flow::release(pipe_pool& pipes) noexcept {
+  PGSTEER_ASSERT(has_ended());
+  for (half_relay& way : halves_) {
+    if (way.holds_bytes()) has_bytes_left_ = true;
+    pipes.give_back(std::move(way.pipe));
+    way.stuck.clear();
+  }
+}
+
+void flow::tell_owner() const {
+  owner_->on_end(summary());
+}
+
+flow_summary flow::summary() const {
+  flow_summary made;
+  made.end = end_.value();
+  if (error_ != 0) made.error = to_error_code(error_);
+  for (const side source : {side::client, side::backend}) made.bytes[index(source)] = half(source).bytes;
+  made.is_idle_outside_transaction = !has_bytes_left_ && is_idle();
+  return made;
+}
+
+// What has arrived and was not read counts as sent.
+bool flow::is_idle() const noexcept {
+  return ending_.is_client_ready() && net::peek(fd(side::client)) == net::pending_input::nothing &&
+         net::peek(fd(side::backend)) != net::pending_input::bytes;
+}
+
+void flow::guard_stalls() noexcept {
+  if (has_ended()) return;
+  for (flow_socket& guarded : sockets_) guarded.guard.look_at(guarded.fd);
+}
+
+bool flow::accept(side source, byte_span bytes, flow_turn& turn) {
+  if (source == side::client) {
+    ending_.from_client(bytes);
+    return true;
+  }
+  if (is_watched_) {
+    turn.report.has_told_owner = true;
+    const watch_verdict verdict = owner_->on_backend_bytes(bytes);
+    is_watched_ = verdict == watch_verdict::watching;
+    if (verdict == watch_verdict::refuse) finish(flow_end::refused);
+    if (has_ended()) return false;  // the watcher may also have called stop()
+  }
+  ending_.to_client(bytes);
+  return true;
+}
+
+std::size_t flow::worth_a_pipe(side source, std::size_t buffer_bytes, std::size_t bytes_max) const noexcept {
+  if (source == side::backend && is_watched_) return 0;
+  return std::min(worth_splicing(fd(source), buffer_bytes), bytes_max);
+}
+
+bool flow::fill_pipe(side source, std::size_t bytes, flow_turn& turn) {
+  const std::size_t filled = turn.pipes.fill(half(source).pipe, fd(source), bytes);
+  if (filled == 0) return false;
+  has_progressed_ = true;
+  turn.spliced_bytes += filled;
+  ending_.unseen(source);
+  return true;
+}
+
+void flow::note_end(side which, bool has_failed) noexcept {
+  const bool asks = ending_.depends_on_client(which);
+  ending_.note(which, has_failed, asks ? net::state_of_peer(fd(side::client)) : net::peer_state::present);
+}
+
+void flow::close_direction(side source) noexcept {
+  half(source).is_done = true;
+  flow_socket& destination = socket(other(source));
+  // A source that has failed seems to end as well, once a write has taken its error: settle_failures() ends
+  // the flow, and no FIN may tell the destination of an orderly end.
+  if (destination.has_failed || socket(source).has_failed) return;
+  if (half(other(source)).is_done) return finish(ending_.when_closed());
+  if (shut_down_writing(destination.fd) == 0) return;
+  destination.has_failed = true;  // it can only be disconnected, by an error that SO_ERROR still holds
+  destination.is_hung_up = true;
+}
+
+void flow::fail_destination(side source, int error, pipe_pool& pipes) noexcept {
+  half_relay& failed = half(source);
+  pipes.give_back(std::move(failed.pipe));
+  failed.stuck.clear();
+  failed.is_done = true;
+  has_progressed_ = true;
+  flow_socket& destination = socket(other(source));
+  destination.error = error;
+  destination.has_failed = true;
+  // It may have said why before it went, as PostgreSQL does with FATAL: read that to the end.
+  destination.is_hung_up = true;
+  note_end(other(source), true);
+}
+
+void flow::settle_failures(std::array<bool, 2> is_moving) noexcept {
+  const side first = ending_.first();
+  for (const side which : {first, other(first)}) {
+    flow_socket& failed = socket(which);
+    if (!failed.has_failed || is_moving[index(which)]) continue;
+    if (failed.error == 0) failed.error = reason_of_failure(failed.fd);
+    return finish(ending_.when_failed(which, failed.error), failed.error);
+  }
+}
+
+void flow::guard_progress(bool wants_another_turn, side wanting) noexcept {
+  if (progress_.is_exceeded(wants_another_turn, std::exchange(has_progressed_, false))) {
+    log(log_level::error, "relay made no progress, session ended; please report it",
+        {{"side", wanting == side::client ? std::string_view("client") : std::string_view("backend")}});
+    finish(flow_end::made_no_progress, ENOTRECOVERABLE);
+  }
+}
+
+}  // namespace pgsteer::relay
