@@ -44,7 +44,7 @@ flow* epoll_engine::start(const flow_start& start) {
   for (const side which : {side::client, side::backend}) {
     socket_wait* const before = which == side::client ? start.client_wait : start.backend_wait;
     if (const int error = watch(started.fd(which), started.edges(which), before); error != 0)
-      started.finish(which == side::client ? flow_end::client_failed : flow_end::backend_failed, error);
+      started.fail(which, error);
   }
   if (started.has_ended() || !start.to_backend.empty() || !start.to_client.empty()) make_ready(started);
   return &started;

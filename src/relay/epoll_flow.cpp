@@ -31,9 +31,10 @@ epoll_flow::outcome epoll_flow::pump(epoll_turn& turn) {
   }
   const std::array can{can_step(side::client), can_step(side::backend)};
   if (has_failure()) settle_failures(can);
-  guard_progress(can[0] || can[1], can[0] ? side::client : side::backend);
+  const bool wants_another_turn = can[0] || can[1];
+  guard_progress(wants_another_turn);
   if (has_ended()) return outcome::ended;
-  return can[0] || can[1] ? outcome::wants_another_turn : outcome::waits;
+  return wants_another_turn ? outcome::wants_another_turn : outcome::waits;
 }
 
 // True: step(source) makes a system call that moves bytes or changes the state.

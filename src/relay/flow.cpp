@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 #include "pgsteer/base/assert.hpp"
@@ -25,6 +24,9 @@ void flow::finish(flow_end end, int error) noexcept {
   if (has_ended()) return;
   end_ = end;
   error_ = error;
+  if (end != flow_end::defect) return;
+  log(log_level::error, "a defect of the relay has ended a session; please report it",
+      {{"error", to_error_code(error).message()}});
 }
 
 void flow::release(pipe_pool& pipes) noexcept {
@@ -127,16 +129,13 @@ void flow::settle_failures(std::array<bool, 2> is_moving) noexcept {
     flow_socket& failed = socket(which);
     if (!failed.has_failed || is_moving[index(which)]) continue;
     if (failed.error == 0) failed.error = reason_of_failure(failed.fd);
-    return finish(ending_.when_failed(which, failed.error), failed.error);
+    return fail(which, failed.error);
   }
 }
 
-void flow::guard_progress(bool wants_another_turn, side wanting) noexcept {
-  if (progress_.is_exceeded(wants_another_turn, std::exchange(has_progressed_, false))) {
-    log(log_level::error, "relay made no progress, session ended; please report it",
-        {{"side", wanting == side::client ? std::string_view("client") : std::string_view("backend")}});
-    finish(flow_end::made_no_progress, ENOTRECOVERABLE);
-  }
+void flow::guard_progress(bool wants_another_turn) noexcept {
+  if (progress_.is_exceeded(wants_another_turn, std::exchange(has_progressed_, false)))
+    finish(flow_end::defect, ENOTRECOVERABLE);
 }
 
 }  // namespace pgsteer::relay

@@ -64,8 +64,10 @@ class flow {
   flow(const flow&) = delete;
   flow& operator=(const flow&) = delete;
 
-  // The first call decides; later ones change nothing.
+  // The first call decides; later ones change nothing. A defect is logged.
   void finish(flow_end end, int error = 0) noexcept;
+  // The side's socket cannot be used.
+  void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }
   [[nodiscard]] bool has_ended() const noexcept { return end_.has_value(); }
   // Calls on_end(). Precondition: has_ended(), and nothing of it is the kernel's. Looks at the sockets.
   void tell_owner() const;
@@ -124,8 +126,8 @@ class flow {
   [[nodiscard]] bool has_failure() const noexcept { return sockets_[0].has_failed || sockets_[1].has_failed; }
   // Ends the flow for a side that has failed, unless bytes that it sent before are still moving.
   void settle_failures(std::array<bool, 2> is_moving) noexcept;
-  // After each pump. wanting: for whom another turn is wanted, if one is.
-  void guard_progress(bool wants_another_turn, side wanting) noexcept;
+  // After each pump: ends a flow that asks for turn after turn and gets nowhere.
+  void guard_progress(bool wants_another_turn) noexcept;
 
   bool is_watched_;
   bool has_progressed_ = false;  // since the last guard_progress()

@@ -1,7 +1,5 @@
 #include "relay/flow_ending.hpp"
 
-#include <cerrno>
-
 namespace pgsteer::relay {
 
 void flow_ending::unseen(side source) noexcept {
@@ -37,6 +35,7 @@ flow_end flow_ending::when_closed() const noexcept {
 }
 
 flow_end flow_ending::when_failed(side which, int error) const noexcept {
+  if (is_misuse(error)) return flow_end::defect;
   // Likewise the client's goodbye ahead of its reset. What it says behind the backend's end is no goodbye.
   const bool is_orderly = is_orderly_ || goodbye_.said() == goodbye::whose::answered ||
                           (first_ == side::client && goodbye_.said() == goodbye::whose::clients);

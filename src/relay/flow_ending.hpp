@@ -11,6 +11,7 @@
 //
 // Flow: from_client(), to_client() or unseen() for every chunk that is passed on; note() at each end or
 // failure of a side -> when_closed() or when_failed(), once.
+#include <cerrno>
 #include <optional>
 
 #include "pgsteer/base/bytes.hpp"
@@ -21,6 +22,12 @@
 #include "relay/side.hpp"
 
 namespace pgsteer::relay {
+
+// What system calls say to whoever hands them the wrong descriptor or memory, never for a peer's doing.
+[[nodiscard]] constexpr bool is_misuse(int error) noexcept {
+  return error == EBADF || error == EFAULT || error == EINVAL || error == ENOTSOCK || error == EEXIST ||
+         error == ENOENT;
+}
 
 class flow_ending {
  public:
@@ -51,7 +58,7 @@ class flow_ending {
 
   // Both sides have ended by a FIN and all is delivered.
   [[nodiscard]] flow_end when_closed() const noexcept;
-  // This side has failed with this errno.
+  // This side has failed with this errno. Misuse of a descriptor is no side's failure but our defect.
   [[nodiscard]] flow_end when_failed(side which, int error) const noexcept;
   // As flow_summary::is_idle_outside_transaction has it, if all that was to be passed on has been and nothing
   // has arrived that was not read.

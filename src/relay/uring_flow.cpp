@@ -168,10 +168,8 @@ uring_flow::outcome uring_flow::pump(uring_turn& turn) {
   }
   if (has_failure()) settle_failures({is_moving(side::client), is_moving(side::backend)});
   if (has_ended()) return outcome::ended;
-  const std::array wants{wants_another_turn(side::client), wants_another_turn(side::backend)};
-  const bool wants_one = wants[0] || wants[1];
-  guard_progress(wants_one || turn.ring.prepared() != prepared_before,
-                 wants[0] ? side::client : side::backend);
+  const bool wants_one = wants_another_turn(side::client) || wants_another_turn(side::backend);
+  guard_progress(wants_one || turn.ring.prepared() != prepared_before);
   if (has_ended()) return outcome::ended;
   if (wants_one) return outcome::wants_another_turn;
   const bool lacks_buffers = reads_[0].lacks_buffers || reads_[1].lacks_buffers;

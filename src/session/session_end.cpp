@@ -20,7 +20,7 @@ close_reason reason_of(const relay::flow_summary& summary, std::optional<close_r
       return login_end.value_or(close_reason::backend_lost);
     case relay::flow_end::half_closed_too_long:
       return close_reason::half_closed_too_long;
-    case relay::flow_end::made_no_progress:
+    case relay::flow_end::defect:
       return close_reason::local_trouble;
     case relay::flow_end::stopped:
       PGSTEER_ASSERT(requested.has_value());

@@ -33,12 +33,12 @@ enum class flow_end : std::uint8_t {
   stopped,               // stop() was called
   refused,               // the watcher said refuse
   half_closed_too_long,  // one side ended and the other stayed open longer than half_close_timeout
-  made_no_progress,      // a bug of ours (relay/progress_guard.hpp)
+  defect,                // ours, and nobody else's fault: it got nowhere, or misused a descriptor
 };
 
 struct flow_summary {
   flow_end end = flow_end::stopped;
-  error_code error;                      // set for *_failed; for *_closed what a side failed with afterwards
+  error_code error;  // set for *_failed and defect; for *_closed what a side failed with afterwards
   std::array<std::uint64_t, 2> bytes{};  // delivered, to the backend and to the client
   // The last message to the client was ReadyForQuery 'I', whole, and the client has sent nothing since: the
   // client reads a FATAL now as an answer to nothing, the moment for 57P01. False for encrypted sessions.

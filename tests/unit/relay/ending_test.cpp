@@ -1,5 +1,8 @@
 // How flows end: FIN, reset, both at once, and what must still be delivered.
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
 
 #include "unit/relay/harness.hpp"
 #include "unit/relay/last_words.hpp"
@@ -280,16 +283,27 @@ TEST_P(EndingOnEachEngine, AResetThatAWriteFindsReachesTheClientAsNoOrderlyEnd) 
   }
 }
 
-TEST_P(EndingOnEachEngine, EndsAFlowWhoseSocketCannotBeWatched) {
-  harness engine(GetParam());
-  test_flow flow;
-  flow_start start = flow.start();
-  start.backend_fd = -1;
-  (void)engine.engine().start(start);
-  EXPECT_FALSE(flow.has_ended()) << "on_end() inside start()";
-  ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
-  EXPECT_EQ(flow.end(), flow_end::backend_failed);
-  EXPECT_EQ(flow.owner.summary->error, boost::system::errc::bad_file_descriptor);
+// Whatever the socket's owner has done wrong, neither the client nor the backend has.
+TEST_P(EndingOnEachEngine, ADescriptorThatIsNoSocketIsADefectAndNoSidesFailure) {
+  const net::unique_fd no_socket(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));
+  struct misuse {
+    int fd;
+    int error;
+  };
+  for (const misuse& now : {misuse{-1, EBADF}, misuse{no_socket.value(), ENOTSOCK}}) {
+    for (int flow_start::*const which : {&flow_start::client_fd, &flow_start::backend_fd}) {
+      SCOPED_TRACE(::testing::Message() << "errno " << now.error);
+      harness engine(GetParam());
+      test_flow flow;
+      flow_start start = flow.start();
+      start.*which = now.fd;
+      (void)engine.engine().start(start);
+      EXPECT_FALSE(flow.has_ended()) << "on_end() inside start()";
+      ASSERT_TRUE(engine.run_until([&] { return flow.has_ended(); }));
+      EXPECT_EQ(flow.end(), flow_end::defect);
+      EXPECT_EQ(flow.owner.summary->error.value(), now.error);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EndingOnEachEngine, each_engine(), engine_name);

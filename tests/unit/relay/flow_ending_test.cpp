@@ -112,6 +112,18 @@ TEST(FlowEnding, ATimeOutIsAFaultWhateverCameBefore) {
   EXPECT_EQ(ending.when_failed(side::backend, EPIPE), flow_end::client_closed);
 }
 
+// Even behind an orderly end: that somebody else is to blame would hide it.
+TEST(FlowEnding, MisuseOfADescriptorIsOurDefectWhateverCameBefore) {
+  for (const int error : {EBADF, EFAULT, EINVAL, ENOTSOCK, EEXIST, ENOENT}) {
+    flow_ending ending(true);
+    EXPECT_EQ(ending.when_failed(side::client, error), flow_end::defect);
+    EXPECT_EQ(ending.when_failed(side::backend, error), flow_end::defect);
+    ending.from_client(as_bytes(terminate));
+    ending.note(side::client, false, net::peer_state::present);
+    EXPECT_EQ(ending.when_failed(side::backend, error), flow_end::defect);
+  }
+}
+
 TEST(FlowEnding, BytesThatNobodySawAreNoGoodbyeAndLeaveNothingToBeTold) {
   struct unseen_case {
     const char* name;
