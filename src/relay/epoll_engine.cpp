@@ -120,7 +120,7 @@ void epoll_engine::take_events(bool may_wait, turn_report& report) {
 }
 
 void epoll_engine::pump_ready(epoll_turn& turn) {
-  flow_list<&flow::in_queue> batch;
+  flow_queue batch;
   batch.swap(ready_);
   while (!batch.empty()) {
     auto& next = static_cast<epoll_flow&>(batch.front());

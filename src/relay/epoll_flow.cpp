@@ -21,6 +21,8 @@ void epoll_flow::on_event(side which, std::uint32_t events) noexcept {
 }
 
 epoll_flow::outcome epoll_flow::pump(epoll_turn& turn) {
+  // What the client sends behind an answer is the later word: it must not be passed on first.
+  if (is_to_stop_when_idle_) turn_of_ = side::backend;
   // A splice moves what several reads do.
   const std::uint64_t bytes_enough = bytes_moved() + std::uint64_t{turn.reads_max} * turn.buffer.size();
   for (std::uint32_t steps = 0; steps < turn.reads_max && bytes_moved() < bytes_enough; ++steps) {
@@ -31,6 +33,7 @@ epoll_flow::outcome epoll_flow::pump(epoll_turn& turn) {
   }
   const std::array can{can_step(side::client), can_step(side::backend)};
   if (has_failure()) settle_failures(can);
+  stop_if_idle(holds_bytes());
   const bool wants_another_turn = can[0] || can[1];
   guard_progress(wants_another_turn);
   if (has_ended()) return outcome::ended;

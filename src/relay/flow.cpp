@@ -47,8 +47,13 @@ flow_summary flow::summary() const {
   made.end = end_.value();
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : {side::client, side::backend}) made.bytes[index(source)] = half(source).bytes;
-  made.is_idle_outside_transaction = !has_bytes_left_ && is_idle();
+  made.is_idle_outside_transaction = was_idle_ || (!has_bytes_left_ && is_idle());
   return made;
+}
+
+void flow::finish_idle() noexcept {
+  finish(flow_end::stopped);
+  was_idle_ = true;
 }
 
 // What has arrived and was not read counts as sent.

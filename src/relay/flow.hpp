@@ -66,6 +66,8 @@ class flow {
 
   // The first call decides; later ones change nothing. A defect is logged.
   void finish(flow_end end, int error = 0) noexcept;
+  // From now on each pump looks whether it is idle, and ends it then.
+  void ask_to_stop_when_idle() noexcept { is_to_stop_when_idle_ = true; }
   // The side's socket cannot be used.
   void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }
   [[nodiscard]] bool has_ended() const noexcept { return end_.has_value(); }
@@ -126,20 +128,29 @@ class flow {
   [[nodiscard]] bool has_failure() const noexcept { return sockets_[0].has_failed || sockets_[1].has_failed; }
   // Ends the flow for a side that has failed, unless bytes that it sent before are still moving.
   void settle_failures(std::array<bool, 2> is_moving) noexcept;
+  // After each pump: ends a flow that was asked to stop and is idle, unless a side has ended.
+  void stop_if_idle(bool holds_bytes) noexcept {
+    if (is_to_stop_when_idle_ && !has_ended() && !is_half_closed() && !holds_bytes && is_idle())
+      finish_idle();
+  }
   // After each pump: ends a flow that asks for turn after turn and gets nowhere.
   void guard_progress(bool wants_another_turn) noexcept;
 
   bool is_watched_;
   bool has_progressed_ = false;  // since the last guard_progress()
   bool has_bytes_left_ = false;  // received and never delivered
+  bool is_to_stop_when_idle_ = false;
   flow_ending ending_;
 
  private:
   [[nodiscard]] flow_summary summary() const;
+  // As flow_summary::is_idle_outside_transaction has it, if nothing is held here. Looks at the sockets.
   [[nodiscard]] bool is_idle() const noexcept;
+  void finish_idle() noexcept;
 
   progress_guard progress_;
   std::optional<flow_end> end_;
+  bool was_idle_ = false;  // when it was finished; what has arrived since comes too late
   int error_ = 0;
   flow_owner* owner_;
   std::array<flow_socket, 2> sockets_;

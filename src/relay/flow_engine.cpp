@@ -21,9 +21,9 @@ void flow_engine::adopt(flow& started) noexcept {
   ++flow_count_;
 }
 
-void flow_engine::make_ready(flow& chosen) noexcept {
+void flow_engine::move_to(flow_queue& queue, flow& chosen) noexcept {
   chosen.in_queue.unlink();
-  ready_.push_back(chosen);
+  queue.push_back(chosen);
 }
 
 void flow_engine::dequeue(flow& ended) noexcept {
@@ -34,6 +34,12 @@ void flow_engine::dequeue(flow& ended) noexcept {
 void flow_engine::stop(flow& target) {
   if (target.has_ended()) return;
   target.finish(flow_end::stopped);
+  make_ready(target);
+}
+
+void flow_engine::stop_when_idle(flow& target) {
+  if (target.has_ended()) return;
+  target.ask_to_stop_when_idle();
   make_ready(target);
 }
 
@@ -48,7 +54,7 @@ void flow_engine::finish_turn(flow_turn& turn) {
 
 // Flows that on_end() ends in its turn wait for the next one.
 void flow_engine::deliver_ends() {
-  flow_list<&flow::in_queue> batch;
+  flow_queue batch;
   batch.swap(ended_);
   while (!batch.empty()) {
     flow& ended = batch.front();

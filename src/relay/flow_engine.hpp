@@ -25,6 +25,7 @@ class flow_engine : public engine {
   flow_engine& operator=(const flow_engine&) = delete;
 
   void stop(flow& target) override;
+  void stop_when_idle(flow& target) override;
   void tick(time_point now) override;
 
   // User memory held for bytes that a destination does not take; for tests and diagnosis. O(flows).
@@ -37,8 +38,10 @@ class flow_engine : public engine {
   ~flow_engine() override;
 
   void adopt(flow& started) noexcept;
+  using flow_queue = flow_list<&flow::in_queue>;
   // From whatever queue it waits in.
-  void make_ready(flow& chosen) noexcept;
+  static void move_to(flow_queue& queue, flow& chosen) noexcept;
+  void make_ready(flow& chosen) noexcept { move_to(ready_, chosen); }
   // Out of the queues and of what a tick looks at.
   static void dequeue(flow& ended) noexcept;
   // Publishes what the turn has counted, and tells the owners of those that ended.
@@ -48,8 +51,8 @@ class flow_engine : public engine {
   metrics::relay_counters& counters_;
   pipe_pool pipes_;
   flow_list<&flow::in_all> all_;
-  flow_list<&flow::in_queue> ready_;
-  flow_list<&flow::in_queue> ended_;  // and out of the kernel's hands
+  flow_queue ready_;
+  flow_queue ended_;  // and out of the kernel's hands
   half_closed_flows half_closed_;
   socket_waits waiting_;
   bool is_in_turn_ = false;

@@ -155,7 +155,7 @@ void uring_engine::cancel_unwanted() {
 
 void uring_engine::pump_ready(uring_turn& turn) {
   retired_in_pump_ = 0;
-  flow_list<&flow::in_queue> batch;
+  flow_queue batch;
   batch.swap(ready_);
   while (!batch.empty()) {
     auto& next = static_cast<uring_flow&>(batch.front());
@@ -172,10 +172,10 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
     case uring_flow::outcome::waits:
       break;
     case uring_flow::outcome::wants_another_turn:
-      next_turn_.push_back(next);
+      move_to(next_turn_, next);
       break;
     case uring_flow::outcome::wants_buffers:
-      hungry_.push_back(next);
+      move_to(hungry_, next);
       break;
     case uring_flow::outcome::ended:
       return retire(next);
@@ -199,7 +199,7 @@ void uring_engine::retire(uring_flow& ended) {
   dequeue(ended);
   if (ended.is_kernels()) {
     awaits_sends_ = true;
-    if (++retired_in_pump_ > retired_per_pump_max) return next_turn_.push_back(ended);
+    if (++retired_in_pump_ > retired_per_pump_max) return move_to(next_turn_, ended);
     return ended.cancel_all(*ring_);
   }
   ended.release(ring_->buffers(), pipes_, room_);

@@ -72,10 +72,10 @@ class uring_engine final : public flow_engine {
   std::unique_ptr<uring_ring> ring_;
   std::uint64_t turn_number_ = 0;
 
-  flow_list<&flow::in_queue> next_turn_;  // have used up their allowance
-  flow_list<&flow::in_queue> hungry_;     // found no buffer to receive into
-  uring_waits asked_;                     // the kernel has them
-  uring_waits unwanted_;                  // and is to give them back
+  flow_queue next_turn_;  // have used up their allowance
+  flow_queue hungry_;     // found no buffer to receive into
+  uring_waits asked_;     // the kernel has them
+  uring_waits unwanted_;  // and is to give them back
   int retired_in_pump_ = 0;
   bool awaits_sends_ = false;  // somebody has more to do once the sends that were prepared are done
 };

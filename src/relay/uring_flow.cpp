@@ -162,10 +162,13 @@ uring_flow::outcome uring_flow::pump(uring_turn& turn) {
     for (sending& way : sends_) way.allowance = turn.bytes_max;
   }
   const std::uint32_t prepared_before = turn.ring.prepared();
-  for (const side source : both_sides) {
+  // What the client sends behind an answer is the later word: it must not be passed on first.
+  const side first = is_to_stop_when_idle_ ? side::backend : side::client;
+  for (const side source : {first, other(first)}) {
     advance(source, turn);
     if (has_ended()) return outcome::ended;
   }
+  stop_if_idle(holds_bytes(side::client) || holds_bytes(side::backend));
   if (has_failure()) settle_failures({is_moving(side::client), is_moving(side::backend)});
   if (has_ended()) return outcome::ended;
   const bool wants_one = wants_another_turn(side::client) || wants_another_turn(side::backend);
@@ -291,7 +294,7 @@ bool uring_flow::awaits_sends() const noexcept {
     const reading& from = reads_[index(source)];
     const bool is_in_full_swing = from.mode == read_mode::many && from.receive.is_in_flight &&
                                   !from.receive.is_cancelling && way.received.empty();
-    return way.send.is_in_flight && !way.is_stalled && !is_in_full_swing;
+    return way.send.is_in_flight && !way.is_stalled && (is_to_stop_when_idle_ || !is_in_full_swing);
   });
 }
 

@@ -9,8 +9,8 @@
 // descriptor more, the guest, which stands for everything else that the worker has to do (relay/loop.hpp).
 //
 // Flow: [wait() -> on_ready()...] -> start(...) -> turn() again and again; meanwhile on_backend_bytes() for
-// as long as the owner watches -> [stop()] -> on_end() exactly once. Owners are only called from inside
-// turn().
+// as long as the owner watches -> [stop_when_idle()] -> [stop()] -> on_end() exactly once. Owners are only
+// called from inside turn().
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -30,7 +30,7 @@ enum class flow_end : std::uint8_t {
   backend_closed,        // the backend ended first, by its FIN
   client_failed,         // reset or time-out on the client's socket, before any orderly end
   backend_failed,        // likewise on the backend's
-  stopped,               // stop() was called
+  stopped,               // stop() or stop_when_idle() was called
   refused,               // the watcher said refuse
   half_closed_too_long,  // one side ended and the other stayed open longer than half_close_timeout
   defect,                // ours, and nobody else's fault: it got nowhere, or misused a descriptor
@@ -98,6 +98,12 @@ class engine {
   // Moves no byte any more and ends the flow soon, with flow_end::stopped unless it has ended otherwise
   // before. Idempotent.
   virtual void stop(flow& target) = 0;
+  // Goes on as before, and ends the flow with flow_end::stopped as soon as it is idle outside a transaction,
+  // which may be now; the summary then says that it was. Idempotent; stop() may follow. Where the bytes
+  // cannot be read, and while an answer's end is not the last that the client was sent, it just goes on. Of
+  // queries that a client sends ahead of the answer to the last one nothing is known once they are passed on:
+  // the flow may end between two answers.
+  virtual void stop_when_idle(flow& target) = 0;
   // Calls who.on_ready() once. Preconditions: !who.is_waiting(); the socket is no flow's. Errors: of
   // epoll_ctl(2).
   [[nodiscard]] virtual result<void> wait(socket_wait& who, int fd, readiness what) = 0;

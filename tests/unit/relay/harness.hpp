@@ -82,6 +82,7 @@ class tested_engine {
 
   [[nodiscard]] flow* start(const flow_start& start) { return loop_->engine().start(start); }
   void stop(flow& target) { loop_->engine().stop(target); }
+  void stop_when_idle(flow& target) { loop_->engine().stop_when_idle(target); }
   [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) {
     return loop_->engine().wait(who, fd, what);
   }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "unit/relay/harness.hpp"
+#include "unit/relay/ready_for_query.hpp"
 
 namespace pgsteer::relay::testing {
 namespace {
@@ -89,6 +90,26 @@ TEST_P(Loop, RunReturnsAfterAStopFromAFlowsEnd) {
   flow.backend.theirs.reset();
   loop_->run();
   EXPECT_EQ(flow.owner.ends, 1U);
+}
+
+// The answer's last bytes are sent and nothing else comes: the loop must not wait for more before it looks.
+TEST_P(Loop, AFlowThatIsToStopWhenIdleEndsBehindItsAnswer) {
+  give_up_later();
+  test_flow flow;
+  flow_start start = flow.start();
+  start.is_watched = true;
+  flow.owner.on_verdict = [](std::string_view) { return watch_verdict::done; };
+  flow.owner.then = [this] { loop_->stop(); };
+  flow.handle = loop_->engine().start(start);
+  send_some(flow.backend.theirs, "R");
+  run_ready();
+  loop_->engine().stop_when_idle(*flow.handle);
+  run_ready();
+  send_some(flow.backend.theirs, ready_for_query);
+  loop_->run();
+  context_.poll();  // what woke it was not the end of patience
+  EXPECT_EQ(flow.owner.ends, 1U);
+  EXPECT_EQ(read_available(flow.client.theirs), "R" + ready_for_query);
 }
 
 TEST_P(Loop, TimersFireWhileTheEngineWaits) {

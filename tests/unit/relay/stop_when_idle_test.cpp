@@ -1,0 +1,240 @@
+// stop_when_idle(): a session ends where its client reads a FATAL as an answer to nothing, and not before.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "unit/relay/harness.hpp"
+#include "unit/relay/ready_for_query.hpp"
+
+namespace pgsteer::relay::testing {
+namespace {
+
+using namespace std::string_literals;
+
+const std::string in_transaction = "Z\0\0\0\5T"s;
+const std::string query = "Q\0\0\0\x0Dselect 1\0"s;
+const std::string answer = "C\0\0\0\x0DSELECT 1\0"s;
+
+class StopWhenIdle : public on_each_engine {
+ protected:
+  void start(bool is_readable = true) {
+    flow_start start = flow_.start();
+    start.is_watched = is_readable;
+    flow_.owner.on_verdict = [](std::string_view) { return watch_verdict::done; };
+    flow_.handle = engine_.engine().start(start);
+  }
+  // A session that is logged in and idle.
+  void log_in(bool is_readable = true) {
+    start(is_readable);
+    from_backend(ready_for_query);
+  }
+  void from_client(const std::string& bytes) {
+    EXPECT_EQ(send_some(flow_.client.theirs, bytes), bytes.size());
+    EXPECT_EQ(engine_.receive(flow_.backend.theirs, bytes.size()), bytes);
+  }
+  void from_backend(const std::string& bytes) {
+    EXPECT_EQ(send_some(flow_.backend.theirs, bytes), bytes.size());
+    EXPECT_EQ(engine_.receive(flow_.client.theirs, bytes.size()), bytes);
+  }
+  void ask() { engine_.engine().stop_when_idle(*flow_.handle); }
+  void expect_stays() {
+    engine_.run_ready();
+    EXPECT_FALSE(flow_.has_ended());
+  }
+  void expect_idle_end() {
+    ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+    EXPECT_EQ(flow_.end(), flow_end::stopped);
+    EXPECT_TRUE(flow_.owner.summary->is_idle_outside_transaction);
+    EXPECT_EQ(flow_.owner.ends, 1U);
+    EXPECT_EQ(engine_.engine().flow_count(), 0U);
+  }
+
+  harness engine_{GetParam()};
+  test_flow flow_;
+};
+
+TEST_P(StopWhenIdle, EndsAnIdleSessionButNotFromInside) {
+  log_in();
+  ask();
+  ask();
+  EXPECT_FALSE(flow_.has_ended());
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, WaitsForTheEndOfATransaction) {
+  log_in();
+  from_client(query);
+  from_backend(in_transaction);
+  ask();
+  expect_stays();
+  from_client(query);
+  from_backend(answer + in_transaction);
+  expect_stays();
+  from_client(query);
+  from_backend(answer + ready_for_query);
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, WaitsForTheAnswerToAQueryAndPassesItOn) {
+  log_in();
+  from_client(query);
+  ask();
+  ask();
+  expect_stays();
+  for (const char byte : answer + ready_for_query) {
+    EXPECT_FALSE(flow_.has_ended());
+    from_backend(std::string(1, byte));
+    engine_.run_ready();
+  }
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, WaitsForTheAnswerToAQueryThatHasArrived) {
+  log_in();
+  EXPECT_EQ(send_some(flow_.client.theirs, query), query.size());
+  ask();
+  EXPECT_EQ(engine_.receive(flow_.backend.theirs, query.size()), query);
+  expect_stays();
+  from_backend(answer + ready_for_query);
+  expect_idle_end();
+}
+
+// Both wait in their sockets: the query was sent, so that the answer ahead of it is not the last word.
+// Several times, as an engine may begin now with the one side and now with the other.
+TEST_P(StopWhenIdle, TheNextQueryThatIsThereWithTheAnswerKeepsItOpen) {
+  log_in();
+  from_client(query);
+  for (int times = 0; times < 4; ++times) {
+    for (int n = 0; n <= times % 2; ++n) {
+      ask();
+      expect_stays();
+    }
+    EXPECT_EQ(send_some(flow_.client.theirs, query), query.size());
+    EXPECT_EQ(send_some(flow_.backend.theirs, answer + ready_for_query), answer.size() + 6);
+    EXPECT_EQ(engine_.receive(flow_.client.theirs, answer.size() + 6), answer + ready_for_query);
+    EXPECT_EQ(engine_.receive(flow_.backend.theirs, query.size()), query);
+    expect_stays();
+    ASSERT_FALSE(flow_.has_ended());
+  }
+  from_backend(answer + ready_for_query);
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, PassesOnAllAnswersThatAreThereToPipelinedQueries) {
+  log_in();
+  from_client(query + query + query);
+  ask();
+  expect_stays();
+  std::string answers;
+  for (int n = 0; n < 3; ++n) answers += answer + ready_for_query;
+  from_backend(answers);
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, ASessionThatHasNotLoggedInGoesOn) {
+  start();
+  ask();
+  expect_stays();
+  from_client("password");
+  from_backend("R...");
+  expect_stays();
+  from_backend(ready_for_query);
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, TheWatcherMayAskForIt) {
+  start();
+  flow_.owner.on_verdict = [&](std::string_view) {
+    ask();
+    return watch_verdict::done;
+  };
+  from_backend(ready_for_query);
+  expect_idle_end();
+}
+
+TEST_P(StopWhenIdle, AnEncryptedSessionGoesOnUntilItIsStopped) {
+  log_in(false);
+  ask();
+  expect_stays();
+  from_client(query);
+  from_backend(answer + ready_for_query);
+  expect_stays();
+  engine_.engine().stop(*flow_.handle);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::stopped);
+  EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
+}
+
+TEST_P(StopWhenIdle, StopBehindItEndsAtOnce) {
+  log_in();
+  from_client(query);
+  ask();
+  expect_stays();
+  engine_.engine().stop(*flow_.handle);
+  ask();
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::stopped);
+  EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
+  EXPECT_EQ(flow_.owner.ends, 1U);
+}
+
+TEST_P(StopWhenIdle, AClientThatEndsFirstHasEndedIt) {
+  log_in();
+  from_client(query);
+  ask();
+  expect_stays();
+  shut_down_writing(flow_.client.theirs);
+  engine_.run_ready();
+  EXPECT_TRUE(is_at_end(flow_.backend.theirs));
+  from_backend(answer + ready_for_query);
+  expect_stays();
+  shut_down_writing(flow_.backend.theirs);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::client_closed);
+}
+
+TEST_P(StopWhenIdle, WaitsForTheClientToTakeTheEndOfTheAnswer) {
+  log_in();
+  from_client(query);
+  std::size_t filled = 0;
+  while (const std::size_t n = send_some(flow_.client.ours, std::string(4096, 'x'))) filled += n;
+  send_some(flow_.backend.theirs, ready_for_query);
+  ASSERT_TRUE(
+      engine_.run_until([&] { return engine_.engine().stuck_bytes_held() == ready_for_query.size(); }));
+  ask();
+  expect_stays();
+  EXPECT_EQ(engine_.receive(flow_.client.theirs, filled).size(), filled);
+  expect_idle_end();
+  EXPECT_EQ(read_available(flow_.client.theirs), ready_for_query);
+}
+
+// Bulk goes through a pipe and its last few bytes do not, so the end of an answer is always seen.
+TEST_P(StopWhenIdle, WorksWhileBulkIsSpliced) {
+  flow_ = test_flow(socket_kind::tcp);
+  const int bytes = 512 * 1'024;
+  ::setsockopt(flow_.backend.ours.value(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  log_in();
+  from_client(query);
+  const std::string rows = random_bytes(7, 16U << 20U) + ready_for_query;
+  std::size_t sent = 0;
+  std::string got;
+  bool has_asked = false;
+  ASSERT_TRUE(engine_.run_until([&] {
+    sent += send_some(flow_.backend.theirs, std::string_view(rows).substr(sent));
+    got += read_available(flow_.client.theirs);
+    if (!has_asked && engine_.counters.spliced_bytes.value() > 0) {
+      ask();
+      has_asked = true;
+    }
+    EXPECT_TRUE(!flow_.has_ended() || sent == rows.size());
+    return flow_.has_ended();
+  }));
+  EXPECT_TRUE(has_asked) << "this was to be about splice";
+  got += read_available(flow_.client.theirs);
+  EXPECT_TRUE(got == rows);
+  expect_idle_end();
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, StopWhenIdle, each_engine(), engine_name);
+
+}  // namespace
+}  // namespace pgsteer::relay::testing
