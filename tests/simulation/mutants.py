@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Proves that the tests of the decision core can fail: breaks one of its rules at a time and looks who notices.
+"""Proves that the tests of what decides can fail: breaks one rule at a time and looks who notices.
 
-The simulation should; for what only a precise row of a table can see, the unit tests of that file may.
+Of the decision core the simulation should; for what only a precise row of a table can see, the unit tests of that file
+may. Of a login the unit tests do.
 
 Usage: mutants.py [--only NAME] [--histories N] [--events N] [--jobs N]
-  Works on a copy of src/topology and src/routing; the tree is not touched. Exit code 0: the sound core passes and every
+  Works on a copy of src; the tree is not touched. Exit code 0: the sound core passes and every
   mutant is caught, mostly by the rule that it breaks; 1: otherwise, also if a mutant no longer fits the source.
 """
 import argparse
@@ -19,8 +20,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ["topology", "routing"]
-# Sources that have unit tests of their own, which need nothing else but the core.
-UNIT_TESTS = {"topology/attention.cpp": ROOT / "tests/unit/topology/attention_test.cpp"}
+# What a login needs besides.
+LOGIN = ["pgwire", "login"]
+# Of one file, or of one folder.
+UNIT_TESTS = {"topology/attention.cpp": [ROOT / "tests/unit/topology/attention_test.cpp"],
+              "login": sorted((ROOT / "tests/unit/login").glob("*.cpp"))}
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,46 @@ MUTANTS = [
            ("  if (named == named_) return", "  if (named.size() >= named_.size()) return")),
     mutant("who is discovered while a primary is lost is not watched", "watch", "topology/attention.cpp",
            ("(known_before && is_watching(now))", "false")),
+    mutant("a dial that failed may be tried again at once", "unit", "login/retry_rules.cpp",
+           ("    case attempt_end::failed:\n    case attempt_end::refused:\n      tried_.push_back(backend);\n",
+            "    case attempt_end::failed:\n    case attempt_end::refused:\n")),
+    mutant("a full backend is doubted", "unit", "login/retry_rules.cpp",
+           ("      tried_.push_back(backend);\n      return std::nullopt;", "      tried_.push_back(backend);\n      return topology::hint::login_failed;")),
+    mutant("a backend that refused is hammered", "unit", "login/retry_rules.cpp",
+           ("  pause_ = std::min<duration>(pause_ * 2, pause_max);\n", "")),
+    mutant("each reason has a hold of its own", "unit", "login/retry_rules.cpp",
+           ("  if (!deadline_) deadline_ = now + hold_timeout_;\n  if (why", "  deadline_ = now + hold_timeout_;\n  if (why")),
+    mutant("a login goes on at a demoted primary", "unit", "login/stay_rules.cpp",
+           ("  if (needs_primary && status->role != topology::role::primary) return false;\n", "")),
+    mutant("a missed probe cuts prompt logins", "unit", "login/stay_rules.cpp", ("is_eligible || !is_slow", "is_eligible")),
+    mutant("ro sessions leave a standby", "unit", "login/stay_rules.cpp",
+           ("      if (!routing::needs_primary(route)) return std::nullopt;\n", "")),
+    mutant("knowledge that is too old sends a packet", "unit", "login/stay_rules.cpp",
+           ("snapshot.rw_valid_until && now <= *snapshot.rw_valid_until", "snapshot.rw_valid_until.has_value() && now == now")),
+    mutant("more than one byte is a reply to encryption", "unit", "login/reach_machine.cpp",
+           ("  return d.answer.size() == 1 && (", "  return (")),
+    mutant("57P03 is passed on", "unit", "login/reach_machine.cpp",
+           ("  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d);", "  if (answer.fields.sqlstate != \"53300\") return answered(d);")),
+    mutant("a place among the dials is kept while an answer is late", "unit", "login/reach_machine.cpp",
+           ("  here.dial.leave();  // others need not wait for this one\n", "")),
+    mutant("trouble of this host is a backend's failure", "unit", "login/reach_machine.cpp",
+           ("  if (!why.is_local_trouble) return attempt_end::failed;\n", "  if (d.around.arrived <= time_point::max()) return attempt_end::failed;\n")),
+    mutant("a client that has gone is held on", "unit", "login/reach_machine.cpp",
+           ("  if (it.presence != client_presence::present) return gone();\n  if (!here.is_woken", "  if (!here.is_woken")),
+    mutant("a client that has ended waits although it is held", "unit", "login/reach_machine.cpp",
+           (" && has_asked && !d.hold;", " && has_asked;")),
+    mutant("a backend that was kept is not looked at again", "unit", "login/reach_machine.cpp",
+           ("  if (may_go_on(data_, now)) return finish(ask(data_, state_, {}, now));", "  if (now < time_point::max()) return finish(ask(data_, state_, {}, now));")),
+    mutant("bytes ahead of encryption are taken for encrypted ones", "unit", "login/login_machine.cpp",
+           ("if (it.has_input)", "if (it.has_input && it.presence == client_presence::gone)")),
+    mutant("a refused client is told before it can read", "unit", "login/login_machine.cpp",
+           ("    here.why.is_untold |= here.is_reply_due;\n", "")),
+    mutant("a kept backend that lost its role stays", "unit", "login/login_machine.cpp",
+           ("            if (!here.kept) return next;\n", "            return next;\n")),
+    mutant("a login that is over is a pending one still", "unit", "login/login_machine.cpp", ("      data_.login.release();\n", "")),
+    mutant("who came first does not go first", "unit", "login/waiting_lines.cpp",
+           ("std::prev(where)->arrived > arrived", "std::prev(where)->arrived > time_point::max()")),
+    mutant("a place among the dials goes to nobody", "unit", "login/waiting_lines.cpp", ("  if (was_granted) gate_->pass_on();\n", "")),
 ]
 
 
@@ -200,15 +244,20 @@ class Workshop:
     def __init__(self, folder: Path, pool: ThreadPoolExecutor):
         self.folder = folder
         self.tree = folder / "src"
-        for module in CORE:
+        for module in CORE + LOGIN:
             shutil.copytree(ROOT / "src" / module, self.tree / module)
-        core = [path for module in CORE for path in sorted((self.tree / module).glob("*.cpp"))]
+        core = self.sources_of(CORE)
         core += [ROOT / "src/base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
         self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
-        sources = [*core, *self.simulation, *UNIT_TESTS.values()]
+        login = self.sources_of(LOGIN)
+        sources = [*core, *login, *self.simulation, *(test for tests in UNIT_TESTS.values() for test in tests)]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
         self.core = {source: self.objects[source] for source in core}
+        self.login = {source: self.objects[source] for source in login}
         list(pool.map(lambda source: compile_one(self.tree, source, self.objects[source]), sources))
+
+    def sources_of(self, modules: list) -> list:
+        return [path for module in modules for path in sorted((self.tree / module).glob("*.cpp"))]
 
     def link(self, name: str, core: dict, sources: list, *libraries: str) -> Path:
         program = self.folder / name
@@ -221,7 +270,9 @@ class Workshop:
         return self.link(name, core, self.simulation)
 
     def link_unit_tests(self, name: str, core: dict, file: str) -> Path:
-        return self.link(name, core, [UNIT_TESTS[file]], "-lgtest_main", "-lgtest", "-pthread")
+        is_of_login = file.startswith("login")
+        tests = UNIT_TESTS["login" if is_of_login else file]
+        return self.link(name, {**self.login, **core} if is_of_login else core, tests, "-lgtest_main", "-lgtest", "-pthread")
 
     def compile_mutant(self, number: int, one: Mutant) -> dict:
         """The core's objects, one of them broken."""
@@ -255,6 +306,8 @@ def simulation_verdict(program: Path, options) -> str:
 def unit_verdict(program: Path) -> str:
     """The first test that fails, or ""."""
     done = subprocess.run([program, "--gtest_brief=1"], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        return "assert: " + (done.stderr.strip().splitlines() or ["?"])[-1]
     failed = [line for line in done.stdout.splitlines() if line.startswith("[  FAILED  ]")]
     return "unit: " + failed[0].split()[3] if failed else ""
 
@@ -281,7 +334,7 @@ def judge(workshop: Workshop, number: int, one: Mutant, options) -> bool:
 def find_fault_of_sound(workshop: Workshop, options) -> str:
     if verdict := simulation_verdict(workshop.link_simulation("sound", workshop.core), options):
         return verdict
-    programs = [workshop.link_unit_tests(f"sound_{Path(file).stem}", workshop.core, file) for file in UNIT_TESTS]
+    programs = [workshop.link_unit_tests(f"sound_{Path(name).stem}", workshop.core, name) for name in UNIT_TESTS]
     return next(filter(None, map(unit_verdict, programs)), "")
 
 

@@ -298,6 +298,83 @@ TEST(LoginMachine, AFirstAnswerMayTakeAsLongAsALogin) {
   EXPECT_EQ(world.now, begun_at + world.options.connect_timeout + world.options.login_timeout);
 }
 
+TEST(LoginMachine, ALateAnswerKeepsNobodyElseFromDialing) {
+  nobody other;
+  login_world world({.client = {startup}, .attempts = {answering({})}});
+  while (world.transcript.find("login_slow") == std::string::npos) advance(world);
+  EXPECT_FALSE(world.dials.enter(other, world.now).is_granted());
+  while (world.transcript.find("login_failed") == std::string::npos) advance(world);
+  EXPECT_TRUE(world.dials.enter(other, world.now).is_granted());
+  EXPECT_EQ(world.backends[0]->sessions.value(), 1U) << "it waits on";
+}
+
+// Clients that leave.
+
+// A login that is held: nobody is primary.
+class HeldLogin : public testing::Test {
+ protected:
+  HeldLogin() {
+    world_.have_no_primary();
+    while (world_.holds.is_empty()) advance(world_);
+  }
+  login_world world_{{.client = {startup}, .attempts = {answering({authentication_ok})}}};
+};
+
+TEST_F(HeldLogin, OfAClientThatHasGoneIsNotReleased) {
+  world_.presence = client_presence::gone;
+  world_.have_primary();
+  world_.wake();
+  EXPECT_EQ(world_.run(), "read_client choose look look end");
+  EXPECT_EQ(world_.reason(), close_reason::client_left_early);
+}
+
+TEST_F(HeldLogin, EndsWithItsClientsSendingDirection) {
+  world_.presence = client_presence::ended;
+  world_.has_input = true;
+  world_.inject(client_readable{});
+  EXPECT_EQ(world_.run(), "read_client choose look look end");
+  EXPECT_EQ(world_.reason(), close_reason::client_left_early);
+}
+
+// As psql -c does with its one query behind the StartupMessage.
+TEST(LoginMachine, AClientThatHasOnlyEndedItsSendingDirectionMayWaitForAnAnswer) {
+  for (const bool has_asked : {true, false}) {
+    login_world world({.client = {startup}, .attempts = {answering({})}});
+    while (!world.last.watches_client) advance(world);
+    world.presence = client_presence::ended;
+    world.has_input = has_asked;
+    world.inject(client_readable{});
+    world.run();
+    EXPECT_EQ(world.reason(), has_asked ? close_reason::login_timeout : close_reason::client_left_early);
+  }
+}
+
+TEST(LoginMachine, ARefusedClientWhoseEncryptionIsNotDeclinedYetCannotRead) {
+  login_world world({.client = {ssl_request}, .refused = close_reason::too_many_sessions});
+  while (!world.transcript.ends_with("write_client")) advance(world);
+  ASSERT_TRUE(world.let_time_pass());
+  EXPECT_TRUE(world.is_over());
+  EXPECT_TRUE(world.machine->end().is_untold);
+}
+
+TEST(LoginMachine, ABackendThatIsMerelyKeptIsLetGoWhenItLosesItsRole) {
+  login_world world(
+      {.client = {ssl_request, startup}, .attempts = {answering({"N"}), answering({authentication_ok})}});
+  while (!world.transcript.ends_with("write_client read_client")) advance(world);
+  world.inject(snapshot_changed{});
+  EXPECT_FALSE(world.last.drops_backend);
+  EXPECT_EQ(world.backends[0]->sessions.value(), 1U);
+  world.have_no_primary();
+  world.inject(snapshot_changed{});
+  EXPECT_TRUE(world.last.drops_backend);
+  EXPECT_EQ(world.backends[0]->sessions.value(), 0U);
+  EXPECT_EQ(world.counters.retried.value(), 1U);
+  world.have_primary();
+  EXPECT_EQ(world.run(),
+            "read_client choose dial write_backend read_backend look write_client read_client drop choose "
+            "dial write_backend read_backend relay");
+}
+
 TEST(LoginMachine, AReplyToEncryptionMayNot) {
   login_world world({.client = {ssl_request, startup}, .attempts = {answering({}), answering({"N"})}});
   const time_point begun_at = world.now;
