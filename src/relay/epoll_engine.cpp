@@ -46,7 +46,8 @@ flow* epoll_engine::start(const flow_start& start) {
     if (const int error = watch(started.fd(which), started.edges(which), before); error != 0)
       started.fail(which, error);
   }
-  if (started.has_ended() || !start.to_backend.empty() || !start.to_client.empty()) make_ready(started);
+  const bool has_bytes = !start.to_backend.empty() || !start.to_client.empty();
+  if (started.has_ended() || has_bytes || start.past != nullptr) make_ready(started);
   return &started;
 }
 
@@ -130,6 +131,11 @@ void epoll_engine::pump_ready(epoll_turn& turn) {
 }
 
 void epoll_engine::pump(epoll_flow& next, epoll_turn& turn) {
+  if (next.is_to_detach()) {
+    for (const side which : {side::client, side::backend})
+      ::epoll_ctl(set_.value(), EPOLL_CTL_DEL, next.fd(which), nullptr);
+    next.detach(turn);
+  }
   if (next.has_ended()) return retire(next);
   switch (next.pump(turn)) {
     case epoll_flow::outcome::waits:

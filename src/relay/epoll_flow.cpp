@@ -131,7 +131,7 @@ std::size_t epoll_flow::write(side source, byte_span bytes, epoll_turn& turn) {
 
 void epoll_flow::flush(side source, epoll_turn& turn) {
   half_relay& way = half(source);
-  if (std::exchange(way.is_unseen, false) && !accept(source, way.stuck.view(), turn)) return;
+  if (!accept_stuck(source, turn)) return;
   way.stuck.consume(write(source, way.stuck.view(), turn));
   if (!way.stuck.empty()) edges(other(source)).may_write = false;
 }

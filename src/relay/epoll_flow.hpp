@@ -47,6 +47,7 @@ class epoll_flow final : public flow {
   }
   outcome pump(epoll_turn& turn);
 
+  using flow::detach;
   using flow::fd;
   [[nodiscard]] epoll_edges& edges(side which) noexcept { return edges_[index(which)]; }
 

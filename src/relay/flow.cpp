@@ -12,12 +12,66 @@
 namespace pgsteer::relay {
 
 flow::flow(const flow_start& start)
-    : is_watched_(start.is_watched), ending_(start.is_watched), owner_(start.owner) {
+    : is_watched_(start.is_watched),
+      ending_(start.past != nullptr ? flow_ending(start.past->memory) : flow_ending(start.is_watched)),
+      owner_(start.owner) {
   socket(side::client).fd = start.client_fd;
   socket(side::backend).fd = start.backend_fd;
   half(side::client).stuck.keep(start.to_backend);
   half(side::backend).stuck.keep(start.to_client);
   half(side::backend).is_unseen = !start.to_client.empty();
+  if (start.past != nullptr) carry_on(*start.past);
+}
+
+void flow::carry_on(const flow_past& past) noexcept {
+  PGSTEER_ASSERT(!is_watched_);
+  for (const side which : {side::client, side::backend}) {
+    const std::size_t i = index(which);
+    flow_socket& of = socket(which);
+    of.error = past.error[i];
+    of.has_failed = of.is_hung_up = past.error[i] != 0;
+    of.guard.user_timeout_taken_ms = past.user_timeout_taken_ms[i];
+    half(which).bytes = past.bytes[i];
+    half(which).is_done = past.is_done[i];
+    half(which).is_unseen = false;
+  }
+}
+
+flow_past flow::past() const noexcept {
+  flow_past made;
+  for (const side which : {side::client, side::backend}) {
+    const std::size_t i = index(which);
+    const flow_socket& of = socket(which);
+    made.bytes[i] = half(which).bytes;
+    made.is_done[i] = half(which).is_done;
+    made.error[i] = of.has_failed && of.error == 0 ? reason_of_failure(of.fd) : of.error;
+    made.user_timeout_taken_ms[i] = of.guard.user_timeout_taken_ms;
+  }
+  made.memory = ending_.memory();
+  return made;
+}
+
+bool flow::ask_to_detach() noexcept {
+  if (is_watched_ || has_ended()) return false;
+  is_to_detach_ = true;
+  return true;
+}
+
+void flow::detach(flow_turn& turn) {
+  auto made = std::make_unique<carried_flow>();
+  for (const side source : {side::client, side::backend}) {
+    half_relay& way = half(source);
+    (void)accept_stuck(source, turn);  // nobody watches
+    std::vector<std::uint8_t>& stuck = made->stuck[index(source)];
+    if (way.pipe != nullptr && !way.pipe->empty()) {
+      stuck.resize(way.pipe->held());
+      way.pipe->read_back(stuck);
+    }
+    stuck.insert(stuck.end(), way.stuck.view().begin(), way.stuck.view().end());
+    way.stuck.clear();
+  }
+  made->past = past();
+  carried_ = std::move(made);
 }
 
 void flow::finish(flow_end end, int error) noexcept {
@@ -38,7 +92,8 @@ void flow::release(pipe_pool& pipes) noexcept {
   }
 }
 
-void flow::tell_owner() const {
+void flow::tell_owner() {
+  if (carried_ != nullptr) return owner_->on_detach(std::move(*carried_));
   owner_->on_end(summary());
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/relay/engine.hpp"
@@ -70,9 +71,14 @@ class flow {
   void ask_to_stop_when_idle() noexcept { is_to_stop_when_idle_ = true; }
   // The side's socket cannot be used.
   void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }
-  [[nodiscard]] bool has_ended() const noexcept { return end_.has_value(); }
-  // Calls on_end(). Precondition: has_ended(), and nothing of it is the kernel's. Looks at the sockets.
-  void tell_owner() const;
+  // Or was taken out by detach(): it moves no byte any more.
+  [[nodiscard]] bool has_ended() const noexcept { return end_.has_value() || carried_ != nullptr; }
+  // False: its owner still watches what the backend says, or it has ended.
+  [[nodiscard]] bool ask_to_detach() noexcept;
+  [[nodiscard]] bool is_to_detach() const noexcept { return is_to_detach_ && !has_ended(); }
+  // Calls on_end() or on_detach(). Precondition: has_ended(), and nothing of it is the kernel's. Looks at
+  // the sockets.
+  void tell_owner();
 
   // Gives back what it held. Precondition: has_ended().
   void release(pipe_pool& pipes) noexcept;
@@ -106,6 +112,14 @@ class flow {
 
   // Each byte once, before it is sent. False: it must not be.
   [[nodiscard]] bool accept(side source, byte_span bytes, flow_turn& turn);
+  // Likewise what is stuck, if it has not been accepted before.
+  [[nodiscard]] bool accept_stuck(side source, flow_turn& turn) {
+    return !std::exchange(half(source).is_unseen, false) || accept(source, half(source).stuck.view(), turn);
+  }
+  // Takes what there is to carry on with; an end that was read and not passed on yet is read again.
+  // Preconditions: is_to_detach(); the engine has no hand on the sockets any more, and all that was read is
+  // in the halves.
+  void detach(flow_turn& turn);
   // The destination has taken n bytes.
   void count(side source, std::size_t n, flow_turn& turn) noexcept {
     halves_[index(source)].bytes += n;
@@ -140,9 +154,12 @@ class flow {
   bool has_progressed_ = false;  // since the last guard_progress()
   bool has_bytes_left_ = false;  // received and never delivered
   bool is_to_stop_when_idle_ = false;
+  bool is_to_detach_ = false;
   flow_ending ending_;
 
  private:
+  void carry_on(const flow_past& past) noexcept;
+  [[nodiscard]] flow_past past() const noexcept;
   [[nodiscard]] flow_summary summary() const;
   // As flow_summary::is_idle_outside_transaction has it, if nothing is held here. Looks at the sockets.
   [[nodiscard]] bool is_idle() const noexcept;
@@ -150,6 +167,7 @@ class flow {
 
   progress_guard progress_;
   std::optional<flow_end> end_;
+  std::unique_ptr<carried_flow> carried_;
   bool was_idle_ = false;  // when it was finished; what has arrived since comes too late
   int error_ = 0;
   flow_owner* owner_;

@@ -2,6 +2,20 @@
 
 namespace pgsteer::relay {
 
+flow_ending::flow_ending(const flow_memory& before) noexcept
+    : goodbye_(before), tail_(before.last_six), is_orderly_(before.is_orderly) {
+  if (before.ended_first != 0) first_ = before.ended_first == 1 ? side::client : side::backend;
+}
+
+flow_memory flow_ending::memory() const noexcept {
+  flow_memory made;
+  goodbye_.save(made);
+  made.last_six = tail_.last_six();
+  if (first_) made.ended_first = *first_ == side::client ? 1 : 2;
+  made.is_orderly = is_orderly_;
+  return made;
+}
+
 void flow_ending::unseen(side source) noexcept {
   tail_.unseen();
   if (source == side::client) {

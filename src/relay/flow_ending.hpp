@@ -33,6 +33,9 @@ class flow_ending {
  public:
   // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
   explicit flow_ending(bool is_readable) noexcept : goodbye_(is_readable) {}
+  // Carries on where another has stopped.
+  explicit flow_ending(const flow_memory& before) noexcept;
+  [[nodiscard]] flow_memory memory() const noexcept;
 
   void from_client(byte_span bytes) noexcept {
     tail_.from_client();

@@ -43,6 +43,12 @@ void flow_engine::stop_when_idle(flow& target) {
   make_ready(target);
 }
 
+bool flow_engine::detach(flow& target) {
+  if (!target.ask_to_detach()) return false;
+  make_ready(target);
+  return true;
+}
+
 void flow_engine::finish_turn(flow_turn& turn) {
   for (std::size_t i = 0; i < turn.bytes.size(); ++i)
     if (turn.bytes[i] != 0) counters_.bytes[i].add(turn.bytes[i]);

@@ -26,6 +26,7 @@ class flow_engine : public engine {
 
   void stop(flow& target) override;
   void stop_when_idle(flow& target) override;
+  [[nodiscard]] bool detach(flow& target) override;
   void tick(time_point now) override;
 
   // User memory held for bytes that a destination does not take; for tests and diagnosis. O(flows).

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "pgsteer/base/bytes.hpp"
+#include "pgsteer/relay/carried_flow.hpp"
 #include "relay/tls_record.hpp"
 
 namespace pgsteer::relay {
@@ -30,6 +31,18 @@ class goodbye {
 
   // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
   explicit goodbye(bool is_readable) noexcept : is_readable_(is_readable) {}
+  explicit goodbye(const flow_memory& before) noexcept
+      : is_readable_(before.is_readable),
+        said_(before.goodbye <= static_cast<std::uint8_t>(whose::backends) ? whose{before.goodbye}
+                                                                           : whose::nobodys),
+        may_be_terminate_(before.may_be_terminate),
+        ciphers_(before.terminate_ciphers) {}
+  void save(flow_memory& into) const noexcept {
+    into.is_readable = is_readable_;
+    into.goodbye = static_cast<std::uint8_t>(said_);
+    into.may_be_terminate = may_be_terminate_;
+    into.terminate_ciphers = ciphers_;
+  }
 
   void from_client(byte_span bytes) noexcept {
     if (is_readable_) {

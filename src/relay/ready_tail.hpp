@@ -13,6 +13,7 @@ namespace pgsteer::relay {
 
 class ready_tail {
  public:
+  explicit ready_tail(std::uint64_t last_six = 0) noexcept : last_six_(last_six) {}
   void to_client(byte_span bytes) noexcept {
     for (const std::uint8_t byte : bytes.last(bytes.size() < 6 ? bytes.size() : 6))
       last_six_ = last_six_ << 8 | byte;
@@ -22,6 +23,7 @@ class ready_tail {
   // Bytes went one way or the other without being looked at.
   void unseen() noexcept { last_six_ = 0; }
 
+  [[nodiscard]] std::uint64_t last_six() const noexcept { return last_six_; }
   [[nodiscard]] bool is_ready() const noexcept {
     return (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
   }
@@ -31,7 +33,7 @@ class ready_tail {
   //   -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-READYFORQUERY
   static constexpr std::uint64_t ready_for_query_idle = 0x5A'0000'0005'49;
 
-  std::uint64_t last_six_ = 0;  // the last byte lowest; what lies above the six is older still
+  std::uint64_t last_six_;  // the last byte lowest; what lies above the six is older still
 };
 
 }  // namespace pgsteer::relay

@@ -50,6 +50,15 @@ io_outcome splice_pipe::drain(int to) noexcept {
   return moved;
 }
 
+void splice_pipe::read_back(mutable_byte_span into) noexcept {
+  PGSTEER_ASSERT(into.size() == held_);
+  while (held_ > 0) {
+    const ssize_t n = ::read(out_.value(), into.data() + (into.size() - held_), held_);
+    PGSTEER_ASSERT(n > 0 || (n < 0 && errno == EINTR));  // a pipe has what was put into it
+    if (n > 0) held_ -= static_cast<std::size_t>(n);
+  }
+}
+
 std::unique_ptr<splice_pipe> pipe_pool::take() {
   if (!is_enabled_ || in_use_ >= pipes_max) return nullptr;
   std::unique_ptr<splice_pipe> taken;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "pgsteer/base/bytes.hpp"
 #include "pgsteer/net/unique_fd.hpp"
 #include "pgsteer/relay/socket_io.hpp"
 
@@ -32,6 +33,8 @@ class splice_pipe {
   [[nodiscard]] io_outcome fill(int from, std::size_t n) noexcept;
   // From the pipe into the socket, as much as it takes.
   [[nodiscard]] io_outcome drain(int to) noexcept;
+  // From the pipe into memory. Precondition: into.size() == held().
+  void read_back(mutable_byte_span into) noexcept;
   [[nodiscard]] bool empty() const noexcept { return held_ == 0; }
   [[nodiscard]] std::size_t held() const noexcept { return held_; }
 

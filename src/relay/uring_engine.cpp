@@ -167,7 +167,7 @@ void uring_engine::pump_ready(uring_turn& turn) {
 }
 
 void uring_engine::pump(uring_flow& next, uring_turn& turn) {
-  if (next.has_ended()) return retire(next);
+  if (next.has_ended() || next.is_to_detach()) return retire(next, turn);
   switch (next.pump(turn)) {
     case uring_flow::outcome::waits:
       break;
@@ -178,7 +178,7 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
       move_to(hungry_, next);
       break;
     case uring_flow::outcome::ended:
-      return retire(next);
+      return retire(next, turn);
   }
   half_closed_.note(next);
   if (next.awaits_sends()) awaits_sends_ = true;
@@ -195,13 +195,14 @@ void uring_engine::feed() {
 
 // Comes back with each completion until the kernel holds nothing of it any more; on_end() follows at the end
 // of that turn.
-void uring_engine::retire(uring_flow& ended) {
+void uring_engine::retire(uring_flow& ended, uring_turn& turn) {
   dequeue(ended);
   if (ended.is_kernels()) {
     awaits_sends_ = true;
     if (++retired_in_pump_ > retired_per_pump_max) return move_to(next_turn_, ended);
     return ended.cancel_all(*ring_);
   }
+  if (ended.is_to_detach()) ended.detach(turn);
   ended.release(ring_->buffers(), pipes_, room_);
   ended_.push_back(ended);
 }

@@ -64,7 +64,7 @@ class uring_engine final : public flow_engine {
   void pump_ready(uring_turn& turn);
   void pump(uring_flow& next, uring_turn& turn);
   void feed();
-  void retire(uring_flow& ended);
+  void retire(uring_flow& ended, uring_turn& turn);
   // Something but waiting is to be done.
   [[nodiscard]] bool has_work() const noexcept;
 

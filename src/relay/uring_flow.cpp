@@ -145,7 +145,7 @@ void uring_flow::await_room(side source, uring_turn& turn) noexcept {
 }
 
 void uring_flow::on_hang_up(side which, int result) noexcept {
-  if (has_ended()) return;
+  if (has_ended() || result == -ECANCELED) return;
   flow_socket& of = socket(which);
   has_progressed_ = has_progressed_ || !of.is_hung_up;
   of.is_hung_up = true;
@@ -204,7 +204,7 @@ void uring_flow::send_next(side source, uring_turn& turn) {
   }
   if (held.pipe != nullptr && !held.pipe->empty()) return drain_pipe(source, turn);
   if (!held.stuck.empty()) {  // a block, or initial bytes
-    if (std::exchange(held.is_unseen, false) && !accept(source, held.stuck.view(), turn)) return;
+    if (!accept_stuck(source, turn)) return;
     way.spend(held.stuck.view().size());
     return turn.ring.send_now(way.send, to, held.stuck.view(), are_last(source));
   }
@@ -258,13 +258,23 @@ void uring_flow::revoke_sends(uring_ring& ring) noexcept {
 }
 
 void uring_flow::cancel_all(uring_ring& ring) noexcept {
-  PGSTEER_ASSERT(has_ended());
   for (const side which : both_sides) {
     reading& from = reads_[index(which)];
     for (uring_operation* operation :
-         std::array<uring_operation*, 3>{&from.receive, &from.watch, &sends_[index(which)].send})
-      if (operation->is_in_flight && !operation->is_cancelling) ring.cancel(*operation);
+         std::array<uring_operation*, 3>{&from.receive, &from.watch, &sends_[index(which)].send}) {
+      if (!operation->is_in_flight || operation->is_cancelling) continue;
+      // How much of a send was taken counts unless the flow has ended; it completes with the submission.
+      if (has_ended() || operation->what != uring_operation::kind::send) ring.cancel(*operation);
+    }
   }
+}
+
+void uring_flow::detach(uring_turn& turn) {
+  for (const side source : both_sides) {
+    (void)accept_stuck(source, turn);  // nobody watches
+    if (!sends_[index(source)].received.empty()) (void)gather(source, SIZE_MAX, turn);
+  }
+  flow::detach(turn);
 }
 
 void uring_flow::release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept {

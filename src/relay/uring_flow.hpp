@@ -56,8 +56,10 @@ class uring_flow final : public flow {
   }
   // Moves no byte any more, not even one that pump() has handed to the ring.
   void revoke_sends(uring_ring& ring) noexcept;
-  // Asks for every operation that is still the kernel's. Precondition: has_ended().
+  // Asks for every operation that is still the kernel's. Precondition: has_ended() or is_to_detach().
   void cancel_all(uring_ring& ring) noexcept;
+  // Preconditions: is_to_detach(), !is_kernels().
+  void detach(uring_turn& turn);
   // Gives back what was received and not sent. Preconditions: has_ended(), !is_kernels().
   void release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept;
 

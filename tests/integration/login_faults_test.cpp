@@ -33,6 +33,7 @@ class failing_engine final : public relay::engine {
   [[nodiscard]] relay::flow* start(const relay::flow_start& start) override { return real_.start(start); }
   relay::turn_report turn(bool may_wait) override { return real_.turn(may_wait); }
   void stop(relay::flow& target) override { real_.stop(target); }
+  [[nodiscard]] bool detach(relay::flow& target) override { return real_.detach(target); }
   void stop_when_idle(relay::flow& target) override { real_.stop_when_idle(target); }
   [[nodiscard]] result<void> wait(relay::socket_wait& who, int fd, relay::readiness what) override {
     if (++waits_ == fails_at_) return error_code(ENOSPC, boost::system::system_category());

@@ -3,23 +3,25 @@
 //
 // An engine belongs to one worker and is used from its thread alone. It never closes the sockets: it hands
 // them back by calling on_end() once, in which the owner closes them, which also sends a FIN to the side that
-// ended first.
+// ended first; or by on_detach(), if it was asked to, for somebody else to carry on.
 //
 // An engine is what its worker waits in: turn() waits for the sockets of all flows and logins, and for one
 // descriptor more, the guest, which stands for everything else that the worker has to do (relay/loop.hpp).
 //
 // Flow: [wait() -> on_ready()...] -> start(...) -> turn() again and again; meanwhile on_backend_bytes() for
-// as long as the owner watches -> [stop_when_idle()] -> [stop()] -> on_end() exactly once. Owners are only
-// called from inside turn().
+// as long as the owner watches -> [stop_when_idle()] -> [stop() or detach()] -> on_end() or on_detach(),
+// exactly once. Owners are only called from inside turn().
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/result.hpp"
 #include "pgsteer/metrics/counters.hpp"
+#include "pgsteer/relay/carried_flow.hpp"
 #include "pgsteer/relay/options.hpp"
 #include "pgsteer/relay/socket_wait.hpp"
 
@@ -59,6 +61,12 @@ class flow_owner {
   virtual watch_verdict on_backend_bytes(byte_span bytes) = 0;
   // Closes both sockets before it returns: until then the engine may still watch them.
   virtual void on_end(const flow_summary& summary) = 0;
+  // After detach(), instead of on_end(): both sockets are open, and this engine neither reads nor watches
+  // them any more. Whoever calls detach() overrides it; it may destroy the owner.
+  virtual void on_detach(carried_flow&& flow) {
+    (void)flow;
+    PGSTEER_ASSERT(!"this owner detaches flows");
+  }
 
  protected:
   ~flow_owner() = default;
@@ -74,6 +82,9 @@ struct flow_start {
   // Already read from one side before the relay began, still to be sent (and, from the backend, watched).
   byte_span to_backend;
   byte_span to_client;
+  // Of a flow that detach() has given back: it is carried on, and to_backend and to_client are what was
+  // stuck. It is not watched, and what was asked of it is forgotten. Copied.
+  const flow_past* past = nullptr;
   // Who has waited for them before in this engine, if anybody has.
   socket_wait* client_wait = nullptr;
   socket_wait* backend_wait = nullptr;
@@ -104,6 +115,9 @@ class engine {
   // queries that a client sends ahead of the answer to the last one nothing is known once they are passed on:
   // the flow may end between two answers.
   virtual void stop_when_idle(flow& target) = 0;
+  // Gives the flow back to its owner as it is, soon: on_detach(), or on_end() if it ends before. False: it
+  // is watched or has ended already, and nothing is changed. Idempotent.
+  [[nodiscard]] virtual bool detach(flow& target) = 0;
   // Calls who.on_ready() once. Preconditions: !who.is_waiting(); the socket is no flow's. Errors: of
   // epoll_ctl(2).
   [[nodiscard]] virtual result<void> wait(socket_wait& who, int fd, readiness what) = 0;

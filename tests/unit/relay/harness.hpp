@@ -32,6 +32,7 @@ class recording_owner final : public flow_owner {
   std::size_t views = 0;
   std::optional<flow_summary> summary;
   std::size_t ends = 0;
+  std::optional<carried_flow> given_back;
   std::function<watch_verdict(std::string_view)> on_verdict = [](std::string_view) {
     return watch_verdict::watching;
   };
@@ -43,6 +44,7 @@ class recording_owner final : public flow_owner {
     ++views;
     return on_verdict(as_text(bytes));
   }
+  void on_detach(carried_flow&& flow) override { given_back = std::move(flow); }
   void on_end(const flow_summary& ended) override {
     summary = ended;
     ++ends;
@@ -82,6 +84,7 @@ class tested_engine {
 
   [[nodiscard]] flow* start(const flow_start& start) { return loop_->engine().start(start); }
   void stop(flow& target) { loop_->engine().stop(target); }
+  [[nodiscard]] bool detach(flow& target) { return loop_->engine().detach(target); }
   void stop_when_idle(flow& target) { loop_->engine().stop_when_idle(target); }
   [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) {
     return loop_->engine().wait(who, fd, what);
