@@ -102,7 +102,14 @@ class LoginFaults : public ::testing::Test {
 
   // The login, step by step, as clients do it. True: it is logged in.
   using script = bool (*)(fake_client& client);
+  void undisturbed(script log_in) {
+    fake_client client = connect();
+    EXPECT_TRUE(log_in(client));
+    client.close();
+    EXPECT_TRUE(is_over());
+  }
   void fails_at_every_step(script log_in) {
+    undisturbed(log_in);  // the threads have started then, which open files for a moment as they do
     const std::size_t open_before = open_descriptors();
     int failed = 0;
     bool has_failed = true;
@@ -131,7 +138,8 @@ class LoginFaults : public ::testing::Test {
       EXPECT_EQ(listener_.counters.active.value(), 0);
       EXPECT_EQ(listener_.counters.held.value(), 0);
       EXPECT_EQ(limits_.pending_logins.used(), 0U);
-      EXPECT_TRUE(eventually(patience, [&] { return open_descriptors() == open_before; }));
+      EXPECT_TRUE(eventually(patience, [&] { return open_descriptors() <= open_before; }))
+          << open_before << " before, now " << open_descriptors();
     }
     EXPECT_GE(failed, 1) << "every login waits for its backend at least";
   }
