@@ -1,7 +1,6 @@
 #include "pgsteer/login/login_machine.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "pgsteer/base/assert.hpp"
@@ -34,13 +33,9 @@ action wait(const data& d) {
   return {.deadline = d.due};
 }
 
-// What comes by itself and means nothing here. An answer that nobody asked for is the driver's defect.
 template <class Event>
 action ignore(const data& d, const Event&) {
-  constexpr bool comes_by_itself = std::is_same_v<Event, woken> || std::is_same_v<Event, snapshot_changed> ||
-                                   std::is_same_v<Event, deadline_passed> ||
-                                   std::is_same_v<Event, client_readable>;
-  PGSTEER_ASSERT(comes_by_itself);
+  PGSTEER_ASSERT(may_be_ignored<Event>);
   return wait(d);
 }
 
@@ -68,9 +63,7 @@ action read_client(const data& d) {
 
 action lose_client(data& d, state& s, const failure& why) {
   if (!why.is_local_trouble) return finish(d, s, {.reason = close_reason::client_left_early});
-  return finish(d, s,
-                {.reason = close_reason::local_trouble,
-                 .detail = "pgsteer is out of resources: " + why.error.message()});
+  return finish(d, s, {.reason = close_reason::local_trouble, .detail = why.in_words()});
 }
 
 // PostgreSQL's verdict on the packet, if the client can read it: one that waits for the one-byte answer to
@@ -103,10 +96,6 @@ question question_of(pgwire::packet_kind packet) {
   return question::startup;
 }
 
-bool is_of_encryption(question what) {
-  return what == question::ssl || what == question::gssenc;
-}
-
 action forward_cancel(data& d, state& s, time_point now) {
   auto place = d.around.cancels.take();
   if (!place) {
@@ -129,7 +118,7 @@ action relay(data& d, state& s, lease backend, time_point now) {
 
 action after_reach(data& d, state& s, reached it, question asked, time_point now) {
   d.answer = std::move(it.answer);
-  if (!is_of_encryption(asked)) {
+  if (!asks_for_encryption(asked)) {
     d.is_encrypted = asked == question::direct_tls;
     return relay(d, s, std::move(it.backend.place), now);
   }
@@ -140,7 +129,7 @@ action after_reach(data& d, state& s, reached it, question asked, time_point now
 
 // A client that has asked for encryption reads the reason once that is declined and it has asked on.
 action after_reach(data& d, state& s, ending end, question asked, time_point now) {
-  if (is_of_encryption(asked) && end.reason != close_reason::client_left_early) {
+  if (asks_for_encryption(asked) && end.reason != close_reason::client_left_early) {
     d.due = now + refusal_timeout;
     s = login_machine::refusing{.why = std::move(end), .is_reply_due = true};
     return {.what = kind::write_client, .bytes = {&no_encryption, 1}, .deadline = d.due};

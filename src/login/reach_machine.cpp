@@ -1,7 +1,6 @@
 #include "pgsteer/login/reach_machine.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "pgsteer/base/assert.hpp"
@@ -27,10 +26,6 @@ constexpr std::size_t encryption_read_bytes = 2;
 
 action wait(const reach_data& d) {
   return {.deadline = d.due};
-}
-
-bool asks_for_encryption(const reach_data& d) {
-  return d.asked.what == question::ssl || d.asked.what == question::gssenc;
 }
 
 bool may_go_on(const reach_data& d, time_point now) {
@@ -74,7 +69,7 @@ reach_step drop(reach_data& d, reach_state& s, attempt_end how, time_point now) 
 
 attempt_end blame(reach_data& d, const failure& why) {
   if (!why.is_local_trouble) return attempt_end::failed;
-  d.local_trouble = "pgsteer is out of resources: " + why.error.message();
+  d.local_trouble = why.in_words();
   return attempt_end::local_trouble;
 }
 
@@ -161,7 +156,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, cons
   if (place.is_granted()) return dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
   d.due = d.rules.dial_by(now);
-  s = reach_machine::queueing{std::move(place), d.due};
+  s = reach_machine::queueing{std::move(place)};
   return wait(d);
 }
 reach_step on(reach_data&, reach_state& s, reach_machine::choosing&, const none_eligible& it, time_point) {
@@ -177,7 +172,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
 reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const deadline_passed&,
               time_point now) {
   if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
-  if (now < here.until) return wait(d);
+  if (now < d.due) return wait(d);
   return hold_expired(d, d.rules.words("too many logins dial at once"));
 }
 
@@ -246,7 +241,7 @@ reach_step on(reach_data& d, reach_state&, reach_machine::asking& here, const ba
   here.sent += it.n;
   if (here.sent < d.asked.packet.size()) return write_rest(d, here);
   if (d.asked.what == question::direct_tls) return answered(d);
-  const std::size_t most = asks_for_encryption(d) ? encryption_read_bytes : answer_read_bytes;
+  const std::size_t most = asks_for_encryption(d.asked.what) ? encryption_read_bytes : answer_read_bytes;
   // It has to fork first.
   return action{.what = kind::read_backend, .bytes_max = most, .comes_later = true, .deadline = d.due};
 }
@@ -268,14 +263,9 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::asking& here, const 
   d.so_far = patience::late;
   here.dial.leave();  // others need not wait for this one
   d.backend.is_slow = true;
-  const attempt_end how = asks_for_encryption(d) ? attempt_end::failed : attempt_end::cut;
-  if (how == attempt_end::failed || !may_go_on(d, now)) {
-    action next = std::get<action>(drop(d, s, how, now));
-    next.hint = topology::hint::login_failed;
-    return next;
-  }
+  if (asks_for_encryption(d.asked.what)) return drop(d, s, attempt_end::failed, now);
   d.due = now + d.around.options.login_timeout;
-  action next = wait(d);
+  action next = may_go_on(d, now) ? wait(d) : std::get<action>(drop(d, s, attempt_end::cut, now));
   next.hint = topology::hint::login_failed;
   return next;
 }
@@ -292,12 +282,9 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::pausing&, const dead
   return ending{.reason = close_reason::local_trouble, .detail = std::move(d.local_trouble)};
 }
 
-// What comes by itself and means nothing here. An answer that nobody asked for is the driver's defect.
 template <class State, class Event>
 reach_step on(reach_data& d, reach_state&, State&, const Event&, time_point) {
-  constexpr bool comes_by_itself = std::is_same_v<Event, woken> || std::is_same_v<Event, snapshot_changed> ||
-                                   std::is_same_v<Event, deadline_passed>;
-  PGSTEER_ASSERT(comes_by_itself);
+  PGSTEER_ASSERT(may_be_ignored<Event>);
   return wait(d);
 }
 

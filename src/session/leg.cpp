@@ -65,7 +65,9 @@ leg::outcome leg::attempt(const operation& what) noexcept {
 }
 
 login::client_seen leg::look() const noexcept {
-  const bool has_input = net::peek(fd_.value()) == net::pending_input::bytes;
+  const net::pending_input input = net::peek(fd_.value());
+  if (input == net::pending_input::nothing) return {};  // no end either, which would be there to read
+  const bool has_input = input == net::pending_input::bytes;
   switch (net::state_of_peer(fd_.value())) {
     case net::peer_state::present:
       return {login::client_presence::present, has_input};

@@ -3,6 +3,8 @@
 // themselves.
 //
 // Values; views in them end with the call that they are handed to.
+#include <string>
+#include <type_traits>
 #include <variant>
 
 #include "pgsteer/base/bytes.hpp"
@@ -17,6 +19,9 @@ namespace pgsteer::login {
 struct failure {
   error_code error;
   bool is_local_trouble = false;  // of this host, and so nobody's fault out there
+
+  // Of local trouble, for the log and the client.
+  [[nodiscard]] std::string in_words() const { return "pgsteer is out of resources: " + error.message(); }
 };
 
 enum class client_presence {
@@ -68,5 +73,11 @@ struct stopped {
 using event = std::variant<client_bytes, client_written, client_failed, client_seen, picked, none_eligible,
                            connected, backend_bytes, backend_written, backend_failed, cancel_delivered, begun,
                            client_readable, woken, snapshot_changed, deadline_passed, stopped>;
+
+// May be let pass where it means nothing. Any other event that nobody has asked for is the driver's defect.
+template <class Event>
+inline constexpr bool may_be_ignored =
+    std::is_same_v<Event, client_readable> || std::is_same_v<Event, woken> ||
+    std::is_same_v<Event, snapshot_changed> || std::is_same_v<Event, deadline_passed>;
 
 }  // namespace pgsteer::login

@@ -27,6 +27,10 @@ enum class question {
   direct_tls,  // ClientHello: the answer is the client's business
 };
 
+[[nodiscard]] constexpr bool asks_for_encryption(question what) noexcept {
+  return what == question::ssl || what == question::gssenc;
+}
+
 // A backend that this login has a place at, and a connection to, or will have.
 struct attempt {
   lease place;
@@ -66,7 +70,6 @@ class reach_machine {
   };
   struct queueing {  // for a dial
     dial_gate::place dial;
-    time_point until;
   };
   struct entering_hold {  // once the client is known to be there still
     routing::no_backend why;
