@@ -183,6 +183,8 @@ class DescriptorsTaken:
 def test_no_descriptors_left_is_no_failure_of_a_backend(cluster, run_pgsteer, connect):
     proxy = run_pgsteer(cluster, probe={"login_interval": "500ms"})
     session, reading = connect(proxy.rw_port), connect(proxy.ro_port)
+    # After the promotions of the stories before, a standby is proven only once it has replayed beyond the fence.
+    proxy.wait_standbys(2)
     generation = proxy.topology()["generation"]
     began = time.monotonic()
     with DescriptorsTaken(proxy):
