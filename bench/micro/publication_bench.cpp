@@ -18,9 +18,9 @@
 #include "cluster_story.hpp"
 #include "messages.hpp"
 #include "pgsteer/relay/loop.hpp"
+#include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "server/host_limits.hpp"
-#include "server/publication.hpp"
 #include "server/worker.hpp"
 #include "sockets.hpp"
 
@@ -31,35 +31,36 @@ namespace asio = boost::asio;
 
 // What workers share, with nobody to listen to their hints.
 struct shared_parts {
-  session::session_options options;
-  session::session_limits limits{options};
+  login::permit_pools permits;
   session::cancel_registry cancels;
   metrics::cancel_counters cancel_counters;
   session::awaited_login awaited;
-  session::worker_shared shared{
-      options, limits, cancels, cancel_counters, [](topology::backend_id, topology::hint) {}, awaited};
+  session::worker_shared shared{permits, cancels, cancel_counters,
+                                [](topology::backend_id, topology::hint) {}, awaited};
 };
 
-session::published_topology published(topology::topology_snapshot snapshot) {
-  session::published_topology made;
+runtime::state state_of(topology::topology_snapshot snapshot) {
+  runtime::state made;
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i)
-    made.counters.push_back(std::make_shared<metrics::backend_counters>());
+    made.topology.counters.push_back(std::make_shared<metrics::backend_counters>());
   // The bench runs longer than a proof is good for.
   if (snapshot.rw_valid_until) snapshot.rw_valid_until = time_point::max();
-  made.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
+  made.topology.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
+  runtime::options options;
+  options.listeners.emplace_back().name = "rw";
+  made.options = std::make_shared<const runtime::options>(std::move(options));
   return made;
 }
 
-session::published_topology next_generation(const session::published_topology& before) {
-  topology::topology_snapshot snapshot = *before.snapshot;
-  ++snapshot.generation;
-  return {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), before.counters};
+runtime::state_ptr share(runtime::state made) {
+  return std::make_shared<const runtime::state>(std::move(made));
 }
 
-session::listener_options rw_listener() {
-  session::listener_options options;
-  options.name = "rw";
-  return options;
+runtime::state next_generation(runtime::state before) {
+  topology::topology_snapshot snapshot = *before.topology.snapshot;
+  ++snapshot.generation;
+  before.topology.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
+  return before;
 }
 
 // A worker without its thread, and a cluster of three whose primary is the bench itself.
@@ -68,10 +69,11 @@ class lone_worker {
   lone_worker() {
     // Until a process has had a second thread, libstdc++ counts shared_ptrs without atomics.
     std::thread([] {}).join();
-    worker_.publish(topology_);
   }
   ~lone_worker() {
-    worker_.close_all(session::close_reason::draining);
+    runtime::state drained = state_;
+    drained.orders.drain = runtime::drain_step::ending;
+    worker_.publish(share(std::move(drained)));
     while (worker_.session_count() > 0) loop_->step(false);
   }
   lone_worker(const lone_worker&) = delete;
@@ -80,12 +82,12 @@ class lone_worker {
   void log_in() {
     bench::socket_pair client = bench::tcp_pair();
     send(client.theirs, bench::psql_startup_message());
-    session::start_session(worker_, listener_,
-                           {.fd = std::move(client.ours),
-                            .address = net::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 1),
-                            .admission = login::admitted{std::move(*parts_.limits.sessions.take()),
-                                                         std::move(*parts_.limits.pending_logins.take())},
-                            .accepted_at = clock::now()});
+    session::start_session(
+        worker_, listener_,
+        {.fd = std::move(client.ours),
+         .address = net::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 1),
+         .admission = std::get<login::admitted>(login::admit(parts_.permits, state_.options->limits)),
+         .accepted_at = clock::now()});
     loop_->wake();  // the session has been posted to the context
     net::unique_fd backend;
     while (!backend.is_open()) {
@@ -101,7 +103,7 @@ class lone_worker {
     peers_.push_back(std::move(backend));
   }
 
-  [[nodiscard]] const session::published_topology& topology() const noexcept { return topology_; }
+  [[nodiscard]] const runtime::state& state() const noexcept { return state_; }
   [[nodiscard]] session::worker_context& context() noexcept { return worker_; }
   [[nodiscard]] const session::listener_state& listener() const noexcept { return listener_; }
 
@@ -115,27 +117,27 @@ class lone_worker {
   asio::io_context context_{1};
   metrics::relay_counters counters_;
   std::unique_ptr<relay::loop> loop_ = std::move(relay::loop::make(context_, {}, counters_).value());
-  session::listener_state listener_{rw_listener()};
+  session::listener_state listener_{0, "rw"};
   bench::listening_socket listening_ = bench::listen_on_loopback();
-  session::published_topology topology_ =
-      published(bench::cluster_story(3, {"127.0.0.1", listening_.port}).answered(1));
-  session::worker_context worker_{context_, loop_->engine(), parts_.shared};
+  runtime::state state_ = state_of(bench::cluster_story(3, {"127.0.0.1", listening_.port}).answered(1));
+  session::worker_context worker_{context_, loop_->engine(), parts_.shared, share(state_)};
   std::vector<net::unique_fd> peers_;
 };
 
-void publish_by_turns(benchmark::State& state, session::worker_context& worker,
-                      const session::published_topology& one, const session::published_topology& other) {
+void publish_by_turns(benchmark::State& state, session::worker_context& worker, const runtime::state_ptr& one,
+                      const runtime::state_ptr& other) {
   std::uint64_t turn = 0;
   for (auto _ : state) worker.publish(turn++ % 2 == 0 ? one : other);
 }
 
 // range(0): sessions.
 void publish_to_sessions(benchmark::State& state, bool is_change) {
-  (void)raise_open_files_limit(session::session_options{}.sessions_max, 0);
+  (void)raise_open_files_limit(runtime::limit_options{}.sessions_max, 0);
   lone_worker worker;
   for (std::int64_t i = 0; i < state.range(0); ++i) worker.log_in();
-  const auto& present = worker.topology();
-  publish_by_turns(state, worker.context(), is_change ? next_generation(present) : present, present);
+  const runtime::state& present = worker.state();
+  publish_by_turns(state, worker.context(), share(is_change ? next_generation(present) : present),
+                   share(present));
   bench::require(worker.context().session_count() == static_cast<std::size_t>(state.range(0)));
 }
 
@@ -163,7 +165,7 @@ class held_login final : public login::waiter {
 
  private:
   void join() {
-    place_ = worker_.context().holds.join(worker_.listener().options.policy, *this, clock::now(),
+    place_ = worker_.context().holds.join(worker_.listener().index, *this, clock::now(),
                                           login::hold_line::wish::a_backend);
   }
   lone_worker& worker_;
@@ -175,7 +177,7 @@ class held_login final : public login::waiter {
 void WakeHeldLogins(benchmark::State& state) {
   lone_worker worker;
   asio::io_context& context = worker.context().context;
-  const auto next = next_generation(worker.topology());
+  const runtime::state_ptr next = share(next_generation(worker.state()));
   std::deque<held_login> logins;
   for (std::int64_t i = 0; i < state.range(0); ++i) logins.emplace_back(worker);
   for (auto _ : state) {
@@ -189,22 +191,20 @@ void WakeHeldLogins(benchmark::State& state) {
 
 // From publish() on the control thread until every worker goes by the snapshot, and control knows. range(0):
 // workers.
-void publish_to_workers(benchmark::State& state, const session::published_topology& one,
-                        const session::published_topology& other) {
+void publish_to_workers(benchmark::State& state, const runtime::state& one, const runtime::state& other) {
   shared_parts parts;
   asio::io_context control{1};
   const auto keep_control = asio::make_work_guard(control);
-  publication sent(control);
+  runtime::publication sent(other);
   std::vector<std::unique_ptr<worker>> workers;
   std::size_t opened = 0;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
-    worker& made = *workers.emplace_back(std::move(worker::make(parts.shared, {}).value()));
+    worker& made = *workers.emplace_back(std::move(worker::make(parts.shared, {}, sent.newest()).value()));
     made.start();
-    sent.add(
-        [&control, &opened, &made](const session::published_topology& next, std::function<void()> on_taken) {
-          if (!on_taken) on_taken = [&control, &opened] { asio::post(control, [&opened] { ++opened; }); };
-          made.publish(next, std::move(on_taken));
-        });
+    sent.add([&control, &opened, &made](const runtime::state_ptr& next, std::function<void()> on_taken) {
+      if (!on_taken) on_taken = [&opened] { ++opened; };
+      made.publish(next, [&control, taken = std::move(on_taken)] { asio::post(control, taken); });
+    });
   }
   std::uint64_t turn = 0;
   for (auto _ : state) {
@@ -216,17 +216,18 @@ void publish_to_workers(benchmark::State& state, const session::published_topolo
 }
 
 void PublicationSamePrimary(benchmark::State& state) {
-  const auto present = published(bench::cluster_story(3).answered(1));
+  const runtime::state present = state_of(bench::cluster_story(3).answered(1));
   publish_to_workers(state, next_generation(present), present);
 }
 
 // Two rounds: everybody lets go of the old primary before anybody gets the new one.
 void PublicationNewPrimary(benchmark::State& state) {
   bench::cluster_story story(3);
-  const auto before = published(story.answered(1));
+  const runtime::state before = state_of(story.answered(1));
   story.promote(2);
-  const auto after = published(story.answered(2));
-  bench::require(before.snapshot->primary != after.snapshot->primary && after.snapshot->rw_valid_until);
+  const runtime::state after = state_of(story.answered(2));
+  bench::require(before.topology.snapshot->primary != after.topology.snapshot->primary &&
+                 after.topology.snapshot->rw_valid_until);
   publish_to_workers(state, after, before);
 }
 

@@ -27,18 +27,19 @@ void check_order(section& keys, std::pair<std::string_view, std::uint32_t&> lowe
 
 }  // namespace
 
-void read_limits(section& keys, session::session_options& out) {
-  keys.whole("sessions", out.sessions_max, count_range);
-  keys.whole("pending_logins", out.pending_logins_max, count_range);
-  keys.whole("held_logins", out.held_logins_max, count_range);
-  keys.whole("concurrent_dials", out.concurrent_dials_max, dial_range);
-  keys.whole("concurrent_cancels", out.concurrent_cancels_max, dial_range);
+void read_limits(section& keys, runtime::options& out) {
+  runtime::limit_options& limits = out.limits;
+  keys.whole("sessions", limits.sessions_max, count_range);
+  keys.whole("pending_logins", limits.pending_logins_max, count_range);
+  keys.whole("held_logins", limits.held_logins_max, count_range);
+  keys.whole("concurrent_dials", limits.concurrent_dials_max, dial_range);
+  keys.whole("concurrent_cancels", limits.concurrent_cancels_max, dial_range);
   keys.time("startup_timeout", out.login.startup_timeout, {milliseconds{100}, minutes{10}});
   keys.time("connect_timeout", out.login.connect_timeout, {milliseconds{10}, minutes{1}});
   keys.time("login_timeout", out.login.login_timeout, {seconds{1}, minutes{10}});
   keys.time("cancel_timeout", out.login.cancel_timeout, {milliseconds{100}, minutes{1}});
-  check_order(keys, {"pending_logins", out.pending_logins_max}, {"sessions", out.sessions_max});
-  check_order(keys, {"held_logins", out.held_logins_max}, {"pending_logins", out.pending_logins_max});
+  check_order(keys, {"pending_logins", limits.pending_logins_max}, {"sessions", limits.sessions_max});
+  check_order(keys, {"held_logins", limits.held_logins_max}, {"pending_logins", limits.pending_logins_max});
   if (out.login.connect_timeout > out.login.login_timeout && keys.is_sound("connect_timeout") &&
       keys.is_sound("login_timeout")) {
     keys.report("connect_timeout", "at most login_timeout (" + duration_text(out.login.login_timeout) + ")",

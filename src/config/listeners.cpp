@@ -75,7 +75,7 @@ void read_max_replay_lag(section& keys, routing::route_policy& out) {
   }
 }
 
-void read_listener(section& keys, session::listener_options& out) {
+void read_listener(section& keys, runtime::listener_options& out) {
   keys.require("name", "a name");
   keys.require("bind", "an IP address and a port");
   keys.require("route", "where sessions go, such as primary");
@@ -121,9 +121,9 @@ struct claims {
   }
 };
 
-void check_names(section& keys, const std::vector<session::listener_options>& before,
+void check_names(section& keys, const std::vector<runtime::listener_options>& before,
                  const std::string& name) {
-  const auto same = [&](const session::listener_options& each) { return each.name == name; };
+  const auto same = [&](const runtime::listener_options& each) { return each.name == name; };
   if (!name.empty() && std::any_of(before.begin(), before.end(), same))
     keys.report("name", "a name of its own", in_quotes(name) + " again");
 }
@@ -140,11 +140,11 @@ void read_listeners(section& keys, config& out) {
   }
   for (const list_item& item : items) {
     section listener(keys.file(), item.path, item.node);
-    session::listener_options options;
+    runtime::listener_options options;
     read_listener(listener, options);
-    check_names(listener, out.listeners, options.name);
+    check_names(listener, out.runtime.listeners, options.name);
     taken.add(listener, options.bind);
-    out.listeners.push_back(std::move(options));
+    out.runtime.listeners.push_back(std::move(options));
   }
   keys.require("listeners", "a list of at least one listener");
   section admin = keys.child("admin");

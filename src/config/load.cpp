@@ -51,9 +51,9 @@ config read_root(document& file, const YAML::Node& root) {
   section relay = keys.child("relay");
   read_relay(relay, out.relay);
   section limits = keys.child("limits");
-  read_limits(limits, out.session);
+  read_limits(limits, out.runtime);
   section tcp = keys.child("tcp");
-  read_tcp(tcp, out.session.tcp);
+  read_tcp(tcp, out.runtime.tcp);
   section log = keys.child("log");
   read_log(log, out.log);
   keys.finish();
@@ -62,9 +62,9 @@ config read_root(document& file, const YAML::Node& root) {
 
 // The last line of defence: what this module let through, each owner would take as well.
 void check_owners(document& file, const config& out) {
-  std::vector<result<void>> verdicts{check(out.discovery), check(out.probe), check(out.session),
+  std::vector<result<void>> verdicts{check(out.discovery), check(out.probe), check(out.runtime.tcp),
                                      check(out.relay), check(out.admin)};
-  for (const auto& listener : out.listeners) verdicts.push_back(check(listener));
+  if (!are_valid(out.runtime)) file.report({{}, "", "valid options", "a listener or limit out of range"});
   for (const auto& verdict : verdicts) {
     if (!verdict) file.report({{}, "", "valid options", verdict.error().message()});
   }

@@ -17,7 +17,7 @@ std::string text_of(const discovery::dns_options& source) {
          duration_text(source.refresh);
 }
 
-std::string text_of(const session::listener_options& listener) {
+std::string text_of(const runtime::listener_options& listener) {
   const routing::route_policy& policy = listener.policy;
   std::ostringstream out;
   out << listener.name << " on " << to_string(listener.bind) << ": " << to_string(policy.route) << ", "
@@ -36,7 +36,7 @@ std::string summary(const config& options) {
       << '\n';
   out << "  probe     " << options.probe.user << "@" << options.probe.database << " every "
       << duration_text(options.probe.interval) << '\n';
-  for (const auto& listener : options.listeners) out << "  listener  " << text_of(listener) << '\n';
+  for (const auto& listener : options.runtime.listeners) out << "  listener  " << text_of(listener) << '\n';
   out << "  admin     " << to_string(options.admin.bind) << '\n';
   out << "  workers   " << (options.workers == 0 ? "auto" : std::to_string(options.workers)) << '\n';
   return out.str();

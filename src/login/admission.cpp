@@ -2,12 +2,12 @@
 
 namespace pgsteer::login {
 
-admission admit(const admission_limits& limits) noexcept {
-  auto session = limits.sessions.take();
-  auto login = session ? limits.pending_logins.take() : std::nullopt;
+admission admit(permit_pools& pools, const runtime::limit_options& limits) noexcept {
+  auto session = pools.sessions.take(limits.sessions_max);
+  auto login = session ? pools.pending_logins.take(limits.pending_logins_max) : std::nullopt;
   if (login) return admitted{std::move(*session), std::move(*login)};
   const close_reason reason = session ? close_reason::too_many_logins : close_reason::too_many_sessions;
-  auto refusal = limits.refusals.take();
+  auto refusal = pools.refusals.take(refusals_max);
   if (!refusal) return shut_out{reason};
   return refused{reason, std::move(*refusal)};
 }

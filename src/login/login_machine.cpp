@@ -97,14 +97,14 @@ question question_of(pgwire::packet_kind packet) {
 }
 
 action forward_cancel(data& d, state& s, time_point now) {
-  auto place = d.around.cancels.take();
+  auto place = d.around.permits.cancels.take(d.around.limits().concurrent_cancels_max);
   if (!place) {
     d.around.cancel_counters.dropped.add();
     return finish(d, s, {.reason = close_reason::cancel_request, .detail = "too many cancels at once"});
   }
   s = login_machine::forwarding_cancel{std::move(*place)};
   // Later than this it could hit another query of the same session (pgbouncer#245), so it is dropped.
-  d.due = now + d.around.options.cancel_timeout;
+  d.due = now + d.around.timeouts().cancel_timeout;
   return {.what = kind::forward_cancel, .bytes = d.packet.bytes, .deadline = d.due};
 }
 
@@ -112,7 +112,8 @@ action forward_cancel(data& d, state& s, time_point now) {
 action relay(data& d, state& s, lease backend, time_point now) {
   d.backend = std::move(backend);
   s = login_machine::logging_in{};
-  d.due = d.is_encrypted ? time_point::max() : now + d.around.options.login_timeout;
+  d.watch = pgwire::login_watch({routing::needs_primary(d.around.route())});
+  d.due = d.is_encrypted ? time_point::max() : now + d.around.timeouts().login_timeout;
   return {.what = kind::relay, .deadline = d.due};
 }
 
@@ -123,7 +124,7 @@ action after_reach(data& d, state& s, reached it, question asked, time_point now
     return relay(d, s, std::move(it.backend.place), now);
   }
   s = login_machine::replying{std::move(it.backend)};
-  d.due = now + d.around.options.startup_timeout;
+  d.due = now + d.around.timeouts().startup_timeout;
   return {.what = kind::look_at_client, .deadline = d.due};
 }
 
@@ -176,7 +177,7 @@ action serve_packet(data& d, state& s, std::optional<attempt> kept, time_point n
 
 action on(data& d, state& s, login_machine::reading& here, const event& what, time_point now) {
   return std::visit(overloaded{[&](const begun&) {
-                                 d.due = d.around.arrived + d.around.options.startup_timeout;
+                                 d.due = d.around.arrived + d.around.timeouts().startup_timeout;
                                  return read_client(d);
                                },
                                [&](const client_bytes& it) {
@@ -196,9 +197,8 @@ action on(data& d, state& s, login_machine::reading& here, const event& what, ti
                                [&](const snapshot_changed&) {
                                  action next = wait(d);
                                  if (!here.kept) return next;
-                                 const bool may_stay =
-                                     may_go_on(*d.around.snapshot, here.kept->place.id(),
-                                               d.around.policy.route, here.kept->is_slow, now);
+                                 const bool may_stay = may_go_on(*d.around.state, here.kept->place.id(),
+                                                                 d.around.route(), here.kept->is_slow, now);
                                  if (may_stay) return next;
                                  here.kept.reset();  // it has declined encryption, and that was all
                                  d.around.counters.retried.add();
@@ -336,10 +336,7 @@ bool smells_of_change(std::string_view sqlstate) noexcept {
 }  // namespace
 
 login_machine::login_machine(const surroundings& around, permit login)
-    : data_{.around = around,
-            .login = std::move(login),
-            .watch = pgwire::login_watch({routing::needs_primary(around.policy.route)})},
-      state_(reading{std::nullopt}) {}
+    : data_{.around = around, .login = std::move(login)}, state_(reading{std::nullopt}) {}
 
 login_machine::login_machine(const surroundings& around, refused why)
     : data_{.around = around},

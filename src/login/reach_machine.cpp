@@ -29,8 +29,7 @@ action wait(const reach_data& d) {
 }
 
 bool may_go_on(const reach_data& d, time_point now) {
-  return login::may_go_on(*d.around.snapshot, d.backend.place.id(), d.around.policy.route, d.backend.is_slow,
-                          now);
+  return login::may_go_on(*d.around.state, d.backend.place.id(), d.around.route(), d.backend.is_slow, now);
 }
 
 ending gone() {
@@ -76,14 +75,14 @@ attempt_end blame(reach_data& d, const failure& why) {
 void expect_answer(reach_data& d, time_point now) {
   d.asked_at = now;
   d.so_far = patience::prompt;
-  d.due = now + std::min<duration>(slow_after, d.around.options.connect_timeout);
+  d.due = now + std::min<duration>(slow_after, d.around.timeouts().connect_timeout);
 }
 
 // Long before the deadline the probe is told, which finds out whether only this login is slow.
 action note_slow(reach_data& d) {
   d.so_far = patience::slow;
   d.is_client_watched = true;
-  d.due = d.asked_at + d.around.options.connect_timeout;
+  d.due = d.asked_at + d.around.timeouts().connect_timeout;
   action next = wait(d);
   next.hint = topology::hint::login_slow;
   return next;
@@ -182,7 +181,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
               time_point now) {
   if (it.presence != client_presence::present) return gone();
   if (!d.hold) {
-    auto place = d.around.held_logins.take();
+    auto place = d.around.permits.held_logins.take(d.around.limits().held_logins_max);
     if (!place) return ending{.reason = close_reason::too_many_logins};
     d.hold.emplace(std::move(*place), d.around.counters.held);
     d.around.counters.held_total.add();
@@ -191,7 +190,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
   const auto [until, wish] = d.rules.none_left(here.why, now);
   d.due = until;
   d.is_client_watched = true;
-  s = reach_machine::held{d.around.holds.join(d.around.policy, d.around.who, d.around.arrived, wish)};
+  s = reach_machine::held{d.around.holds.join(d.around.listener, d.around.who, d.around.arrived, wish)};
   return wait(d);
 }
 reach_step leave_hold(reach_data& d, reach_state& s, bool is_woken) {
@@ -264,7 +263,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::asking& here, const 
   here.dial.leave();  // others need not wait for this one
   d.backend.is_slow = true;
   if (asks_for_encryption(d.asked.what)) return drop(d, s, attempt_end::failed, now);
-  d.due = now + d.around.options.login_timeout;
+  d.due = now + d.around.timeouts().login_timeout;
   action next = may_go_on(d, now) ? wait(d) : std::get<action>(drop(d, s, attempt_end::cut, now));
   next.hint = topology::hint::login_failed;
   return next;
@@ -310,7 +309,7 @@ reach_step watch_client(reach_data& d, const client_seen& seen, time_point now) 
 reach_machine::reach_machine(const surroundings& around, request asked) noexcept
     : data_{.around = around,
             .asked = std::move(asked),
-            .rules = retry_rules(around.hold_timeout),
+            .rules = retry_rules(around.listener_options().hold_timeout),
             .backend = {},
             .answer = {},
             .refusal = {},

@@ -6,14 +6,15 @@ namespace pgsteer::login {
 
 using topology::session_verdict;
 
-bool may_go_on(const topology::topology_snapshot& snapshot, topology::backend_id backend,
+bool may_go_on(const runtime::state& present, topology::backend_id backend,
                routing::target_session_attrs route, bool is_slow, time_point now) noexcept {
+  const topology::topology_snapshot& snapshot = *present.topology.snapshot;
   const topology::backend_status* status = snapshot.find(backend);
   if (status == nullptr || status->sessions == session_verdict::close_all) return false;
   const bool needs_primary = routing::needs_primary(route);
   if (needs_primary && status->role != topology::role::primary) return false;
-  const bool is_proven = snapshot.rw_valid_until && now <= *snapshot.rw_valid_until;
-  const bool is_eligible = needs_primary ? status->is_rw_eligible && is_proven : status->is_answering;
+  const bool is_rw_open = !present.is_rw_closed && snapshot.is_rw_open(now);
+  const bool is_eligible = needs_primary ? status->is_rw_eligible && is_rw_open : status->is_answering;
   return is_eligible || !is_slow;
 }
 

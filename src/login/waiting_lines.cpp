@@ -44,9 +44,8 @@ void dial_gate::pass_on() noexcept {
   std::exchange(granted_.back().who, nobody)->wake();
 }
 
-hold_line::place hold_line::join(const routing::route_policy& policy, waiter& who, time_point arrived,
-                                 wish wanted) {
-  return {waiting_, waiting_.insert(place_in_order(waiting_, arrived), {&policy, &who, arrived, wanted})};
+hold_line::place hold_line::join(std::size_t listener, waiter& who, time_point arrived, wish wanted) {
+  return {waiting_, waiting_.insert(place_in_order(waiting_, arrived), {listener, &who, arrived, wanted})};
 }
 
 void hold_line::place::leave() noexcept {
@@ -54,16 +53,16 @@ void hold_line::place::leave() noexcept {
   line_ = nullptr;
 }
 
-void hold_line::wake(const std::function<bool(const routing::route_policy&)>& is_ready, bool is_changed) {
-  const routing::route_policy* asked = nullptr;
+void hold_line::wake(const std::function<bool(std::size_t listener)>& is_ready, bool is_changed) {
+  std::optional<std::size_t> asked;
   bool is_ready_for_asked = false;
   for (const entry& each : waiting_) {
     if (each.wish == wish::a_change) {
       if (is_changed) each.who->wake();
       continue;
     }
-    if (each.policy != asked) {
-      asked = each.policy;
+    if (each.listener != asked) {
+      asked = each.listener;
       is_ready_for_asked = is_ready(*asked);
     }
     if (is_ready_for_asked) each.who->wake();

@@ -15,8 +15,7 @@ bool is_eligible(want wanted, const topology::backend_status& backend, const cho
       return backend.is_answering && !backend.is_leaving &&
              backend.sessions != topology::session_verdict::close_all;
     case want::primary:
-      return backend.is_rw_eligible && input.snapshot.rw_valid_until &&
-             input.now <= *input.snapshot.rw_valid_until;
+      return backend.is_rw_eligible && !input.is_rw_closed && input.snapshot.is_rw_open(input.now);
     case want::standby:
       return backend.is_ro_eligible && is_within_lag(backend, input.policy);
   }

@@ -20,16 +20,17 @@ constexpr auto trouble_log_interval = seconds{10};
 }  // namespace
 
 acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
-                   session::listener_state& listener, session::session_limits& limits,
-                   const std::vector<std::unique_ptr<worker>>& workers)
+                   session::listener_state& listener, const runtime::state_ptr& state,
+                   login::permit_pools& permits, const std::vector<std::unique_ptr<worker>>& workers)
     : socket_(std::move(socket)),
       listener_(listener),
-      limits_(limits),
+      state_(state),
+      permits_(permits),
       workers_(workers),
       pause_timer_(context) {
   error_code ec;
   const auto bound = socket_.local_endpoint(ec);
-  address_ = ec ? listener.options.bind : net::to_endpoint(bound);
+  address_ = ec ? state->options->listeners[listener.index].bind : net::to_endpoint(bound);
 }
 
 void acceptor::stop() {
@@ -78,7 +79,7 @@ void acceptor::pause(int error) {
   if (!trouble_logged_at_ || now - *trouble_logged_at_ >= trouble_log_interval) {
     const std::string reason = error_code(error, boost::system::system_category()).message();
     log(log_level::error, "cannot accept connections, trying again",
-        {{"listener", std::string_view(listener_.options.name)}, {"error", std::string_view(reason)}});
+        {{"listener", std::string_view(listener_.counters.name)}, {"error", std::string_view(reason)}});
     trouble_logged_at_ = now;
   }
   is_paused_ = true;
@@ -94,7 +95,7 @@ void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& addres
   accepted.fd = std::move(client);
   accepted.address = address;
   accepted.accepted_at = clock::now();
-  auto admission = login::admit({limits_.sessions, limits_.pending_logins, limits_.refusals});
+  auto admission = login::admit(permits_, state_->options->limits);
   if (!std::holds_alternative<login::admitted>(admission)) listener_.counters.rejected.add();
   if (const auto* shut_out = std::get_if<login::shut_out>(&admission)) {
     listener_.counters.closed[static_cast<std::size_t>(shut_out->reason)].add();

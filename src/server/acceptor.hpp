@@ -17,8 +17,10 @@ namespace pgsteer::server {
 
 class acceptor {
  public:
+  // state: the present one, always, on the thread of the context.
   acceptor(boost::asio::io_context& context, net::tcp::acceptor socket, session::listener_state& listener,
-           session::session_limits& limits, const std::vector<std::unique_ptr<worker>>& workers);
+           const runtime::state_ptr& state, login::permit_pools& permits,
+           const std::vector<std::unique_ptr<worker>>& workers);
 
   void start() { wait(); }
   void stop();
@@ -34,7 +36,8 @@ class acceptor {
 
   net::tcp::acceptor socket_;
   session::listener_state& listener_;
-  session::session_limits& limits_;
+  const runtime::state_ptr& state_;
+  login::permit_pools& permits_;
   const std::vector<std::unique_ptr<worker>>& workers_;
   boost::asio::steady_timer pause_timer_;
   endpoint address_;

@@ -40,7 +40,7 @@ void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
   if (is_contradicted) sign_at_.reset();
 }
 
-void failover_story::note_decision(const session::published_topology& published, time_point now) {
+void failover_story::note_decision(const runtime::counted_topology& published, time_point now) {
   const topology::topology_snapshot& snapshot = *published.snapshot;
   const bool has_rw = snapshot.rw_valid_until.has_value();
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
@@ -54,7 +54,7 @@ void failover_story::note_decision(const session::published_topology& published,
 }
 
 // What is needed of it once it is lost, when the snapshot may no longer have it.
-void failover_story::remember_primary(const session::published_topology& published) {
+void failover_story::remember_primary(const runtime::counted_topology& published) {
   const auto& backends = published.snapshot->backends;
   const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
   const auto index = static_cast<std::size_t>(found - backends.begin());

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "pgsteer/metrics/server_counters.hpp"
-#include "pgsteer/session/worker_context.hpp"
+#include "pgsteer/runtime/state.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::server {
@@ -37,7 +37,7 @@ class failover_story {
   void note_sign(topology::backend_id id, origin from, std::string_view what, time_point now);
   // A question put to it at that time was answered: what sessions had told before was no sign.
   void note_answer(topology::backend_id id, time_point asked_at);
-  void note_decision(const session::published_topology& published, time_point now);
+  void note_decision(const runtime::counted_topology& published, time_point now);
   void note_login(time_point now);
   void tick(time_point now);
 
@@ -49,7 +49,7 @@ class failover_story {
     std::shared_ptr<metrics::backend_counters> counters;
     std::uint64_t sessions = 0;  // when it was lost
   };
-  void remember_primary(const session::published_topology& published);
+  void remember_primary(const runtime::counted_topology& published);
   void lose(time_point now);
   void prove(const topology::backend_status& successor, time_point now);
 

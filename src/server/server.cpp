@@ -15,11 +15,11 @@
 #include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
+#include "pgsteer/runtime/publication.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
 #include "server/fence_memory.hpp"
 #include "server/host_limits.hpp"
-#include "server/publication.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/views.hpp"
 #include "server/worker.hpp"
@@ -43,8 +43,9 @@ sigset_t handled_signal_set() noexcept {
 
 config::config fit_to_host(config::config options) {
   if (options.workers == 0) options.workers = usable_cores();
-  options.session.sessions_max = raise_open_files_limit(
-      options.session.sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
+  std::uint32_t& sessions_max = options.runtime.limits.sessions_max;
+  sessions_max = raise_open_files_limit(
+      sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
   return options;
 }
 
@@ -59,20 +60,21 @@ class server::implementation {
  public:
   explicit implementation(config::config options)
       : options_(fit_to_host(std::move(options))),
-        limits_(options_.session),
-        shared_{options_.session,
-                limits_,
-                cancels_,
-                cancel_counters_,
+        shared_{permits_, cancels_, cancel_counters_,
                 [this](topology::backend_id id, topology::hint noticed) { keeper_.note_hint(id, noticed); },
                 awaited_},
         keeper_(
             context_, options_,
-            [this](const session::published_topology& topology) { publication_.publish(topology); },
+            [this](const runtime::counted_topology& topology) {
+              publish([&](runtime::state& next) { next.topology = topology; });
+            },
             [this](const topology::fence_mark& mark) { fence_memory_.keep(mark); }),
         fence_memory_(context_, options_.state_dir, options_.topology.system,
                       [this](const std::optional<topology::fence_mark>& mark) { keeper_.remember(mark); }),
-        publication_(context_),
+        publication_({.topology = {},
+                      .options = std::make_shared<const runtime::options>(options_.runtime),
+                      .orders = {},
+                      .is_rw_closed = false}),
         signals_(context_),
         drain_timer_(context_) {
     awaited_.on_login = [this] {
@@ -91,7 +93,7 @@ class server::implementation {
     failure_ = fence_memory_.recall();
     if (!failure_.empty()) return errc::cannot_start;
     if (const auto made = make_workers(); !made) return made.error();
-    for (const auto& listener : options_.listeners) {
+    for (const auto& listener : options_.runtime.listeners) {
       if (const auto opened = open_listener(listener); !opened) return opened.error();
     }
     admin_ = std::make_unique<admin::admin_server>(context_, options_.admin, provider());
@@ -122,13 +124,13 @@ class server::implementation {
   }
 
   void request_stop() {
-    asio::post(context_, [this] { is_draining_ ? end_drain() : begin_drain(); });
+    asio::post(context_, [this] { is_draining() ? end_drain() : begin_drain(); });
   }
 
   endpoint bound_endpoint(std::string_view name) const {
     if (name == "admin") return admin_address_;
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
-      if (listeners_[i]->options.name == name) return acceptors_[i]->address();
+      if (listeners_[i]->counters.name == name) return acceptors_[i]->address();
     }
     return {};
   }
@@ -151,7 +153,7 @@ class server::implementation {
   result<void> make_workers() {
     relay::relay_options relay = options_.relay;
     while (workers_.size() < options_.workers) {
-      auto made = worker::make(shared_, relay);
+      auto made = worker::make(shared_, relay, publication_.newest());
       if (!made) {
         failure_ = "cannot set up the relay engine: " + made.error().message();
         return errc::cannot_start;
@@ -166,11 +168,20 @@ class server::implementation {
     }
     for (const auto& each : workers_) {
       publication_.add(
-          [to = each.get()](const session::published_topology& topology, std::function<void()> on_taken) {
-            to->publish(topology, std::move(on_taken));
+          [this, to = each.get()](const runtime::state_ptr& next, std::function<void()> on_taken) {
+            if (!on_taken) return to->publish(next);
+            to->publish(next, [this, taken = std::move(on_taken)] { asio::post(context_, taken); });
           });
     }
     return {};
+  }
+
+  // The state with this change.
+  template <class Change>
+  void publish(Change change) {
+    runtime::state next = *publication_.newest();
+    change(next);
+    publication_.publish(std::move(next));
   }
 
   result<void> start_workers() {
@@ -197,16 +208,18 @@ class server::implementation {
     }
   }
 
-  result<void> open_listener(const session::listener_options& options) {
+  result<void> open_listener(const runtime::listener_options& options) {
     asio::io_context& context = is_workers_own_acceptor() ? workers_.front()->context() : context_;
+    const runtime::state_ptr& state =
+        is_workers_own_acceptor() ? workers_.front()->state() : publication_.newest();
     auto socket = net::listen(context, options.bind);
     if (!socket) return cannot_listen("listener " + options.name, options.bind, socket.error());
     // Accepted sockets inherit them, which saves six system calls a session.
-    if (const auto ec = net::configure(socket->native_handle(), options_.session.tcp))
+    if (const auto ec = net::configure(socket->native_handle(), options_.runtime.tcp))
       return cannot_listen("listener " + options.name, options.bind, ec);
-    listeners_.push_back(std::make_unique<session::listener_state>(options));
-    acceptors_.push_back(
-        std::make_unique<acceptor>(context, std::move(*socket), *listeners_.back(), limits_, workers_));
+    listeners_.push_back(std::make_unique<session::listener_state>(listeners_.size(), options.name));
+    acceptors_.push_back(std::make_unique<acceptor>(context, std::move(*socket), *listeners_.back(), state,
+                                                    permits_, workers_));
     const std::string address = to_string(acceptors_.back()->address());
     log(log_level::info, "listening",
         {{"listener", std::string_view(options.name)},
@@ -221,7 +234,8 @@ class server::implementation {
   }
 
   view_sources sources() const {
-    return {keeper_, fence_memory_, listeners_, acceptors_, workers_, cancel_counters_, start_time_seconds_};
+    return {keeper_,  *publication_.newest(), fence_memory_,      listeners_, acceptors_,
+            workers_, cancel_counters_,       start_time_seconds_};
   }
 
   admin::admin_provider provider() {
@@ -229,7 +243,7 @@ class server::implementation {
     provider.metrics_text = [this] { return metrics::exposition(view_metrics(sources())); };
     provider.readiness = [this] { return view_readiness(sources()); };
     provider.topology = [this] { return view_topology(sources()); };
-    provider.is_draining = [this] { return is_draining_; };
+    provider.is_draining = [this] { return is_draining(); };
     return provider;
   }
 
@@ -238,7 +252,7 @@ class server::implementation {
       if (ec) return;
       if (number == SIGHUP) {
         fence_memory_.reread();
-      } else if (is_draining_) {
+      } else if (is_draining()) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
         // The workers still log, so the log cannot be taken down; its thread gets a moment to write this
@@ -253,7 +267,7 @@ class server::implementation {
   }
 
   void begin_drain() {
-    is_draining_ = true;
+    order(runtime::drain_step::waiting);
     log(log_level::info, "draining: no new sessions, waiting for the present ones",
         {{"sessions", static_cast<std::int64_t>(session_count())},
          {"drain_timeout_seconds", in_seconds(options_.drain_timeout)}});
@@ -262,9 +276,13 @@ class server::implementation {
     poll_drain();
   }
 
-  void end_drain() {
-    for (const auto& worker : workers_) worker->close_all(session::close_reason::draining);
+  void end_drain() { order(runtime::drain_step::ending); }
+
+  void order(runtime::drain_step step) {
+    if (publication_.newest()->orders.drain == step) return;
+    publish([step](runtime::state& next) { next.orders.drain = step; });
   }
+  bool is_draining() const { return publication_.newest()->orders.drain != runtime::drain_step::none; }
 
   void poll_drain() {
     if (session_count() == 0) {
@@ -300,7 +318,7 @@ class server::implementation {
   const config::config options_;
   const double start_time_seconds_ = unix_now_seconds();
   asio::io_context context_{1};
-  session::session_limits limits_;
+  login::permit_pools permits_;
   session::cancel_registry cancels_;
   metrics::cancel_counters cancel_counters_;
   session::awaited_login awaited_;
@@ -308,7 +326,7 @@ class server::implementation {
   topology_keeper keeper_;
   fence_memory fence_memory_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;
-  publication publication_;  // its workers tell it that they have let go
+  runtime::publication publication_;  // its workers tell it that they have let go
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   std::unique_ptr<admin::admin_server> admin_;
@@ -316,7 +334,6 @@ class server::implementation {
   asio::signal_set signals_;
   asio::steady_timer drain_timer_;
   time_point drain_deadline_;
-  bool is_draining_ = false;
 };
 
 void block_signals() noexcept {

@@ -40,9 +40,7 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       source_(discovery::make_source(context, options.discovery)),
       prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
       deadline_timer_(context),
-      tick_timer_(context) {
-  published_.snapshot = std::make_shared<const topology::topology_snapshot>();
-}
+      tick_timer_(context) {}
 
 void topology_keeper::start() {
   source_->start(

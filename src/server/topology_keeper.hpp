@@ -15,7 +15,7 @@
 #include "pgsteer/discovery/source.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/probe/prober.hpp"
-#include "pgsteer/session/worker_context.hpp"
+#include "pgsteer/runtime/state.hpp"
 #include "pgsteer/topology/attention.hpp"
 #include "pgsteer/topology/topology.hpp"
 #include "server/failover_story.hpp"
@@ -24,7 +24,7 @@ namespace pgsteer::server {
 
 class topology_keeper {
  public:
-  using on_publish = std::function<void(const session::published_topology&)>;
+  using on_publish = std::function<void(const runtime::counted_topology&)>;
   using on_mark = std::function<void(const topology::fence_mark&)>;
 
   // on_mark: what a restart should know has changed.
@@ -37,7 +37,6 @@ class topology_keeper {
   void remember(const std::optional<topology::fence_mark>& mark);
   void note_hint(topology::backend_id id, topology::hint noticed);
 
-  [[nodiscard]] const session::published_topology& published() const noexcept { return published_; }
   [[nodiscard]] failover_story& story() noexcept { return story_; }
   [[nodiscard]] const failover_story& story() const noexcept { return story_; }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
@@ -67,7 +66,7 @@ class topology_keeper {
   std::unique_ptr<probe::prober> prober_;
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
-  session::published_topology published_;
+  runtime::counted_topology published_;
   failover_story story_;
   std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
   metrics::probe_counters counters_;

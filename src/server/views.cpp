@@ -25,7 +25,7 @@ metrics::backend_view view_backend(const topology::backend_status& status,
 
 metrics::metrics_view view_metrics(const view_sources& sources) {
   const time_point now = clock::now();
-  const auto& published = sources.keeper.published();
+  const auto& published = sources.state.topology;
   metrics::metrics_view view;
   view.version = PGSTEER_VERSION;
   view.start_time_seconds = sources.start_time_seconds;
@@ -44,7 +44,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   }
   view.topology_generation = published.snapshot->generation;
   view.fence_timeline = published.snapshot->fence.value;
-  view.has_primary = published.snapshot->rw_valid_until && now <= *published.snapshot->rw_valid_until;
+  view.has_primary = published.snapshot->is_rw_open(now);
   view.is_fence_unsaved = sources.memory.is_unsaved();
   view.is_ambiguous = published.snapshot->is_ambiguous;
   view.primary_changes = sources.keeper.primary_changes();
@@ -52,11 +52,11 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
 }
 
 std::vector<admin::listener_readiness> view_readiness(const view_sources& sources) {
-  const auto& published = sources.keeper.published();
+  const auto& published = sources.state.topology;
   const std::vector<std::uint32_t> sessions(published.snapshot->backends.size());
   std::vector<admin::listener_readiness> listeners;
   for (std::size_t i = 0; i < sources.listeners.size(); ++i) {
-    const session::listener_options& options = sources.listeners[i]->options;
+    const runtime::listener_options& options = sources.state.options->listeners[i];
     const routing::choice chosen =
         routing::choose({*published.snapshot, options.policy, sessions, {}, 0, clock::now()});
     admin::listener_readiness readiness;
@@ -71,7 +71,7 @@ std::vector<admin::listener_readiness> view_readiness(const view_sources& source
 }
 
 admin::topology_view view_topology(const view_sources& sources) {
-  const auto& published = sources.keeper.published();
+  const auto& published = sources.state.topology;
   admin::topology_view view;
   view.snapshot = published.snapshot;
   for (const auto& counters : published.counters) view.sessions.push_back(counters->sessions.value());

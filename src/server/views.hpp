@@ -17,6 +17,7 @@ namespace pgsteer::server {
 
 struct view_sources {
   const topology_keeper& keeper;
+  const runtime::state& state;
   const fence_memory& memory;
   const std::vector<std::unique_ptr<session::listener_state>>& listeners;
   const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners

@@ -13,12 +13,12 @@ constexpr auto housekeeping_interval = seconds{1};
 }  // namespace
 
 result<std::unique_ptr<worker>> worker::make(const session::worker_shared& shared,
-                                             const relay::relay_options& options) {
+                                             const relay::relay_options& options, runtime::state_ptr first) {
   std::unique_ptr<worker> made(new worker(shared));
   auto loop = relay::loop::make(made->context_, options, made->counters_);
   if (!loop) return loop.error();
   made->loop_ = std::move(*loop);
-  made->sessions_.emplace(made->context_, made->loop_->engine(), shared);
+  made->sessions_.emplace(made->context_, made->loop_->engine(), shared, std::move(first));
   made->tick_.emplace(made->context_);
   return made;
 }
@@ -38,9 +38,9 @@ void worker::post(Handler handler) {
   loop_->wake();
 }
 
-void worker::publish(session::published_topology topology, std::function<void()> on_taken) {
-  post([this, next = std::move(topology), taken = std::move(on_taken)]() mutable {
-    sessions_->publish(std::move(next));
+void worker::publish(runtime::state_ptr next, std::function<void()> on_taken) {
+  post([this, taken_over = std::move(next), taken = std::move(on_taken)]() mutable {
+    sessions_->publish(std::move(taken_over));
     if (taken) taken();
   });
 }
@@ -53,10 +53,6 @@ void worker::take(session::listener_state& listener, session::accepted_client cl
     session::start_session(*sessions_, listener, std::move(taken));
     handed_over_.fetch_sub(1, std::memory_order_release);
   });
-}
-
-void worker::close_all(session::close_reason reason) {
-  post([this, reason] { sessions_->close_all(reason); });
 }
 
 void worker::call(const std::function<void()>& action) {

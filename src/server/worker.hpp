@@ -1,7 +1,7 @@
 #pragma once
 // worker: one thread with its io_context, relay engine and the sessions that were given to it.
 //
-// Not a decider: snapshots are posted to it. Member functions may be called from any thread if they do not
+// Not a decider: states are posted to it. Member functions may be called from any thread if they do not
 // say otherwise.
 //
 // Flow: start() -> publish() and take() -> finish(): ends when the last session has -> join().
@@ -23,16 +23,18 @@ class worker {
  public:
   // Errors of the relay engine's set-up.
   [[nodiscard]] static result<std::unique_ptr<worker>> make(const session::worker_shared& shared,
-                                                            const relay::relay_options& options);
+                                                            const relay::relay_options& options,
+                                                            runtime::state_ptr first);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
   void start();
-  // on_taken: called on the worker's thread once its sessions and logins go by the new snapshot.
-  void publish(session::published_topology topology, std::function<void()> on_taken = {});
+  // on_taken: called on the worker's thread once its sessions and logins go by it.
+  void publish(runtime::state_ptr next, std::function<void()> on_taken = {});
   void take(session::listener_state& listener, session::accepted_client client);
-  void close_all(session::close_reason reason);
+  // The one that it goes by. On its thread, as what is read from it.
+  [[nodiscard]] const runtime::state_ptr& state() const noexcept { return sessions_->state(); }
   // Has action called on its thread, and returns after that. Not from its thread; between start() and
   // finish().
   void call(const std::function<void()>& action);

@@ -54,15 +54,16 @@ asio::awaitable<void> cancel_delivery::shared::deliver(std::shared_ptr<shared> s
   if (--self->under_way == 0) tell(context, std::move(self));
 }
 
-std::vector<endpoint> cancel_targets(worker_context& worker, byte_span packet,
-                                     routing::target_session_attrs route) {
+std::vector<endpoint> cancel_targets(const worker_context& worker, byte_span packet,
+                                     const listener_state& listener) {
   auto& counters = worker.shared.cancel_counters;
   const auto key = pgwire::parse_cancel_request(packet);
   if (auto known = key ? worker.shared.cancels.find(*key) : std::vector<endpoint>(); !known.empty()) {
     counters.forwarded.add();
     return known;
   }
-  auto candidates = login::cancel_candidates(*worker.topology().snapshot, route);
+  auto candidates = login::cancel_candidates(*worker.state()->topology.snapshot,
+                                             worker.state()->options->listeners[listener.index].policy.route);
   (candidates.empty() ? counters.dropped : counters.broadcast).add();
   return candidates;
 }

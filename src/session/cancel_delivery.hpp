@@ -18,8 +18,8 @@ namespace pgsteer::session {
 
 // Which backends these are: the one that has it, if its key is known in this process, else every one that
 // could.
-[[nodiscard]] std::vector<endpoint> cancel_targets(worker_context& worker, byte_span packet,
-                                                   routing::target_session_attrs route);
+[[nodiscard]] std::vector<endpoint> cancel_targets(const worker_context& worker, byte_span packet,
+                                                   const listener_state& listener);
 
 class cancel_delivery {
  public:

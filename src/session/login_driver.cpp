@@ -108,9 +108,9 @@ login_driver::maybe_event login_driver::choose() {
   worker_context& worker = session_.worker();
   listener_state& listener = session_.listener();
   if (!ticket_) ticket_ = listener.ticket.fetch_add(1, std::memory_order_relaxed);
-  const routing::choice chosen = worker.choose(listener.options.policy, machine_.tried(), *ticket_);
+  const routing::choice chosen = worker.choose(listener.index, machine_.tried(), *ticket_);
   if (chosen.backend == nullptr) return login::none_eligible{chosen.why_not};
-  const published_topology& topology = worker.topology();
+  const runtime::counted_topology& topology = worker.state()->topology;
   const auto index = static_cast<std::size_t>(chosen.backend - topology.snapshot->backends.data());
   return login::picked{{chosen.backend->id, chosen.backend->address, topology.counters[index]}};
 }
@@ -118,7 +118,7 @@ login_driver::maybe_event login_driver::choose() {
 login_driver::maybe_event login_driver::dial() {
   const auto address = net::to_address(machine_.backend().address());
   error_code ec = address ? error_code() : address.error();
-  if (!ec) ec = backend_.open(*address, session_.worker().shared.options.tcp);
+  if (!ec) ec = backend_.open(*address, session_.worker().state()->options->tcp);
   if (ec) return login::backend_failed{{ec, net::is_local_trouble(ec)}};
   return begin(backend_, {.what = leg::operation::kind::connecting});
 }
@@ -126,7 +126,7 @@ login_driver::maybe_event login_driver::dial() {
 void login_driver::forward_cancel(byte_span packet) {
   worker_context& worker = session_.worker();
   cancel_.emplace(worker.context, [this] { go_on(login::cancel_delivered{}); });
-  cancel_->start(packet, cancel_targets(worker, packet, session_.listener().options.policy.route));
+  cancel_->start(packet, cancel_targets(worker, packet, session_.listener()));
 }
 
 // Begun once there is something to wait for: most backends answer at once. Without a watch the client is

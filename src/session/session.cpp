@@ -32,6 +32,7 @@ session::~session() {
 void session::start(const std::shared_ptr<session>& self) {
   self->itself_ = self;
   self->login_->start();
+  if (self->is_drain_over()) self->request_close(close_reason::draining);  // it was on its way
 }
 
 void session::start_relay() {
@@ -52,8 +53,8 @@ void session::start_relay() {
   start.to_client = login.to_client();
   flow_ = worker_.engine.start(start);
   // More of an encrypted login cannot be seen.
-  if (!start.is_watched) worker_.note_login(backend_.id(), listener_.options.policy.route);
-  review(*worker_.topology().snapshot);  // what changed since the backend answered
+  if (!start.is_watched) worker_.note_login(backend_.id(), route());
+  review();  // what changed since the backend answered
   if (!start.is_watched) login_.reset();
 }
 
@@ -73,7 +74,7 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
     case verdict::logged_in:
       break;
   }
-  worker_.note_login(backend_.id(), listener_.options.policy.route);
+  worker_.note_login(backend_.id(), route());
   listener_.counters.login.observe(in_seconds(clock::now() - accepted_at_));
   if (const auto& key = login_->machine().key())
     cancel_place_ = worker_.shared.cancels.add(*key, backend_.address());
@@ -86,12 +87,13 @@ void session::finish_login() {
   boost::asio::post(worker_.context, [self = itself_] { self->login_.reset(); });
 }
 
-void session::review(const topology::topology_snapshot& snapshot) {
+void session::review() {
+  if (is_drain_over()) return request_close(close_reason::draining);
   if (flow_ == nullptr) {
     if (login_) login_->go_on(login::snapshot_changed{});
     return;
   }
-  auto removal = login::must_leave(snapshot, backend_.id(), listener_.options.policy.route);
+  auto removal = login::must_leave(*worker_.state()->topology.snapshot, backend_.id(), route());
   if (!removal) return;
   if (!removal->detail.empty() && !requested_)
     detail_ = std::make_unique<const std::string>(std::move(removal->detail));
@@ -137,7 +139,7 @@ void session::close(close_reason reason, const relay::flow_summary& summary) {
   listener_.counters.closed[static_cast<std::size_t>(reason)].add();
   listener_.counters.bytes_to_backend.add(summary.bytes[0]);
   listener_.counters.bytes_to_client.add(summary.bytes[1]);
-  log_end({.listener = listener_.options.name,
+  log_end({.listener = listener_.counters.name,
            .client = client_address_,
            .user = user_,
            .database = database_,

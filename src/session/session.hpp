@@ -25,9 +25,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   ~session();
 
   static void start(const std::shared_ptr<session>& self);
-  // The topology changed: leaves a backend that may no longer have this session.
-  void review(const topology::topology_snapshot& snapshot);
-  void request_close(close_reason reason);
+  // The worker's state has changed: leaves a backend that may no longer have this session, and ends with the
+  // end of a drain.
+  void review();
 
   // Of its login.
   [[nodiscard]] std::shared_ptr<session> alive() const noexcept { return itself_; }  // null once it is closed
@@ -42,6 +42,14 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void finish_login();
   void on_end(const relay::flow_summary& summary) override;
   void close(close_reason reason, const relay::flow_summary& summary);
+  // Idle outside a transaction, the client is told why.
+  void request_close(close_reason reason);
+  [[nodiscard]] bool is_drain_over() const noexcept {
+    return worker_.state()->orders.drain == runtime::drain_step::ending;
+  }
+  [[nodiscard]] routing::target_session_attrs route() const noexcept {
+    return worker_.state()->options->listeners[listener_.index].policy.route;
+  }
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }

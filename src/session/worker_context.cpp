@@ -24,42 +24,39 @@ constexpr auto news_interval = milliseconds{5};
 }  // namespace
 
 worker_context::worker_context(boost::asio::io_context& context_in, relay::engine& engine_in,
-                               const worker_shared& shared_in)
+                               const worker_shared& shared_in, runtime::state_ptr first)
     : context(context_in),
       engine(engine_in),
       shared(shared_in),
-      dials(shared_in.options.concurrent_dials_max),
+      dials(first->options->limits.concurrent_dials_max),
+      state_(std::move(first)),
       login_buffer_(pgwire::first_packet_bytes_max),
-      sessions_(std::make_unique<session_list>()) {
-  topology_.snapshot = std::make_shared<const topology::topology_snapshot>();
-}
+      sessions_(std::make_unique<session_list>()) {}
 
 worker_context::~worker_context() = default;
 
-void worker_context::publish(published_topology next) {
-  const bool is_changed = next.snapshot->generation != topology_.snapshot->generation;
-  topology_ = std::move(next);
-  if (is_changed) {
-    sessions_->for_each([this](session& member) { member.review(*topology_.snapshot); });
-  }
+void worker_context::publish(runtime::state_ptr next) {
+  const runtime::state_ptr before = std::exchange(state_, std::move(next));
+  const bool is_changed = state_->topology.snapshot->generation != before->topology.snapshot->generation ||
+                          state_->options != before->options || state_->orders != before->orders;
+  if (is_changed) sessions_->for_each([](session& member) { member.review(); });
   if (holds.is_empty()) return;
-  holds.wake([this](const routing::route_policy& policy) { return choose(policy, {}, 0).backend != nullptr; },
-             is_changed);
+  holds.wake([this](std::size_t listener) { return choose(listener, {}, 0).backend != nullptr; }, is_changed);
 }
 
-routing::choice worker_context::choose(const routing::route_policy& policy,
-                                       std::span<const topology::backend_id> tried,
+routing::choice worker_context::choose(std::size_t listener, std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket) const {
-  const auto& snapshot = *topology_.snapshot;
+  const topology::topology_snapshot& snapshot = *state_->topology.snapshot;
+  const routing::route_policy& policy = state_->options->listeners[listener].policy;
   std::vector<std::uint32_t> sessions;
   if (policy.balance == routing::balance::least_sessions) {
-    sessions.reserve(topology_.counters.size());
-    for (const auto& backend : topology_.counters)
+    sessions.reserve(state_->topology.counters.size());
+    for (const auto& backend : state_->topology.counters)
       sessions.push_back(static_cast<std::uint32_t>(backend->sessions.value()));
   } else {
     sessions.resize(snapshot.backends.size());
   }
-  return routing::choose({snapshot, policy, sessions, tried, ticket, clock::now()});
+  return routing::choose({snapshot, policy, sessions, tried, ticket, clock::now(), state_->is_rw_closed});
 }
 
 mutable_byte_span worker_context::login_buffer(std::size_t bytes) {
@@ -68,16 +65,13 @@ mutable_byte_span worker_context::login_buffer(std::size_t bytes) {
 }
 
 login::surroundings worker_context::around(listener_state& listener, login::waiter& who, time_point arrived) {
-  return {.options = shared.options.login,
-          .policy = listener.options.policy,
-          .hold_timeout = listener.options.hold_timeout,
+  return {.state = state_,
+          .listener = listener.index,
           .counters = listener.counters,
           .cancel_counters = shared.cancel_counters,
-          .snapshot = topology_.snapshot,
           .dials = dials,
           .holds = holds,
-          .held_logins = shared.limits.held_logins,
-          .cancels = shared.limits.cancels,
+          .permits = shared.permits,
           .who = who,
           .arrived = arrived};
 }
@@ -106,10 +100,6 @@ void worker_context::enlist(session& member) {
 void worker_context::delist(session& member) {
   sessions_->members.erase(sessions_->members.iterator_to(member));
   session_count_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-void worker_context::close_all(close_reason reason) {
-  sessions_->for_each([reason](session& member) { member.request_close(reason); });
 }
 
 }  // namespace pgsteer::session

@@ -89,9 +89,9 @@ TEST(Admin, ShowsTheTopology) {
 TEST(Admin, CountsEverySessionOnce) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.sessions_max = 12;
+    options.runtime.limits.sessions_max = 12;
     // More than ten times what a login on a busy machine needs, as only the idle client is to meet it.
-    options.session.login.startup_timeout = seconds{2};
+    options.runtime.login.startup_timeout = seconds{2};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   std::vector<fake_client> staying;

@@ -154,7 +154,7 @@ TEST(Cancel, HitsItsOwnSessionEveryTime) {
 TEST(Cancel, EndsWhenTheBackendIsSilent) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.session.login.cancel_timeout = milliseconds{300}; });
+                   [](config::config& options) { options.runtime.login.cancel_timeout = milliseconds{300}; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   auto session = hang(cluster, proxy.rw());
   cluster.primary().freeze();
@@ -179,7 +179,7 @@ TEST(Cancel, IsCountedAsDroppedWhereTheBackendDoesNotTakeIt) {
 TEST(Cancel, ThatWaitsForItsBackendDoesNotHoldUpAStop) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.login.cancel_timeout = beyond_patience;
+    options.runtime.login.cancel_timeout = beyond_patience;
     options.drain_timeout = milliseconds{300};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));

@@ -139,7 +139,7 @@ TEST(Failover, NeverRoutesToAForeignCluster) {
   backends.push_back(stranger.address());
   test_proxy proxy(backends, [&](config::config& options) {
     options.topology.system.value = primary_role().system_identifier;
-    options.listeners.at(1).policy.route = routing::target_session_attrs::any;
+    options.runtime.listeners.at(1).policy.route = routing::target_session_attrs::any;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   ASSERT_TRUE(eventually(patience, [&] { return stranger.counters().role_queries > 2; }));

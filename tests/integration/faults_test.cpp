@@ -20,7 +20,7 @@ using std::chrono::steady_clock;
 // a slow login brings about would find out.
 void rely_on_slow_logins(config::config& options) {
   options.workers = 1;
-  options.session.login.connect_timeout = milliseconds{300};
+  options.runtime.login.connect_timeout = milliseconds{300};
 }
 
 // One login meets the silent primary. Once it waits for another, so must all that come later.

@@ -37,7 +37,7 @@ TEST(Hold, ReleasesInOrderOfArrival) {
   fake_postgres backend("late", standby_role());
   test_proxy proxy({backend.address()}, [](config::config& options) {
     options.workers = 1;
-    options.session.concurrent_dials_max = 1;
+    options.runtime.limits.concurrent_dials_max = 1;
   });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   std::vector<fake_client> clients;
@@ -57,8 +57,9 @@ TEST(Hold, ReleasesInOrderOfArrival) {
 TEST(Hold, AnswersWithAnErrorThatNamesTheWait) {
   constexpr seconds hold_timeout{1};
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()},
-                   [&](config::config& options) { options.listeners.at(0).hold_timeout = hold_timeout; });
+  test_proxy proxy({backend.address()}, [&](config::config& options) {
+    options.runtime.listeners.at(0).hold_timeout = hold_timeout;
+  });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client client(proxy.rw());
   const auto started = steady_clock::now();
@@ -103,7 +104,7 @@ TEST(Hold, FreesThePlaceOfAClientThatLeftUnreadBytes) {
 TEST(Hold, RestsWhateverAHeldClientSends) {
   fake_postgres backend("standby", standby_role());
   test_proxy proxy({backend.address()}, [](config::config& options) {
-    options.listeners.at(0).hold_timeout = beyond_patience;
+    options.runtime.listeners.at(0).hold_timeout = beyond_patience;
     options.workers = 1;
   });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
@@ -130,8 +131,9 @@ TEST(Hold, RestsWhateverAHeldClientSends) {
 
 TEST(Hold, FreesThePlaceOfAClientThatLeftALargeQueryBehind) {
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()},
-                   [](config::config& options) { options.listeners.at(0).hold_timeout = beyond_patience; });
+  test_proxy proxy({backend.address()}, [](config::config& options) {
+    options.runtime.listeners.at(0).hold_timeout = beyond_patience;
+  });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   const std::string query = wire::query(std::string(30'000, ' '));
   for (const bool is_polite : {true, false}) {
@@ -174,7 +176,8 @@ TEST(Hold, FreesThePlaceOfAClientThatLeft) {
 // The queue is bounded: a storm of logins during a long outage must not pile up without end.
 TEST(Hold, RefusesBeyondHeldLoginsMax) {
   fake_postgres backend("standby", standby_role());
-  test_proxy proxy({backend.address()}, [](config::config& options) { options.session.held_logins_max = 2; });
+  test_proxy proxy({backend.address()},
+                   [](config::config& options) { options.runtime.limits.held_logins_max = 2; });
   ASSERT_TRUE(proxy.wait_for_backends(0, 1));
   fake_client first(proxy.rw());
   fake_client second(proxy.rw());

@@ -19,7 +19,8 @@ void expect_too_many(const login_outcome& login) {
 // A pool misconfigured to 10,000 connections: the one too many is told so, the others work on.
 TEST(Limits, RefusesBeyondSessionsMax) {
   fake_cluster cluster(1);
-  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.session.sessions_max = 3; });
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.runtime.limits.sessions_max = 3; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   std::vector<fake_client> clients;
   for (int i = 0; i < 3; ++i) {
@@ -42,7 +43,8 @@ TEST(Limits, RefusesBeyondSessionsMax) {
 // psql asks for TLS first: it must get as far as reading the refusal.
 TEST(Limits, RefusesAClientThatAsksForTlsFirst) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.session.sessions_max = 1; });
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.runtime.limits.sessions_max = 1; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   fake_client first(proxy.rw());
   ASSERT_TRUE(first.startup().is_logged_in);
@@ -57,7 +59,7 @@ TEST(Limits, RefusesAClientThatAsksForTlsFirst) {
 TEST(Limits, RefusesBeyondPendingLoginsMax) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.session.pending_logins_max = 2; });
+                   [](config::config& options) { options.runtime.limits.pending_logins_max = 2; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   std::vector<fake_client> sessions;
   for (int i = 0; i < 4; ++i) {
@@ -78,8 +80,8 @@ TEST(Limits, RefusesBeyondPendingLoginsMax) {
 TEST(Limits, FreesThePlacesOfPendingLoginsAtStartupTimeout) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.pending_logins_max = 2;
-    options.session.login.startup_timeout = milliseconds{500};
+    options.runtime.limits.pending_logins_max = 2;
+    options.runtime.login.startup_timeout = milliseconds{500};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   fake_client idle_one(proxy.rw());
@@ -95,7 +97,7 @@ TEST(Limits, FreesThePlacesOfPendingLoginsAtStartupTimeout) {
 TEST(Limits, DialsFewAtATime) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.session.concurrent_dials_max = 1; });
+                   [](config::config& options) { options.runtime.limits.concurrent_dials_max = 1; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   std::vector<fake_client> clients;
   for (int i = 0; i < 50; ++i) {

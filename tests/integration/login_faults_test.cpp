@@ -57,7 +57,7 @@ class LoginFaults : public ::testing::Test {
     options.engine = tested_engine();
     loop_ = std::move(relay::loop::make(context_, options, relay_counters_).value());
     engine_.emplace(loop_->engine());
-    worker_.emplace(context_, *engine_, shared_);
+    worker_.emplace(context_, *engine_, shared_, unhurried());
     publish_primary();
     ::listen(listening_.value(), 16);
     thread_ = std::thread([this] { loop_->run(); });
@@ -81,8 +81,7 @@ class LoginFaults : public ::testing::Test {
     accepted->fd.reset(::accept4(listening_.value(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     peer.resize(size);
     accepted->address = peer;
-    accepted->admission =
-        login::admitted{std::move(*limits_.sessions.take()), std::move(*limits_.pending_logins.take())};
+    accepted->admission = std::get<login::admitted>(login::admit(permits_, {}));
     accepted->accepted_at = clock::now();
     on_worker([this, accepted] { session::start_session(*worker_, listener_, std::move(*accepted)); });
     return client;
@@ -93,7 +92,11 @@ class LoginFaults : public ::testing::Test {
     loop_->wake();
   }
   void end_all() {
-    on_worker([this] { worker_->close_all(close_reason::draining); });
+    on_worker([this] {
+      runtime::state next = *worker_->state();
+      next.orders.drain = runtime::drain_step::ending;
+      worker_->publish(std::make_shared<const runtime::state>(std::move(next)));
+    });
   }
   [[nodiscard]] bool is_over() {
     return eventually(
@@ -137,7 +140,7 @@ class LoginFaults : public ::testing::Test {
       EXPECT_EQ(counters_->dial_failures.value(), 0) << "the backend was blamed";
       EXPECT_EQ(listener_.counters.active.value(), 0);
       EXPECT_EQ(listener_.counters.held.value(), 0);
-      EXPECT_EQ(limits_.pending_logins.used(), 0U);
+      EXPECT_EQ(permits_.pending_logins.used(), 0U);
       EXPECT_TRUE(eventually(patience, [&] { return open_descriptors() <= open_before; }))
           << open_before << " before, now " << open_descriptors();
     }
@@ -166,19 +169,24 @@ class LoginFaults : public ::testing::Test {
     status.is_rw_eligible = status.is_answering = true;
     snapshot->primary = status.id;
     snapshot->rw_valid_until = time_point::max();
-    worker_->publish({snapshot, {counters_}});
+    runtime::state next = *worker_->state();
+    next.topology = {snapshot, {counters_}};
+    worker_->publish(std::make_shared<const runtime::state>(std::move(next)));
   }
-  static session::listener_options rw() {
-    session::listener_options options;
+  static runtime::listener_options rw() {
+    runtime::listener_options options;
     options.name = "rw";
     options.policy.route = routing::target_session_attrs::primary;
     return options;
   }
-  static session::session_options unhurried_options() {
-    session::session_options options;
+  static runtime::state_ptr unhurried() {
+    runtime::options options;
+    options.listeners.push_back(rw());
     options.login.startup_timeout = options.login.connect_timeout = options.login.login_timeout =
         beyond_patience;
-    return options;
+    runtime::state first;
+    first.options = std::make_shared<const runtime::options>(std::move(options));
+    return std::make_shared<const runtime::state>(std::move(first));
   }
   net::unique_fd make_listening() {
     net::tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
@@ -190,14 +198,13 @@ class LoginFaults : public ::testing::Test {
     return made;
   }
 
-  session::session_options options_ = unhurried_options();
-  session::session_limits limits_{options_};
+  login::permit_pools permits_;
   session::cancel_registry cancels_;
   metrics::cancel_counters cancel_counters_;
   session::awaited_login awaited_;
-  session::worker_shared shared_{
-      options_, limits_, cancels_, cancel_counters_, [](topology::backend_id, topology::hint) {}, awaited_};
-  session::listener_state listener_{rw()};
+  session::worker_shared shared_{permits_, cancels_, cancel_counters_,
+                                 [](topology::backend_id, topology::hint) {}, awaited_};
+  session::listener_state listener_{0, "rw"};
   std::shared_ptr<metrics::backend_counters> counters_ = std::make_shared<metrics::backend_counters>();
   endpoint address_;
   net::unique_fd listening_ = make_listening();

@@ -16,7 +16,7 @@ namespace {
 TEST(Opening, EndsAClientThatIsSilentAfterNo) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.login.startup_timeout = milliseconds{300};
+    options.runtime.login.startup_timeout = milliseconds{300};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   double ended = 0;
@@ -40,7 +40,7 @@ TEST(Opening, CountsTheLoginFromTheEndOfTheHold) {
   // More than ten times what a login on a busy machine needs.
   constexpr seconds login_timeout{2};
   test_proxy proxy(cluster.endpoints(),
-                   [&](config::config& options) { options.session.login.login_timeout = login_timeout; });
+                   [&](config::config& options) { options.runtime.login.login_timeout = login_timeout; });
   ASSERT_TRUE(proxy.wait_for_backends(0, 2));
   auto answer = std::async(std::launch::async, [&] { return who_answers(proxy.rw()); });
   ASSERT_TRUE(proxy.wait_for_metric("pgsteer_logins_held", {}, 1));
@@ -70,7 +70,8 @@ TEST(Opening, LeavesABackendThatLostItsRoleBetweenTwoPackets) {
 // PostgreSQL takes a cancel when it takes no session any more; an operator ends a runaway query this way.
 TEST(Opening, ServesACancelWhenThereIsNoPlaceForASession) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(), [](config::config& options) { options.session.sessions_max = 1; });
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.runtime.limits.sessions_max = 1; });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   fake_client client(proxy.rw());
   const login_outcome login = client.startup();

@@ -47,8 +47,9 @@ TEST(Redispatch, RetriesTheSamePrimaryLater) {
 TEST(Redispatch, GivesUpAtHoldTimeoutWithoutHammering) {
   constexpr seconds hold_timeout{1};
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(),
-                   [&](config::config& options) { options.listeners.at(0).hold_timeout = hold_timeout; });
+  test_proxy proxy(cluster.endpoints(), [&](config::config& options) {
+    options.runtime.listeners.at(0).hold_timeout = hold_timeout;
+  });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   cluster.primary().set_session_logins({login_behaviour::error, "53300", "sorry, too many clients already"});
   const auto started = steady_clock::now();
@@ -130,8 +131,8 @@ TEST(Redispatch, TriesTheNextAfterABackendThatLeaves) {
 // For backends that say nothing. No reader falls back to the primary while a standby is slow itself.
 void notice_silence(config::config& options) {
   hurry_probes(options);
-  options.session.login.connect_timeout = milliseconds{300};
-  options.listeners.at(1).policy.route = routing::target_session_attrs::standby;
+  options.runtime.login.connect_timeout = milliseconds{300};
+  options.runtime.listeners.at(1).policy.route = routing::target_session_attrs::standby;
 }
 
 // patroni#1371: the postmaster hangs, so that logins hang, while the processes it forked before answer as
@@ -167,9 +168,9 @@ TEST(Redispatch, TriesTheNextAfterAFrozenBackend) {
 TEST(Redispatch, EndsALoginThatHangsAtAHealthyBackend) {
   fake_cluster cluster(0);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.session.login.login_timeout = seconds{1};
-    options.session.login.connect_timeout = milliseconds{300};
-    options.listeners.at(0).hold_timeout = milliseconds{500};
+    options.runtime.login.login_timeout = seconds{1};
+    options.runtime.login.connect_timeout = milliseconds{300};
+    options.runtime.listeners.at(0).hold_timeout = milliseconds{500};
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   cluster.primary().change([](fake_settings& settings) {

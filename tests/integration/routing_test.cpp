@@ -40,7 +40,7 @@ TEST(Routing, SplitsRoExactlyInHalfOverTwoStandbys) {
 TEST(Routing, SpreadsLongSessionsByLeastSessions) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.listeners.at(1).policy.balance = routing::balance::least_sessions;
+    options.runtime.listeners.at(1).policy.balance = routing::balance::least_sessions;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   std::vector<fake_client> clients;
@@ -59,7 +59,7 @@ TEST(Routing, SpreadsLongSessionsByLeastSessions) {
 TEST(Routing, FillsTheEmptierStandbyFirst) {
   fake_cluster cluster(2);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.listeners.at(1).policy.balance = routing::balance::least_sessions;
+    options.runtime.listeners.at(1).policy.balance = routing::balance::least_sessions;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   std::vector<fake_client> clients;
@@ -100,7 +100,7 @@ TEST(Routing, PreferStandbyFallsBackToThePrimary) {
 TEST(Routing, AnyUsesEveryBackend) {
   fake_cluster cluster(1);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.listeners.at(1).policy.route = target_session_attrs::any;
+    options.runtime.listeners.at(1).policy.route = target_session_attrs::any;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   for (int i = 0; i < 10; ++i) EXPECT_NE(who_answers(proxy.ro()), "");
@@ -116,7 +116,7 @@ TEST(Routing, AnyNeedsNoRole) {
     settings.probe_logins.otherwise = {login_behaviour::error, "28P01", "password authentication failed"};
   });
   test_proxy proxy({backend.address()}, [](config::config& options) {
-    options.listeners.at(1).policy.route = target_session_attrs::any;
+    options.runtime.listeners.at(1).policy.route = target_session_attrs::any;
   });
   EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.ro()) == "lonely"; }));
   EXPECT_TRUE(proxy.wait_for_backends(0, 0));
@@ -126,7 +126,7 @@ TEST(Routing, AnyNeedsNoRole) {
 TEST(Routing, StandbyNeverFallsBack) {
   fake_cluster cluster(1);
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.listeners.at(1).policy.route = options.listeners.at(2).policy.route =
+    options.runtime.listeners.at(1).policy.route = options.runtime.listeners.at(2).policy.route =
         target_session_attrs::standby;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
@@ -147,7 +147,7 @@ TEST(Routing, KeepsNewSessionsOffALaggingStandby) {
     settings.role.receive_lsn = settings.role.replay_lsn = 0x10'000'000 - (64U << 20U);
   });
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
-    options.listeners.at(1).policy.replay_lag_bytes_max = 16U << 20U;
+    options.runtime.listeners.at(1).policy.replay_lag_bytes_max = 16U << 20U;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
   for (int i = 0; i < 6; ++i) EXPECT_EQ(who_answers(proxy.ro()), "standby-1");

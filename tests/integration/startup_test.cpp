@@ -23,7 +23,7 @@ class Startup : public testing::Test {
     ASSERT_TRUE(proxy_->wait_for_backends(1, 0));
   }
   void start_with_startup_timeout() {
-    start([](config::config& options) { options.session.login.startup_timeout = startup_timeout; });
+    start([](config::config& options) { options.runtime.login.startup_timeout = startup_timeout; });
   }
 
   // Whatever happened before: alive, in balance, and a new client is served. On a slow machine it may meet

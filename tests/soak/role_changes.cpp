@@ -61,9 +61,9 @@ void adjust(config::config& options) {
   options.probe.burst_interval = shortest_burst_interval;
   options.topology.role_ttl = topology::topology_options{}.role_ttl;
   options.topology.dead_after = topology::topology_options{}.dead_after;
-  options.session.login.connect_timeout = milliseconds{500};
-  for (auto& listener : options.listeners) listener.hold_timeout = seconds{2};
-  options.listeners.at(1).policy.route = routing::target_session_attrs::standby;
+  options.runtime.login.connect_timeout = milliseconds{500};
+  for (auto& listener : options.runtime.listeners) listener.hold_timeout = seconds{2};
+  options.runtime.listeners.at(1).policy.route = routing::target_session_attrs::standby;
 }
 
 // The stage: every backend and the script, on one thread.

@@ -19,8 +19,8 @@ using std::chrono::seconds;
 // Half of patience: a login that is held in vain ends with the words of pgsteer, not with the test's.
 constexpr seconds unhurried{30};
 
-session::listener_options listener(std::string name, target_session_attrs route, duration hold_timeout) {
-  session::listener_options options;
+runtime::listener_options listener(std::string name, target_session_attrs route, duration hold_timeout) {
+  runtime::listener_options options;
   options.name = std::move(name);
   options.bind = {"127.0.0.1", 0};
   options.policy.route = route;
@@ -40,13 +40,13 @@ config::config make_config(std::vector<endpoint> backends) {
   options.probe.sslmode = "disable";  // a fake's answer to SSLRequest is for sessions
   options.topology.role_ttl = unhurried;
   options.topology.dead_after = beyond_patience;
-  options.listeners = {listener("rw", target_session_attrs::primary, unhurried),
-                       listener("ro", target_session_attrs::prefer_standby, unhurried),
-                       listener("impatient", target_session_attrs::primary, milliseconds{300})};
-  options.session.login.startup_timeout = beyond_patience;
-  options.session.login.connect_timeout = unhurried;
-  options.session.login.login_timeout = beyond_patience;
-  options.session.login.cancel_timeout = unhurried;
+  options.runtime.listeners = {listener("rw", target_session_attrs::primary, unhurried),
+                               listener("ro", target_session_attrs::prefer_standby, unhurried),
+                               listener("impatient", target_session_attrs::primary, milliseconds{300})};
+  options.runtime.login.startup_timeout = beyond_patience;
+  options.runtime.login.connect_timeout = unhurried;
+  options.runtime.login.login_timeout = beyond_patience;
+  options.runtime.login.cancel_timeout = unhurried;
   options.admin.bind = {"127.0.0.1", 0};
   options.log.level = log_level::warning;
   options.workers = 2;

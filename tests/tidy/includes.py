@@ -18,9 +18,10 @@ MAY_INCLUDE = {
     "relay": {"base", "net", "metrics"},
     "discovery": {"base", "net"},
     "probe": {"base", "topology", "net"},
-    # metrics for its counters.
-    "login": {"base", "pgwire", "topology", "routing", "metrics"},
-    "session": {"base", "pgwire", "topology", "routing", "login", "metrics", "net", "relay"},
+    # metrics for its counters, net for its options.
+    "runtime": {"base", "topology", "routing", "metrics", "net"},
+    "login": {"base", "pgwire", "topology", "routing", "runtime", "metrics"},
+    "session": {"base", "pgwire", "topology", "routing", "runtime", "login", "metrics", "net", "relay"},
     # config also includes every module's options.hpp, and nothing else of theirs.
     "config": {"base"},
     # net for the listener of the admin port.
@@ -45,7 +46,7 @@ THIRD_PARTY = {
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "server", "main"},
 }
 # The pure modules decide without I/O: no socket, no clock, no lock, no log.
-PURE = {"pgwire", "topology", "routing", "login"}
+PURE = {"pgwire", "topology", "routing", "runtime", "login"}
 PURE_FORBIDS = re.compile(
     r"^(mutex|shared_mutex|thread|condition_variable|future|fstream|iostream|cstdio|unistd\.h|poll\.h"
     r"|sys/socket\.h|sys/epoll\.h|netinet/.*|pgsteer/base/log\.hpp)$"

@@ -15,7 +15,7 @@ LONG_BODY = "  call();\n" * 71
 
 # (rule, path, text): must give exactly this one kind of problem.
 BAD = [
-    ("include", "src/routing/a.cpp", '#include "pgsteer/session/options.hpp"\n'),
+    ("include", "src/routing/a.cpp", '#include "pgsteer/session/worker_context.hpp"\n'),
     ("include", "src/base/a.cpp", '#include "pgsteer/net/options.hpp"\n'),
     ("include", "src/config/a.cpp", '#include "pgsteer/session/session.hpp"\n'),
     ("include", "src/session/a.cpp", '#include "probe/pg_connection.hpp"\n'),

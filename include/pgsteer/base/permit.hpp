@@ -1,8 +1,8 @@
 #pragma once
 // permit: an RAII unit of a limit, drawn from a permit_pool.
 //
-// Not a queue: a pool that is empty refuses. Pools are shared by all workers (one atomic); any thread. A pool
-// outlives its permits.
+// Not a queue, and not the limit, which may change while permits are out: a pool counts them. Pools are
+// shared by all workers (one atomic); any thread. A pool outlives its permits.
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@ namespace pgsteer {
 
 class permit_pool {
  public:
-  explicit permit_pool(std::uint32_t limit) noexcept : limit_(limit) {}
+  permit_pool() = default;
   permit_pool(const permit_pool&) = delete;
   permit_pool& operator=(const permit_pool&) = delete;
 
@@ -38,16 +38,15 @@ class permit_pool {
     permit_pool* pool_ = nullptr;
   };
 
-  // A permit, or nothing if limit are out.
-  [[nodiscard]] std::optional<permit> take() noexcept {
-    if (used_.fetch_add(1, std::memory_order_relaxed) < limit_) return permit(*this);
+  // A permit, or nothing if limit or more are out.
+  [[nodiscard]] std::optional<permit> take(std::uint32_t limit) noexcept {
+    if (used_.fetch_add(1, std::memory_order_relaxed) < limit) return permit(*this);
     used_.fetch_sub(1, std::memory_order_relaxed);
     return std::nullopt;
   }
   [[nodiscard]] std::uint32_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
 
  private:
-  const std::uint32_t limit_;
   std::atomic<std::uint32_t> used_{0};
 };
 

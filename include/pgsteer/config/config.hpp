@@ -14,7 +14,7 @@
 #include "pgsteer/discovery/options.hpp"
 #include "pgsteer/probe/options.hpp"
 #include "pgsteer/relay/options.hpp"
-#include "pgsteer/session/options.hpp"
+#include "pgsteer/runtime/options.hpp"
 #include "pgsteer/topology/options.hpp"
 
 namespace pgsteer::config {
@@ -25,8 +25,7 @@ struct config {
   topology::topology_options topology;
   std::string state_dir;  // where the fence is remembered over restarts; empty: nowhere
   probe::probe_options probe;
-  std::vector<session::listener_options> listeners;
-  session::session_options session;
+  runtime::options runtime;
   relay::relay_options relay;
   admin::admin_options admin;
   log_options log;

@@ -6,6 +6,7 @@
 
 #include "pgsteer/base/permit.hpp"
 #include "pgsteer/login/close_reason.hpp"
+#include "pgsteer/runtime/options.hpp"
 
 namespace pgsteer::login {
 
@@ -27,11 +28,17 @@ struct shut_out {
 
 using admission = std::variant<admitted, refused, shut_out>;
 
-struct admission_limits {
-  permit_pool& sessions;
-  permit_pool& pending_logins;
-  permit_pool& refusals;
+// Clients over a limit that are being told so; beyond these the connection is closed without a word.
+inline constexpr std::uint32_t refusals_max = 64;
+
+// What has been given out, by all workers.
+struct permit_pools {
+  permit_pool sessions;
+  permit_pool pending_logins;
+  permit_pool held_logins;
+  permit_pool cancels;
+  permit_pool refusals;
 };
-[[nodiscard]] admission admit(const admission_limits& limits) noexcept;
+[[nodiscard]] admission admit(permit_pools& pools, const runtime::limit_options& limits) noexcept;
 
 }  // namespace pgsteer::login

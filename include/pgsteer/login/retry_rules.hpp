@@ -35,6 +35,7 @@ class retry_rules {
   // After trouble of this host, such as EMFILE: long enough for other sessions to end, short for a client.
   static constexpr auto local_trouble_pause = milliseconds{100};
 
+  // hold_timeout: of the listener, as it is when the login begins to look for a backend.
   explicit retry_rules(duration hold_timeout) noexcept : hold_timeout_(hold_timeout) {}
 
   // The backend is not chosen again for this login until another_round(), unless it was not at fault. What

@@ -1,5 +1,5 @@
 #pragma once
-// Whether a login or a session may stay at its backend, by the present snapshot.
+// Whether a login or a session may stay at its backend, by the present state.
 //
 // Pure; any thread.
 #include <optional>
@@ -10,6 +10,7 @@
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/login/close_reason.hpp"
 #include "pgsteer/routing/options.hpp"
+#include "pgsteer/runtime/state.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::login {
@@ -17,7 +18,7 @@ namespace pgsteer::login {
 // May a login go on at this backend? A missed probe alone ends it only if the backend keeps the login waiting
 // too (is_slow): under a storm of logins probes are late, and cutting logins that are nearly through would
 // feed the storm.
-[[nodiscard]] bool may_go_on(const topology::topology_snapshot& snapshot, topology::backend_id backend,
+[[nodiscard]] bool may_go_on(const runtime::state& present, topology::backend_id backend,
                              routing::target_session_attrs route, bool is_slow, time_point now) noexcept;
 
 // Why a session must end; a detail that is empty leaves the reason's own message.

@@ -2,29 +2,36 @@
 // surroundings: what a login reads while it goes on, and where it takes its places. Outlives the login.
 //
 // References; one worker's thread.
+#include <cstddef>
+
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/base/permit.hpp"
-#include "pgsteer/login/options.hpp"
+#include "pgsteer/login/admission.hpp"
 #include "pgsteer/login/waiting_lines.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
-#include "pgsteer/routing/options.hpp"
-#include "pgsteer/topology/snapshot.hpp"
+#include "pgsteer/runtime/state.hpp"
 
 namespace pgsteer::login {
 
 struct surroundings {
-  const login_options& options;
-  const routing::route_policy& policy;  // of the listener, as the next two
-  duration hold_timeout;
+  const runtime::state_ptr& state;  // the present one, always
+  std::size_t listener;             // its place in state's options
   metrics::listener_counters& counters;
   metrics::cancel_counters& cancel_counters;
-  const topology::snapshot_ptr& snapshot;  // the present one, always
   dial_gate& dials;
   hold_line& holds;
-  permit_pool& held_logins;
-  permit_pool& cancels;
+  permit_pools& permits;
   waiter& who;         // this login
   time_point arrived;  // when its client was accepted
+
+  // By the present state, as everything that may change.
+  [[nodiscard]] const runtime::listener_options& listener_options() const noexcept {
+    return state->options->listeners[listener];
+  }
+  [[nodiscard]] routing::target_session_attrs route() const noexcept {
+    return listener_options().policy.route;
+  }
+  [[nodiscard]] const runtime::login_options& timeouts() const noexcept { return state->options->login; }
+  [[nodiscard]] const runtime::limit_options& limits() const noexcept { return state->options->limits; }
 };
 
 }  // namespace pgsteer::login

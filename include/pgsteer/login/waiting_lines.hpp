@@ -5,6 +5,7 @@
 // that gives itself back when it goes, so that nobody has to remember that there is one.
 //
 // Both go by when the clients came: a login whose first dial failed has waited longer than those behind it.
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
@@ -13,7 +14,6 @@
 #include <utility>
 
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/routing/options.hpp"
 
 namespace pgsteer::login {
 
@@ -85,7 +85,7 @@ class hold_line {
 
  private:
   struct entry {
-    const routing::route_policy* policy;
+    std::size_t listener;
     waiter* who;
     time_point arrived;
     hold_line::wish wish;
@@ -118,11 +118,10 @@ class hold_line {
     line::iterator entry_;
   };
 
-  // policy: of its listener, which is the same object for all that wait there.
-  [[nodiscard]] place join(const routing::route_policy& policy, waiter& who, time_point arrived, wish wanted);
-  // Those who wish for a backend and for whose policy is_ready() holds, and, if something has changed, those
-  // who wait for that.
-  void wake(const std::function<bool(const routing::route_policy&)>& is_ready, bool is_changed);
+  [[nodiscard]] place join(std::size_t listener, waiter& who, time_point arrived, wish wanted);
+  // Those who wish for a backend and whose listener is_ready(), and, if something has changed, those who wait
+  // for that.
+  void wake(const std::function<bool(std::size_t listener)>& is_ready, bool is_changed);
   [[nodiscard]] bool is_empty() const noexcept { return waiting_.empty(); }
 
  private:

@@ -37,6 +37,7 @@ struct choice_input {
   std::span<const topology::backend_id> tried;  // already failed for this login: not chosen again
   std::uint64_t ticket = 0;                     // a counter that grows by one per login of the listener
   time_point now;
+  bool is_rw_closed = false;  // nobody takes new sessions that need the primary
 };
 
 struct choice {

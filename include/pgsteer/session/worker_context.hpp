@@ -4,8 +4,8 @@
 // Not the worker's thread (server owns that). Used from that thread alone, but for the counters, permits and
 // cancel registry it refers to, which say themselves that any thread may use them.
 //
-// Flow: publish() for every new snapshot -> sessions whose backend lost its role are closed, held logins that
-// now have a backend are woken in the order they came.
+// Flow: publish() for every new state -> sessions whose backend lost its role are closed, all of them once a
+// drain is over; held logins that now have a backend are woken in the order they came.
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -17,52 +17,29 @@
 #include <vector>
 
 #include "pgsteer/base/bytes.hpp"
-#include "pgsteer/base/permit.hpp"
 #include "pgsteer/login/admission.hpp"
 #include "pgsteer/login/surroundings.hpp"
 #include "pgsteer/login/waiting_lines.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
+#include "pgsteer/runtime/state.hpp"
 #include "pgsteer/session/cancel_registry.hpp"
 #include "pgsteer/session/close_reason.hpp"
-#include "pgsteer/session/options.hpp"
 #include "pgsteer/topology/hint.hpp"
-#include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::session {
 
 class session;
 
-// A snapshot and, in the order of its backends, their counters.
-struct published_topology {
-  topology::snapshot_ptr snapshot;
-  std::vector<std::shared_ptr<metrics::backend_counters>> counters;
-};
-
 // One per listener, shared by all workers.
 struct listener_state {
-  explicit listener_state(listener_options options_in)
-      : options(std::move(options_in)), counters(options.name, close_reason_count) {}
-  const listener_options options;
+  listener_state(std::size_t index_in, std::string name)
+      : index(index_in), counters(std::move(name), close_reason_count) {}
+  const std::size_t index;  // of its options
   metrics::listener_counters counters;
   // Round-robin position: shared, so that logins split evenly over backends whichever worker takes them.
   std::atomic<std::uint64_t> ticket{0};
-};
-
-// Process-wide limits, shared by all workers.
-struct session_limits {
-  explicit session_limits(const session_options& options)
-      : sessions(options.sessions_max),
-        pending_logins(options.pending_logins_max),
-        held_logins(options.held_logins_max),
-        cancels(options.concurrent_cancels_max) {}
-  permit_pool sessions;
-  permit_pool pending_logins;
-  permit_pool held_logins;
-  permit_pool cancels;
-  // Clients over a limit that are being told so; beyond these the connection is closed without a word.
-  permit_pool refusals{64};
 };
 
 // The control thread wants to know of the first rw login on a new primary.
@@ -72,8 +49,7 @@ struct awaited_login {
 };
 
 struct worker_shared {  // what all workers refer to; outlives them
-  const session_options& options;
-  session_limits& limits;
+  login::permit_pools& permits;
   cancel_registry& cancels;
   metrics::cancel_counters& cancel_counters;
   std::function<void(topology::backend_id, topology::hint)> on_hint;  // any thread
@@ -83,7 +59,7 @@ struct worker_shared {  // what all workers refer to; outlives them
 class worker_context {
  public:
   worker_context(boost::asio::io_context& context_in, relay::engine& engine_in,
-                 const worker_shared& shared_in);
+                 const worker_shared& shared_in, runtime::state_ptr first);
   ~worker_context();
   worker_context(const worker_context&) = delete;
   worker_context& operator=(const worker_context&) = delete;
@@ -94,11 +70,11 @@ class worker_context {
   login::dial_gate dials;
   login::hold_line holds;
 
-  void publish(published_topology next);
-  [[nodiscard]] const published_topology& topology() const noexcept { return topology_; }
-  // One routing decision on the present snapshot for a login of a listener with this policy.
-  [[nodiscard]] routing::choice choose(const routing::route_policy& policy,
-                                       std::span<const topology::backend_id> tried,
+  void publish(runtime::state_ptr next);
+  // The same object always, which holds the present one.
+  [[nodiscard]] const runtime::state_ptr& state() const noexcept { return state_; }
+  // One routing decision on the present snapshot for a login of this listener.
+  [[nodiscard]] routing::choice choose(std::size_t listener, std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket) const;
 
   // What logins read into, all of them; at most pgwire::first_packet_bytes_max.
@@ -112,8 +88,6 @@ class worker_context {
   void note_hint(topology::backend_id id, topology::hint noticed);
 
   void enlist(session& member);
-  // Ends every session; those idle outside a transaction are told why.
-  void close_all(close_reason reason);
   [[nodiscard]] std::size_t session_count() const noexcept {
     return session_count_.load(std::memory_order_relaxed);
   }
@@ -128,7 +102,7 @@ class worker_context {
   };
 
   std::array<told, topology::hint_count> told_;  // by hint
-  published_topology topology_;
+  runtime::state_ptr state_;
   std::vector<std::uint8_t> login_buffer_;  // never changes its size
   struct session_list;
   std::unique_ptr<session_list> sessions_;

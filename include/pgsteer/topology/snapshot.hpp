@@ -58,6 +58,10 @@ struct topology_snapshot {
   std::optional<time_point> rw_valid_until;
   std::vector<backend_status> backends;  // in order of id
 
+  // The primary may be taken for granted.
+  [[nodiscard]] bool is_rw_open(time_point now) const noexcept {
+    return rw_valid_until && now <= *rw_valid_until;
+  }
   // The backend with this id, or nullptr. Valid as long as the snapshot.
   [[nodiscard]] const backend_status* find(backend_id id) const noexcept;
 };

@@ -9,27 +9,27 @@ namespace pgsteer {
 namespace {
 
 TEST(PermitPool, RefusesBeyondItsLimit) {
-  permit_pool pool(2);
-  const auto first = pool.take();
-  const auto second = pool.take();
+  permit_pool pool;
+  const auto first = pool.take(2);
+  const auto second = pool.take(2);
   EXPECT_TRUE(first && second);
-  EXPECT_FALSE(pool.take());
+  EXPECT_FALSE(pool.take(2));
   EXPECT_EQ(pool.used(), 2U);
 }
 
 TEST(PermitPool, GetsBackWhatIsReleased) {
-  permit_pool pool(1);
+  permit_pool pool;
   {
-    const auto held = pool.take();
-    EXPECT_FALSE(pool.take());
+    const auto held = pool.take(1);
+    EXPECT_FALSE(pool.take(1));
   }
   EXPECT_EQ(pool.used(), 0U);
-  EXPECT_TRUE(pool.take());
+  EXPECT_TRUE(pool.take(1));
 }
 
 TEST(PermitPool, AMovedPermitCountsOnce) {
-  permit_pool pool(3);
-  auto taken = pool.take();
+  permit_pool pool;
+  auto taken = pool.take(3);
   permit kept = std::move(*taken);
   taken.reset();
   EXPECT_EQ(pool.used(), 1U);
@@ -39,6 +39,18 @@ TEST(PermitPool, AMovedPermitCountsOnce) {
   other.release();
   other.release();
   EXPECT_EQ(pool.used(), 0U);
+}
+
+// What is out when the limit is lowered stays out.
+TEST(PermitPool, GoesByTheLimitOfTheMoment) {
+  permit_pool pool;
+  auto first = pool.take(2);
+  auto second = pool.take(2);
+  first.reset();
+  EXPECT_FALSE(pool.take(1));
+  EXPECT_EQ(pool.used(), 1U);
+  second.reset();
+  EXPECT_TRUE(pool.take(1));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class LoadFile : public testing::Test {
 };
 
 TEST_F(LoadFile, ReadsAFile) {
-  EXPECT_EQ(load_file(write(minimal_text)).listeners.size(), 1U);
+  EXPECT_EQ(load_file(write(minimal_text)).runtime.listeners.size(), 1U);
 }
 
 TEST_F(LoadFile, SaysWhatIsMissing) {

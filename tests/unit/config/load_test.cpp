@@ -38,16 +38,16 @@ log: { level: debug, format: json }
   EXPECT_EQ(read.probe.interval, milliseconds{400});
   EXPECT_EQ(read.probe.burst_interval, milliseconds{10});
   EXPECT_EQ(read.probe.timeout, milliseconds{200});
-  ASSERT_EQ(read.listeners.size(), 2U);
-  EXPECT_EQ(read.listeners[0].name, "rw");
-  EXPECT_EQ(read.listeners[0].bind, (endpoint{"0.0.0.0", 5432}));
-  EXPECT_EQ(read.listeners[0].policy.route, routing::target_session_attrs::primary);
-  EXPECT_EQ(read.listeners[0].hold_timeout, seconds{12});
-  EXPECT_EQ(read.listeners[1].bind, (endpoint{"::1", 5433}));
-  EXPECT_EQ(read.listeners[1].policy.route, routing::target_session_attrs::prefer_standby);
-  EXPECT_EQ(read.listeners[1].policy.balance, routing::balance::least_sessions);
-  EXPECT_EQ(read.listeners[1].policy.replay_lag_bytes_max, 16U << 20U);
-  EXPECT_FALSE(read.listeners[1].policy.replay_delay_max);
+  ASSERT_EQ(read.runtime.listeners.size(), 2U);
+  EXPECT_EQ(read.runtime.listeners[0].name, "rw");
+  EXPECT_EQ(read.runtime.listeners[0].bind, (endpoint{"0.0.0.0", 5432}));
+  EXPECT_EQ(read.runtime.listeners[0].policy.route, routing::target_session_attrs::primary);
+  EXPECT_EQ(read.runtime.listeners[0].hold_timeout, seconds{12});
+  EXPECT_EQ(read.runtime.listeners[1].bind, (endpoint{"::1", 5433}));
+  EXPECT_EQ(read.runtime.listeners[1].policy.route, routing::target_session_attrs::prefer_standby);
+  EXPECT_EQ(read.runtime.listeners[1].policy.balance, routing::balance::least_sessions);
+  EXPECT_EQ(read.runtime.listeners[1].policy.replay_lag_bytes_max, 16U << 20U);
+  EXPECT_FALSE(read.runtime.listeners[1].policy.replay_delay_max);
   EXPECT_EQ(read.admin.bind, (endpoint{"127.0.0.1", 9000}));
   EXPECT_EQ(read.workers, 3U);
   EXPECT_EQ(read.relay.engine, relay::engine_choice::epoll);
@@ -87,8 +87,8 @@ TEST(Load, ReadsBothBoundsOfReplayLagInAnyOrder) {
     SCOPED_TRACE(lag);
     const config read = load(minimal_and(
         "  - { name: ro, bind: \"127.0.0.1:0\", route: standby, max_replay_lag: " + lag + " }\n"));
-    EXPECT_EQ(read.listeners.at(1).policy.replay_lag_bytes_max, 16U << 20U);
-    EXPECT_EQ(read.listeners.at(1).policy.replay_delay_max, seconds{10});
+    EXPECT_EQ(read.runtime.listeners.at(1).policy.replay_lag_bytes_max, 16U << 20U);
+    EXPECT_EQ(read.runtime.listeners.at(1).policy.replay_delay_max, seconds{10});
   }
 }
 
@@ -105,15 +105,15 @@ TEST(Load, TakesEveryRouteWord) {
     SCOPED_TRACE(word);
     const config read =
         load(minimal_and("  - { name: other, bind: \"127.0.0.1:0\", route: " + word + " }\n"));
-    EXPECT_EQ(read.listeners.at(1).policy.route, expected);
+    EXPECT_EQ(read.runtime.listeners.at(1).policy.route, expected);
   }
 }
 
 TEST(Load, LowersUnsetLimitsToThoseAbove) {
   const config read = load(minimal_and("limits: { sessions: 50 }\n"));
-  EXPECT_EQ(read.session.sessions_max, 50U);
-  EXPECT_EQ(read.session.pending_logins_max, 50U);
-  EXPECT_EQ(read.session.held_logins_max, 50U);
+  EXPECT_EQ(read.runtime.limits.sessions_max, 50U);
+  EXPECT_EQ(read.runtime.limits.pending_logins_max, 50U);
+  EXPECT_EQ(read.runtime.limits.held_logins_max, 50U);
 }
 
 TEST(Load, AllowsOnePortOnDifferentAddresses) {
@@ -123,7 +123,7 @@ TEST(Load, AllowsOnePortOnDifferentAddresses) {
       "  - { name: a, bind: \"127.0.0.1:5432\", route: primary }\n"
       "  - { name: b, bind: \"127.0.0.2:5432\", route: primary }\n"
       "  - { name: c, bind: \"[::1]:5432\", route: primary }\n");
-  EXPECT_EQ(read.listeners.size(), 3U);
+  EXPECT_EQ(read.runtime.listeners.size(), 3U);
 }
 
 TEST(Load, UnderstandsAnchors) {

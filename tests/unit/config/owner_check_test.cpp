@@ -8,7 +8,6 @@
 #include "pgsteer/net/errc.hpp"
 #include "pgsteer/probe/errc.hpp"
 #include "pgsteer/relay/errc.hpp"
-#include "pgsteer/session/errc.hpp"
 
 namespace pgsteer {
 namespace {
@@ -70,37 +69,56 @@ TEST(ProbeOptions, AreConsistent) {
        [](probe_options& o) { o.passfile = o.password_file = "/a"; }});
 }
 
-TEST(SessionOptions, LimitsAreAnOrdering) {
-  using session::session_options;
-  expect_invalid<session_options>(
-      session::errc::invalid_options,
-      {[](session_options& o) { o.held_logins_max = o.pending_logins_max + 1; },
-       [](session_options& o) { o.pending_logins_max = o.sessions_max + 1; },
-       [](session_options& o) { o.held_logins_max = 0; },
-       [](session_options& o) { o.concurrent_dials_max = 0; },
-       [](session_options& o) { o.concurrent_cancels_max = 0; },
-       [](session_options& o) { o.login.startup_timeout = duration::zero(); },
-       [](session_options& o) { o.login.connect_timeout = duration::zero(); },
-       [](session_options& o) { o.login.connect_timeout = o.login.login_timeout + milliseconds{1}; },
-       [](session_options& o) { o.login.cancel_timeout = duration::zero(); }});
-  EXPECT_EQ(verdict_on<session_options>([](session_options& o) { o.tcp.keepalive_count = 0; }),
-            net::errc::invalid_options);
+template <class Options>
+void expect_refused(std::initializer_list<void (*)(Options&)> changes) {
+  EXPECT_TRUE(are_valid(Options{})) << "the defaults";
+  int index = 0;
+  for (const auto change : changes) {
+    Options options;
+    change(options);
+    EXPECT_FALSE(are_valid(options)) << "change " << index++;
+  }
+}
+
+TEST(LimitOptions, AreAnOrdering) {
+  using runtime::limit_options;
+  expect_refused<limit_options>({[](limit_options& o) { o.held_logins_max = o.pending_logins_max + 1; },
+                                 [](limit_options& o) { o.pending_logins_max = o.sessions_max + 1; },
+                                 [](limit_options& o) { o.held_logins_max = 0; },
+                                 [](limit_options& o) { o.concurrent_dials_max = 0; },
+                                 [](limit_options& o) { o.concurrent_cancels_max = 0; }});
+}
+
+TEST(LoginOptions, AreTimesThatFitEachOther) {
+  using runtime::login_options;
+  expect_refused<login_options>(
+      {[](login_options& o) { o.startup_timeout = duration::zero(); },
+       [](login_options& o) { o.connect_timeout = duration::zero(); },
+       [](login_options& o) { o.connect_timeout = o.login_timeout + milliseconds{1}; },
+       [](login_options& o) { o.cancel_timeout = duration::zero(); }});
 }
 
 TEST(ListenerOptions, NeedANameAndAnAddress) {
-  const session::listener_options good{"rw", {"127.0.0.1", 0}, {}, seconds{0}};
-  EXPECT_TRUE(check(good));
-  session::listener_options nameless = good;
+  const runtime::listener_options good{"rw", {"127.0.0.1", 0}, {}, seconds{0}};
+  EXPECT_TRUE(are_valid(good));
+  runtime::listener_options nameless = good;
   nameless.name.clear();
-  session::listener_options nowhere = good;
+  runtime::listener_options nowhere = good;
   nowhere.bind.host.clear();
-  session::listener_options backwards = good;
+  runtime::listener_options backwards = good;
   backwards.hold_timeout = -seconds{1};
-  for (const auto& bad : {nameless, nowhere, backwards}) {
-    const result<void> verdict = check(bad);
-    ASSERT_FALSE(verdict);
-    EXPECT_EQ(verdict.error(), session::errc::invalid_options);
-  }
+  for (const auto& bad : {nameless, nowhere, backwards}) EXPECT_FALSE(are_valid(bad));
+}
+
+TEST(RuntimeOptions, AreValidIfEachOfThemIs) {
+  runtime::options all;
+  all.listeners.push_back({"rw", {"127.0.0.1", 0}, {}, seconds{0}});
+  EXPECT_TRUE(are_valid(all));
+  runtime::options listener = all, limits = all, login = all;
+  listener.listeners.emplace_back();
+  limits.limits.sessions_max = 0;
+  login.login.cancel_timeout = duration::zero();
+  for (const auto& bad : {listener, limits, login}) EXPECT_FALSE(are_valid(bad));
 }
 
 TEST(DiscoveryOptions, NameAtLeastOneBackend) {

@@ -77,27 +77,23 @@ TEST(Reference, ValuesShownAreTheDefaults) {
   EXPECT_EQ(reference.state_dir, defaults.state_dir);
   EXPECT_EQ(reference.workers, defaults.workers);
   EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
-  EXPECT_TRUE(boost::pfr::eq_fields(reference.session.tcp, defaults.session.tcp));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.runtime.tcp, defaults.runtime.tcp));
   EXPECT_EQ(std::get<discovery::static_options>(reference.discovery).refresh,
             discovery::static_options{}.refresh);
 }
 
 TEST(Reference, LimitsShownAreTheDefaults) {
-  const session::session_options shown = load_whole(text_of("reference.yaml")).options.session;
-  const session::session_options defaults;
-  EXPECT_EQ(shown.sessions_max, defaults.sessions_max);
-  EXPECT_EQ(shown.pending_logins_max, defaults.pending_logins_max);
-  EXPECT_EQ(shown.held_logins_max, defaults.held_logins_max);
-  EXPECT_EQ(shown.concurrent_dials_max, defaults.concurrent_dials_max);
-  EXPECT_EQ(shown.concurrent_cancels_max, defaults.concurrent_cancels_max);
+  const runtime::options shown = load_whole(text_of("reference.yaml")).options.runtime;
+  const runtime::options defaults;
+  EXPECT_TRUE(boost::pfr::eq_fields(shown.limits, defaults.limits));
   EXPECT_TRUE(boost::pfr::eq_fields(shown.login, defaults.login));
 }
 
 TEST(Reference, FirstListenerShowsTheDefaults) {
   const config reference = load_whole(text_of("reference.yaml")).options;
-  ASSERT_FALSE(reference.listeners.empty());
-  const session::listener_options& shown = reference.listeners.front();
-  const session::listener_options defaults;
+  ASSERT_FALSE(reference.runtime.listeners.empty());
+  const runtime::listener_options& shown = reference.runtime.listeners.front();
+  const runtime::listener_options defaults;
   EXPECT_TRUE(boost::pfr::eq_fields(shown.policy, defaults.policy));
   EXPECT_EQ(shown.hold_timeout, defaults.hold_timeout);
 }
@@ -133,19 +129,17 @@ TEST(Reference, HasAKeyForEveryOption) {
   EXPECT_EQ(keys_in("tcp"), tuple_size_v<net::tcp_options>);
   EXPECT_EQ(keys_in("log"), tuple_size_v<log_options>);
   EXPECT_EQ(keys_in("cluster"), tuple_size_v<topology::topology_options> + 2) << "and backends, state_dir";
-  EXPECT_EQ(keys_in("limits"),
-            tuple_size_v<session::session_options> - 2 + tuple_size_v<login::login_options>)
-      << "all but tcp";
+  EXPECT_EQ(keys_in("limits"), tuple_size_v<runtime::limit_options> + tuple_size_v<runtime::login_options>);
   EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options>);
   EXPECT_EQ(keys_in("cluster.backends.dns"), tuple_size_v<discovery::dns_options>);
   // policy is two keys and max_replay_lag, which sets two fields.
   EXPECT_EQ(keys_in("listeners"),
-            tuple_size_v<session::listener_options> - 1 + tuple_size_v<routing::route_policy> - 1);
+            tuple_size_v<runtime::listener_options> - 1 + tuple_size_v<routing::route_policy> - 1);
 }
 
 TEST(Minimal, Loads) {
   const config minimal = load_whole(text_of("minimal.yaml")).options;
-  EXPECT_EQ(minimal.listeners.size(), 2U);
+  EXPECT_EQ(minimal.runtime.listeners.size(), 2U);
 }
 
 // Cutting a file anywhere gives options or problems, never anything else.

@@ -27,7 +27,7 @@ TEST(LoginMachine, APlainLogin) {
   EXPECT_TRUE(world.machine->is_readable());
   EXPECT_EQ(as_text(world.machine->to_client()), authentication_ok);
   EXPECT_TRUE(world.machine->to_backend().empty());
-  EXPECT_EQ(world.last.deadline, world.now + world.options.login_timeout);
+  EXPECT_EQ(world.last.deadline, world.now + world.options.login.login_timeout);
   const lease backend = world.machine->take_backend();
   EXPECT_EQ(backend.id().value, 1U);
   EXPECT_EQ(world.backends[0]->logins_answered.value(), 1U);
@@ -103,7 +103,7 @@ TEST(LoginMachine, ACancelRequestGoesItsOwnWay) {
 
 TEST(LoginMachine, ACancelRequestTooManyIsDropped) {
   login_world world({.client = {cancel_request}});
-  const auto taken = world.cancels.take();
+  const auto taken = world.permits.cancels.take(1);
   EXPECT_EQ(world.run(), "read_client end");
   EXPECT_EQ(world.cancel_counters.dropped.value(), 1U);
 }
@@ -128,7 +128,7 @@ TEST(LoginMachine, ASilentClientEndsAtStartupTimeout) {
   const time_point begun_at = world.now;
   EXPECT_EQ(world.run(), "read_client read_client end");
   EXPECT_EQ(world.reason(), close_reason::startup_timeout);
-  EXPECT_EQ(world.now, begun_at + world.options.startup_timeout);
+  EXPECT_EQ(world.now, begun_at + world.options.login.startup_timeout);
 }
 
 TEST(LoginMachine, ARefusedClientIsToldOnceItCanReadIt) {
@@ -271,7 +271,7 @@ TEST(LoginMachine, GivesUpThePlaceAmongTheDialsAtHoldTimeout) {
 TEST(LoginMachine, ALoginThatCannotBeHeldIsRefused) {
   login_world world({.client = {startup}});
   world.have_no_primary();
-  const auto one = world.held_logins.take(), two = world.held_logins.take();
+  const auto one = world.permits.held_logins.take(2), two = world.permits.held_logins.take(2);
   EXPECT_EQ(world.run(), "read_client choose look end");
   EXPECT_EQ(world.reason(), close_reason::too_many_logins);
 }
@@ -286,7 +286,7 @@ TEST(LoginMachine, ADialThatHangsIsDoubtedThenGivenUp) {
   EXPECT_EQ(world.run(),
             "read_client choose dial a:login_slow a:login_failed drop choose dial write_backend read_backend "
             "relay");
-  EXPECT_EQ(world.now, begun_at + world.options.connect_timeout);
+  EXPECT_EQ(world.now, begun_at + world.options.login.connect_timeout);
 }
 
 TEST(LoginMachine, AFirstAnswerMayTakeAsLongAsALogin) {
@@ -295,7 +295,7 @@ TEST(LoginMachine, AFirstAnswerMayTakeAsLongAsALogin) {
   EXPECT_EQ(world.run(),
             "read_client choose dial write_backend read_backend a:login_slow a:login_failed end");
   EXPECT_EQ(world.reason(), close_reason::login_timeout);
-  EXPECT_EQ(world.now, begun_at + world.options.connect_timeout + world.options.login_timeout);
+  EXPECT_EQ(world.now, begun_at + world.options.login.connect_timeout + world.options.login.login_timeout);
 }
 
 TEST(LoginMachine, ALateAnswerKeepsNobodyElseFromDialing) {
@@ -381,7 +381,7 @@ TEST(LoginMachine, AReplyToEncryptionMayNot) {
   while (world.transcript.find("drop") == std::string::npos) advance(world);
   EXPECT_EQ(world.transcript,
             "read_client choose dial write_backend read_backend a:login_slow a:login_failed drop choose");
-  EXPECT_EQ(world.now, begun_at + world.options.connect_timeout);
+  EXPECT_EQ(world.now, begun_at + world.options.login.connect_timeout);
 }
 
 }  // namespace

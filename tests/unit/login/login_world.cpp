@@ -46,25 +46,24 @@ const failure local_trouble{error_code(EMFILE, boost::system::system_category())
 
 login_world::login_world(plan of) : planned(std::move(of)) {
   for (int i = 0; i < 2; ++i) backends.push_back(std::make_shared<metrics::backend_counters>());
-  policy.route = planned.route;
+  options.listeners.emplace_back().policy.route = planned.route;
+  options.limits.held_logins_max = 2;
+  options.limits.concurrent_cancels_max = 1;
   have_primary();
-  const surroundings around{.options = options,
-                            .policy = policy,
-                            .hold_timeout = seconds{10},
+  const surroundings around{.state = state,
+                            .listener = 0,
                             .counters = counters,
                             .cancel_counters = cancel_counters,
-                            .snapshot = snapshot,
                             .dials = dials,
                             .holds = holds,
-                            .held_logins = held_logins,
-                            .cancels = cancels,
+                            .permits = permits,
                             .who = *this,
                             .arrived = now};
   if (planned.refused) {
-    machine = std::make_unique<login_machine>(around,
-                                              login::refused{*planned.refused, std::move(*refusals.take())});
+    machine = std::make_unique<login_machine>(
+        around, login::refused{*planned.refused, std::move(*permits.refusals.take(1))});
   } else {
-    machine = std::make_unique<login_machine>(around, std::move(*pending.take()));
+    machine = std::make_unique<login_machine>(around, std::move(*permits.pending_logins.take(1)));
   }
 }
 
@@ -72,14 +71,21 @@ void login_world::have_primary() {
   using namespace routing::testing;
   topology::topology_snapshot made = snapshot_of({primary(1), standby(2)});
   made.rw_valid_until = time_point::max();
-  snapshot = std::make_shared<const topology::topology_snapshot>(std::move(made));
+  go_by(std::move(made));
 }
 
 void login_world::have_no_primary() {
   using namespace routing::testing;
   topology::topology_snapshot made = snapshot_of({backend(1), backend(2)});
   for (topology::backend_status& status : made.backends) status.is_answering = false;
-  snapshot = std::make_shared<const topology::topology_snapshot>(std::move(made));
+  go_by(std::move(made));
+}
+
+void login_world::go_by(topology::topology_snapshot snapshot) {
+  runtime::state next;
+  next.topology = {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), backends};
+  next.options = std::make_shared<const runtime::options>(options);
+  state = std::make_shared<const runtime::state>(std::move(next));
 }
 
 std::string login_world::run() {
@@ -169,8 +175,10 @@ std::optional<event> login_world::answer() {
     case kind::write_client:
       return client_written{};
     case kind::choose: {
-      const std::vector<std::uint32_t> sessions(snapshot->backends.size());
-      const auto chosen = routing::choose({*snapshot, policy, sessions, machine->tried(), 0, now});
+      const auto& snapshot = *state->topology.snapshot;
+      const std::vector<std::uint32_t> sessions(snapshot.backends.size());
+      const auto& policy = state->options->listeners[0].policy;
+      const auto chosen = routing::choose({snapshot, policy, sessions, machine->tried(), 0, now});
       if (chosen.backend == nullptr) return none_eligible{chosen.why_not};
       return picked{{chosen.backend->id, {"127.0.0.1", 5432}, backends[chosen.backend->id.value - 1]}};
     }
@@ -221,10 +229,10 @@ std::string login_world::owed() {
   add("a", backends[0]->sessions.value());
   add("b", backends[1]->sessions.value());
   add("held", counters.held.value());
-  add("held_logins", held_logins.used());
-  add("cancels", cancels.used());
-  add("pending", pending.used());
-  add("refusals", refusals.used());
+  add("held_logins", permits.held_logins.used());
+  add("cancels", permits.cancels.used());
+  add("pending", permits.pending_logins.used());
+  add("refusals", permits.refusals.used());
   add("in the line", holds.is_empty() ? 0 : 1);
   is_woken = false;
   add("dials", dials.enter(*this, now).is_granted() ? 0 : 1);

@@ -74,18 +74,14 @@ class login_world final : public waiter {
   [[nodiscard]] bool is_at_rest() const { return pending_ != action::kind::choose && !is_looking_; }
 
   // Of the process.
-  login_options options;
-  permit_pool held_logins{2};
-  permit_pool cancels{1};
-  permit_pool pending{2};
-  permit_pool refusals{1};
+  runtime::options options;
+  permit_pools permits;
   dial_gate dials{1};
   hold_line holds;
   metrics::listener_counters counters{"rw", close_reason_count};
   metrics::cancel_counters cancel_counters;
   std::vector<std::shared_ptr<metrics::backend_counters>> backends;
-  routing::route_policy policy;
-  topology::snapshot_ptr snapshot;
+  runtime::state_ptr state;
   time_point now = routing::testing::now;
 
   // Of its client.
@@ -98,6 +94,9 @@ class login_world final : public waiter {
   std::string transcript;  // its actions so far, and what it told of whom: "a:login_failed"
   bool is_relaying = false;
   bool is_woken = false;
+
+  // Publishes it.
+  void go_by(topology::topology_snapshot snapshot);
 
  private:
   void take(const action& next);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "pgsteer/login/admission.hpp"
-#include "pgsteer/login/options.hpp"
 #include "pgsteer/login/retry_rules.hpp"
 #include "pgsteer/login/stay_rules.hpp"
 #include "unit/login/ways.hpp"
@@ -14,36 +13,41 @@ using routing::no_backend;
 using routing::target_session_attrs;
 
 TEST(Admission, IsForAPlaceAmongTheSessionsAndAmongTheLogins) {
-  permit_pool sessions(2), logins(1), refusals(1);
-  const admission_limits limits{sessions, logins, refusals};
-  admission first = admit(limits);
+  permit_pools pools;
+  runtime::limit_options limits;
+  limits.sessions_max = 2;
+  limits.pending_logins_max = 1;
+  std::vector<permit> others;  // that are being refused
+  while (others.size() + 1 < refusals_max) others.push_back(std::move(*pools.refusals.take(refusals_max)));
+  admission first = admit(pools, limits);
   ASSERT_TRUE(std::holds_alternative<admitted>(first));
-  const admission second = admit(limits);
+  const admission second = admit(pools, limits);
   ASSERT_TRUE(std::holds_alternative<refused>(second));
   EXPECT_EQ(std::get<refused>(second).reason, close_reason::too_many_logins);
-  EXPECT_EQ(sessions.used(), 1U) << "the refused one has no session";
-  const admission third = admit(limits);
+  EXPECT_EQ(pools.sessions.used(), 1U) << "the refused one has no session";
+  const admission third = admit(pools, limits);
   ASSERT_TRUE(std::holds_alternative<shut_out>(third));
   EXPECT_EQ(std::get<shut_out>(third).reason, close_reason::too_many_logins);
   std::get<admitted>(first).login.release();
-  const admission fourth = admit(limits);
+  const admission fourth = admit(pools, limits);
   ASSERT_TRUE(std::holds_alternative<admitted>(fourth));
-  const admission fifth = admit(limits);
+  const admission fifth = admit(pools, limits);
   ASSERT_TRUE(std::holds_alternative<shut_out>(fifth));
   EXPECT_EQ(std::get<shut_out>(fifth).reason, close_reason::too_many_sessions);
 }
 
-TEST(LoginOptions, ArePositiveAndInOrder) {
-  EXPECT_TRUE(are_valid({}));
-  for (duration login_options::*const option :
-       {&login_options::startup_timeout, &login_options::connect_timeout, &login_options::cancel_timeout}) {
-    login_options options;
-    options.*option = duration::zero();
-    EXPECT_FALSE(are_valid(options));
-  }
-  login_options disordered;
-  disordered.connect_timeout = disordered.login_timeout + milliseconds{1};
-  EXPECT_FALSE(are_valid(disordered));
+// A limit that is lowered ends no session, and lets nobody in until there are fewer.
+TEST(Admission, GoesByTheLimitsOfTheMoment) {
+  permit_pools pools;
+  runtime::limit_options limits;
+  admission first = admit(pools, limits);
+  admission second = admit(pools, limits);
+  limits.sessions_max = 1;
+  EXPECT_FALSE(std::holds_alternative<admitted>(admit(pools, limits)));
+  first = shut_out{};
+  EXPECT_FALSE(std::holds_alternative<admitted>(admit(pools, limits)));
+  second = shut_out{};
+  EXPECT_TRUE(std::holds_alternative<admitted>(admit(pools, limits)));
 }
 
 TEST(RetryRules, SayWhoIsNotTriedAgainAndWhoIsDoubted) {
@@ -99,6 +103,14 @@ TEST(RetryRules, HoldUntilOneDeadlineForAllReasons) {
       << "that all were tried is no reason of its own";
 }
 
+runtime::state state_of(std::vector<topology::backend_status> backends) {
+  using topology::topology_snapshot;
+  runtime::state made;
+  made.topology.snapshot =
+      std::make_shared<const topology_snapshot>(routing::testing::snapshot_of(std::move(backends)));
+  return made;
+}
+
 // May a login go on, when its backend is as its last snapshot says?
 TEST(StayRules, ALoginGoesOnWhereItsBackendMayHaveIt) {
   using namespace routing::testing;
@@ -125,15 +137,18 @@ TEST(StayRules, ALoginGoesOnWhereItsBackendMayHaveIt) {
   };
   for (const auto& row : table) {
     SCOPED_TRACE(row.name);
-    const auto snapshot = snapshot_of({row.status});
-    EXPECT_EQ(may_go_on(snapshot, {1}, row.route, false, now), row.when_prompt);
-    EXPECT_EQ(may_go_on(snapshot, {1}, row.route, true, now), row.when_slow);
+    const runtime::state present = state_of({row.status});
+    EXPECT_EQ(may_go_on(present, {1}, row.route, false, now), row.when_prompt);
+    EXPECT_EQ(may_go_on(present, {1}, row.route, true, now), row.when_slow);
   }
-  const auto proven = snapshot_of({primary(1)});
-  const time_point stale = *proven.rw_valid_until + milliseconds{1};
+  runtime::state proven = state_of({primary(1)});
+  const time_point stale = *proven.topology.snapshot->rw_valid_until + milliseconds{1};
   EXPECT_FALSE(may_go_on(proven, {1}, rw, true, stale)) << "nothing is sent by knowledge that is too old";
   EXPECT_TRUE(may_go_on(proven, {1}, any, true, stale));
   EXPECT_FALSE(may_go_on(proven, {2}, any, false, now)) << "a backend that is no longer known";
+  proven.is_rw_closed = true;
+  EXPECT_FALSE(may_go_on(proven, {1}, rw, true, now)) << "another worker may use the primary before";
+  EXPECT_TRUE(may_go_on(proven, {1}, any, true, now));
 }
 
 TEST(StayRules, ASessionLeavesByProofAlone) {
@@ -184,9 +199,9 @@ class Watched : public testing::Test {
 TEST_F(Watched, ReadyForQueryEndsTheLogin) {
   EXPECT_EQ(watch(authentication_ok).what, watched::verdict::passing_on);
   EXPECT_EQ(watch(wire::message('K', wire::int32(7) + wire::int32(8))).what, watched::verdict::passing_on);
-  EXPECT_EQ(world_.pending.used(), 1U);
+  EXPECT_EQ(world_.permits.pending_logins.used(), 1U);
   EXPECT_EQ(watch(wire::message('Z', "I")).what, watched::verdict::logged_in);
-  EXPECT_EQ(world_.pending.used(), 0U) << "it is no pending login any more";
+  EXPECT_EQ(world_.permits.pending_logins.used(), 0U) << "it is no pending login any more";
   EXPECT_TRUE(world_.machine->key());
   ASSERT_TRUE(world_.let_time_pass());
   EXPECT_FALSE(world_.is_over()) << "login_timeout is for others";

@@ -15,9 +15,8 @@ class caller final : public waiter {
   void wake() override { woken_ += name_; }
   [[nodiscard]] time_point arrived() const { return time_point(seconds{name_}); }
   void enter(dial_gate& gate) { dial = gate.enter(*this, arrived()); }
-  void join(hold_line& line, const routing::route_policy& policy,
-            hold_line::wish wish = hold_line::wish::a_backend) {
-    hold = line.join(policy, *this, arrived(), wish);
+  void join(hold_line& line, std::size_t listener, hold_line::wish wish = hold_line::wish::a_backend) {
+    hold = line.join(listener, *this, arrived(), wish);
   }
   dial_gate::place dial;
   hold_line::place hold;
@@ -30,7 +29,7 @@ class caller final : public waiter {
 class WaitingLines : public testing::Test {
  protected:
   std::string woken_;
-  routing::route_policy rw_, ro_;
+  static constexpr std::size_t rw_ = 0, ro_ = 1;
   hold_line line_;
   dial_gate gate_{2};
   dial_gate narrow_{1};
@@ -95,11 +94,11 @@ TEST_F(DialGate, APlaceThatIsMovedCountsOnce) {
 TEST_F(HoldLine, WakesInOrderAndOnlyListenersThatAreReady) {
   for (caller* who : {&c_, &a_, &d_}) who->join(line_, rw_);
   b_.join(line_, ro_);
-  line_.wake([&](const routing::route_policy& policy) { return &policy == &rw_; }, false);
+  line_.wake([](std::size_t listener) { return listener == rw_; }, false);
   EXPECT_EQ(woken_, "acd");
   EXPECT_FALSE(line_.is_empty());
   for (caller* who : {&a_, &c_, &d_}) who->hold.leave();
-  line_.wake([](const routing::route_policy&) { return true; }, false);
+  line_.wake([](std::size_t) { return true; }, false);
   EXPECT_EQ(woken_, "acdb");
   b_.hold.leave();
   EXPECT_TRUE(line_.is_empty());
@@ -107,9 +106,9 @@ TEST_F(HoldLine, WakesInOrderAndOnlyListenersThatAreReady) {
 
 TEST_F(HoldLine, WakesThoseWhoWaitForAChangeAtAChangeOnly) {
   a_.join(line_, rw_, hold_line::wish::a_change);
-  line_.wake([](const routing::route_policy&) { return true; }, false);
+  line_.wake([](std::size_t) { return true; }, false);
   EXPECT_EQ(woken_, "");
-  line_.wake([](const routing::route_policy&) { return false; }, true);
+  line_.wake([](std::size_t) { return false; }, true);
   EXPECT_EQ(woken_, "a");
 }
 

@@ -21,7 +21,7 @@ class FailoverStory : public testing::Test {
   // The primary is this backend, or none.
   void decide(std::uint32_t primary) {
     auto snapshot = std::make_shared<topology::topology_snapshot>();
-    session::published_topology published;
+    runtime::counted_topology published;
     for (std::uint32_t i = 1; i <= 2; ++i) {
       snapshot->backends.emplace_back().id = {i};
       published.counters.push_back(counters_);

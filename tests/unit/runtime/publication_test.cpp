@@ -1,30 +1,36 @@
 // The two steps by which a new primary is opened: nobody opens it before everybody has let go of the old one.
-#include "server/publication.hpp"
+#include "pgsteer/runtime/publication.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace pgsteer::server {
+namespace pgsteer::runtime {
 namespace {
 
-using session::published_topology;
 using topology::backend_id;
 
-// Workers that take a snapshot when they are told to; what they go by is text: "rw=1", "none".
+state with(counted_topology topology) {
+  state made;
+  made.topology = std::move(topology);
+  made.options = std::make_shared<const options>();
+  return made;
+}
+
+// Workers that take a state when they are told to; what they go by is text: "rw=1", "none".
 class Publication : public testing::Test {
  protected:
   static constexpr std::size_t workers = 3;
 
   Publication() {
     for (std::size_t i = 0; i < workers; ++i) {
-      publication_.add([this, i](const published_topology& topology, std::function<void()> on_taken) {
-        queues_[i].push_back({topology, std::move(on_taken)});
+      publication_.add([this, i](const state_ptr& next, std::function<void()> on_taken) {
+        queues_[i].push_back({next, std::move(on_taken)});
       });
     }
   }
 
-  static published_topology with_primary(std::uint32_t id, std::uint64_t generation = 1) {
+  static state with_primary(std::uint32_t id, std::uint64_t generation = 1) {
     auto snapshot = std::make_shared<topology::topology_snapshot>();
     snapshot->generation = generation;
     for (std::uint32_t i = 1; i <= 3; ++i) {
@@ -37,21 +43,19 @@ class Publication : public testing::Test {
       snapshot->primary = backend_id{id};
       snapshot->rw_valid_until = time_point{} + seconds{1};
     }
-    return {snapshot, {}};
+    return with({snapshot, {}});
   }
 
-  // The worker takes the next snapshot in its queue; false if there is none.
+  // The worker takes the next state in its queue; false if there is none.
   bool take(std::size_t i) {
     if (queues_[i].empty()) return false;
-    const auto [topology, on_taken] = queues_[i].front();
+    const auto [next, on_taken] = queues_[i].front();
     queues_[i].erase(queues_[i].begin());
     goes_by_[i] = "none";
-    for (const auto& status : topology.snapshot->backends) {
-      if (status.is_rw_eligible) goes_by_[i] = "rw=" + std::to_string(status.id.value);
+    for (const auto& status : next->topology.snapshot->backends) {
+      if (status.is_rw_eligible && !next->is_rw_closed) goes_by_[i] = "rw=" + std::to_string(status.id.value);
     }
     if (on_taken) on_taken();
-    control_.restart();
-    control_.poll();
     return true;
   }
   void take_all() {
@@ -63,11 +67,10 @@ class Publication : public testing::Test {
   std::array<std::string, workers> all(const std::string& text) { return {text, text, text}; }
 
   struct waiting {
-    published_topology topology;
+    state_ptr next;
     std::function<void()> on_taken;
   };
-  boost::asio::io_context control_;
-  publication publication_{control_};
+  publication publication_{with({})};
   std::array<std::vector<waiting>, workers> queues_;
   std::array<std::string, workers> goes_by_{"none", "none", "none"};
 };
@@ -98,9 +101,9 @@ TEST_F(Publication, KeepsReadersWhereTheyAreMeanwhile) {
   publication_.publish(with_primary(1));
   take_all();
   publication_.publish(with_primary(2));
-  const auto& closed = *queues_[0].front().topology.snapshot;
-  EXPECT_FALSE(closed.rw_valid_until);
-  EXPECT_TRUE(closed.backends[0].is_ro_eligible);
+  const state& closed = *queues_[0].front().next;
+  EXPECT_TRUE(closed.is_rw_closed);
+  EXPECT_EQ(closed.topology.snapshot, publication_.newest()->topology.snapshot);
 }
 
 TEST_F(Publication, OfSeveralThatComeMeanwhileOnlyTheNewestIsOpened) {
@@ -123,10 +126,9 @@ TEST_F(Publication, OfThoseThatComeMeanwhileAllButThePrimaryHoldsAtOnce) {
   take(0);
   publication_.publish(with_primary(3, 3));
   ASSERT_FALSE(queues_[0].empty());
-  const auto& meanwhile = *queues_[0].front().topology.snapshot;
-  EXPECT_EQ(meanwhile.generation, 3U);
-  EXPECT_FALSE(meanwhile.backends[2].is_ro_eligible);
-  EXPECT_FALSE(meanwhile.rw_valid_until);
+  const state& meanwhile = *queues_[0].front().next;
+  EXPECT_EQ(meanwhile.topology.snapshot->generation, 3U);
+  EXPECT_TRUE(meanwhile.is_rw_closed);
   take(0);
   EXPECT_EQ(goes_by_[0], "none");
   EXPECT_EQ(goes_by_[1], "rw=1");
@@ -155,5 +157,22 @@ TEST_F(Publication, TheSamePrimaryNeedsNoSteps) {
   EXPECT_FALSE(take(0));
 }
 
+// An order of the operator, or other options, change nothing of who is primary.
+TEST_F(Publication, WhatElseChangesGoesOutAtOnceAndOpensNothing) {
+  publication_.publish(with_primary(1));
+  take_all();
+  publication_.publish(with_primary(2));
+  state ordered = *publication_.newest();
+  ordered.orders.drain = drain_step::ending;
+  publication_.publish(ordered);
+  take(0);
+  EXPECT_EQ(queues_[0].front().next->orders.drain, drain_step::ending);
+  EXPECT_TRUE(queues_[0].front().next->is_rw_closed);
+  EXPECT_FALSE(publication_.newest()->is_rw_closed);
+  take_all();
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=2"));
+}
+
 }  // namespace
-}  // namespace pgsteer::server
+}  // namespace pgsteer::runtime

@@ -1,0 +1,53 @@
+#pragma once
+// The options that sessions go by and that may change while there are some: listeners, limits, time-outs.
+// Filled by config, checked here. Values; any thread.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pgsteer/base/clock.hpp"
+#include "pgsteer/base/endpoint.hpp"
+#include "pgsteer/net/options.hpp"
+#include "pgsteer/routing/options.hpp"
+
+namespace pgsteer::runtime {
+
+struct listener_options {
+  std::string name;  // metric label and log field; unique
+  endpoint bind;     // port 0 asks the kernel for a free one
+  routing::route_policy policy;
+  // A login waits this long for a backend before FATAL 57P03; an unplanned failover by Patroni with its
+  // default ttl of 30 s takes longer, a switchover does not.
+  duration hold_timeout = seconds{10};
+};
+[[nodiscard]] bool are_valid(const listener_options& options) noexcept;
+
+struct limit_options {
+  std::uint32_t sessions_max = 10'000;       // two sockets each; RLIMIT_NOFILE must be twice this and more
+  std::uint32_t pending_logins_max = 1'000;  // accepted, not yet logged in, held ones included
+  std::uint32_t held_logins_max = 1'000;
+  std::uint32_t concurrent_dials_max = 64;    // per worker; each dial is a fork on a backend
+  std::uint32_t concurrent_cancels_max = 64;  // each is a dial to one or more backends
+};
+[[nodiscard]] bool are_valid(const limit_options& options) noexcept;
+
+// How long each step of a login may take.
+struct login_options {
+  duration startup_timeout = seconds{10};  // for the whole first packet; PostgreSQL: 60 s
+  // One TCP connect, and the answer to a request for encryption. A first answer to a login that takes longer
+  // makes the backend be probed at once.
+  duration connect_timeout = seconds{1};
+  duration login_timeout = seconds{60};  // authentication_timeout's default
+  duration cancel_timeout = seconds{2};  // a cancel older than this could hit another query
+};
+[[nodiscard]] bool are_valid(const login_options& options) noexcept;
+
+struct options {
+  std::vector<listener_options> listeners;
+  limit_options limits;
+  login_options login;
+  net::tcp_options tcp;  // checked by net
+};
+[[nodiscard]] bool are_valid(const options& all) noexcept;
+
+}  // namespace pgsteer::runtime
