@@ -14,7 +14,7 @@
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/config/config.hpp"
-#include "pgsteer/server/fence_command.hpp"
+#include "pgsteer/fence/fence_command.hpp"
 #include "pgsteer/server/server.hpp"
 
 namespace {
@@ -59,13 +59,13 @@ int check(const std::string& file) {
   return EXIT_SUCCESS;
 }
 
-int fence(const std::string& file, const pgsteer::server::fence_request& request) {
+int fence(const std::string& file, const pgsteer::fence::fence_request& request) {
   const pgsteer::config::config options = pgsteer::config::load_file(file);
   if (options.state_dir.empty()) {
     std::cerr << file << ": cluster.state_dir: expected a folder, found none: nothing is remembered\n";
     return exit_usage;
   }
-  return pgsteer::server::run_fence(options.state_dir, request, std::cout, std::cerr);
+  return pgsteer::fence::run_fence(options.state_dir, request, std::cout, std::cerr);
 }
 
 int parse_and_dispatch(int argc, char** argv) {
@@ -79,7 +79,7 @@ int parse_and_dispatch(int argc, char** argv) {
   auto* check_command =
       app.add_subcommand("check", "Say what is wrong with a configuration file, all at once");
   auto* fence_command = app.add_subcommand("fence", "Show what cluster.state_dir remembers of the fence");
-  pgsteer::server::fence_request request;
+  pgsteer::fence::fence_request request;
   auto* lower_to = fence_command->add_option(
       "--lower-to", request.lower_to, "After a point-in-time recovery: remember this timeline instead");
   lower_to->type_name("TIMELINE")->check(CLI::Range(1U, std::numeric_limits<std::uint32_t>::max()));

@@ -16,9 +16,9 @@
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
 #include "pgsteer/runtime/publication.hpp"
+#include "pgsteer/fence/fence_memory.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
-#include "server/fence_memory.hpp"
 #include "server/host_limits.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/views.hpp"
@@ -138,8 +138,8 @@ class server::implementation {
   std::string failure_;
 
  private:
-  login_totals count_logins() const {
-    login_totals totals;
+  story::login_totals count_logins() const {
+    story::login_totals totals;
     for (const auto& listener : listeners_) {
       totals.held += listener->counters.held_total.value();
       totals.released += listener->counters.hold_released.value();
@@ -324,7 +324,7 @@ class server::implementation {
   session::awaited_login awaited_;
   session::worker_shared shared_;
   topology_keeper keeper_;
-  fence_memory fence_memory_;
+  fence::fence_memory fence_memory_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;
   runtime::publication publication_;  // its workers tell it that they have let go
   std::vector<std::unique_ptr<worker>> workers_;

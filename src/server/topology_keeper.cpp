@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "pgsteer/base/log.hpp"
-#include "server/topology_story.hpp"
+#include "pgsteer/story/topology_story.hpp"
 
 namespace pgsteer::server {
 namespace asio = boost::asio;
@@ -23,10 +23,11 @@ std::string_view in_words(topology::hint noticed) noexcept {
   return "a session there";
 }
 
-failover_story::origin origin_of(topology::hint noticed) noexcept {
+story::failover_story::origin origin_of(topology::hint noticed) noexcept {
   const bool is_of_a_session =
       noticed == topology::hint::session_lost || noticed == topology::hint::session_ended;
-  return is_of_a_session ? failover_story::origin::session : failover_story::origin::login_or_probe;
+  return is_of_a_session ? story::failover_story::origin::session
+                         : story::failover_story::origin::login_or_probe;
 }
 
 }  // namespace
@@ -136,7 +137,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     counters_.duration.observe(in_seconds(result.received_at - result.sent_at));
   const bool is_answered = result.outcome == topology::probe_outcome::answered;
   if (!is_answered) {
-    story_.note_sign(id, failover_story::origin::login_or_probe, topology::to_string(result.outcome),
+    story_.note_sign(id, story::failover_story::origin::login_or_probe, topology::to_string(result.outcome),
                      clock::now());
   }
   topology_.record(id, result, clock::now());
@@ -146,7 +147,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
-  story_.note_sign(id, failover_story::origin::login_or_probe, "a probe is late", clock::now());
+  story_.note_sign(id, story::failover_story::origin::login_or_probe, "a probe is late", clock::now());
   topology_.note_late(id, sent_at);
   decide();
   carry_out(attention_.note_late(id));
@@ -179,7 +180,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
-  tell_topology_change(*before, *next);
+  story::tell_topology_change(*before, *next);
   prober_->set_targets(targets);
   carry_out(attention_.note_snapshot(*next, clock::now()));
 }

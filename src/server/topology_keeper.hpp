@@ -16,9 +16,9 @@
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/probe/prober.hpp"
 #include "pgsteer/runtime/state.hpp"
+#include "pgsteer/story/failover_story.hpp"
 #include "pgsteer/topology/attention.hpp"
 #include "pgsteer/topology/topology.hpp"
-#include "server/failover_story.hpp"
 
 namespace pgsteer::server {
 
@@ -37,8 +37,8 @@ class topology_keeper {
   void remember(const std::optional<topology::fence_mark>& mark);
   void note_hint(topology::backend_id id, topology::hint noticed);
 
-  [[nodiscard]] failover_story& story() noexcept { return story_; }
-  [[nodiscard]] const failover_story& story() const noexcept { return story_; }
+  [[nodiscard]] story::failover_story& story() noexcept { return story_; }
+  [[nodiscard]] const story::failover_story& story() const noexcept { return story_; }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
 
@@ -67,7 +67,7 @@ class topology_keeper {
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
   runtime::counted_topology published_;
-  failover_story story_;
+  story::failover_story story_;
   std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;

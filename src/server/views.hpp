@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "pgsteer/admin/admin_server.hpp"
+#include "pgsteer/fence/fence_memory.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/session/worker_context.hpp"
 #include "server/acceptor.hpp"
-#include "server/fence_memory.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/worker.hpp"
 
@@ -18,7 +18,7 @@ namespace pgsteer::server {
 struct view_sources {
   const topology_keeper& keeper;
   const runtime::state& state;
-  const fence_memory& memory;
+  const fence::fence_memory& memory;
   const std::vector<std::unique_ptr<session::listener_state>>& listeners;
   const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners
   const std::vector<std::unique_ptr<worker>>& workers;

@@ -26,6 +26,10 @@ MAY_INCLUDE = {
     "config": {"base"},
     # net for the listener of the admin port.
     "admin": {"base", "topology", "metrics", "net"},
+    # net for unique_fd.
+    "fence": {"base", "topology", "net"},
+    # metrics for its counters.
+    "story": {"base", "topology", "runtime", "metrics"},
 }
 ALL_MODULES = set(MAY_INCLUDE) | {"server"}
 MAY_INCLUDE["server"] = ALL_MODULES - {"server"}
@@ -41,9 +45,9 @@ THIRD_PARTY = {
     "libpq": {"probe"},
     "yaml-cpp/": {"config"},
     "boost/beast": {"admin"},
-    "boost/json": {"admin", "discovery", "server"},
+    "boost/json": {"admin", "discovery", "fence"},
     "CLI/": {"main"},
-    "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "server", "main"},
+    "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "fence", "server", "main"},
 }
 # The pure modules decide without I/O: no socket, no clock, no lock, no log.
 PURE = {"pgwire", "topology", "routing", "runtime", "login"}

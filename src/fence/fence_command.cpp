@@ -1,10 +1,10 @@
-#include "pgsteer/server/fence_command.hpp"
+#include "pgsteer/fence/fence_command.hpp"
 
 #include <ostream>
 
-#include "server/fence_file.hpp"
+#include "fence/fence_file.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 namespace {
 
 constexpr int exit_done = 0;
@@ -50,4 +50,4 @@ int run_fence(const std::string& state_dir, const fence_request& request, std::o
   return replace(state_dir, topology::fence_mark{reading.mark->system, {request.lower_to}, {}}, out, err);
 }
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -1,11 +1,12 @@
 // When a failover began: not at a lost session that the primary's own probe contradicts.
-#include "server/failover_story.hpp"
+#include "pgsteer/story/failover_story.hpp"
 
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
-namespace pgsteer::server {
+namespace pgsteer::story {
 namespace {
 
 using origin = failover_story::origin;
@@ -129,4 +130,4 @@ TEST_F(FailoverStory, ForgetsASignAfterWhichNothingWasLost) {
 }
 
 }  // namespace
-}  // namespace pgsteer::server
+}  // namespace pgsteer::story

@@ -1,10 +1,10 @@
-#include "server/failover_story.hpp"
+#include "pgsteer/story/failover_story.hpp"
 
 #include <algorithm>
 
 #include "pgsteer/base/log.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::story {
 namespace {
 
 // A sign after which nothing was lost for so long had another reason, such as a session that simply ended.
@@ -50,7 +50,7 @@ void failover_story::note_decision(const runtime::counted_topology& published, t
   if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // and what it was lost for is over
   if (primary_ == snapshot.primary) return;
   primary_ = snapshot.primary;
-  remember_primary(published);
+  remember_primary(snapshot, counters);
 }
 
 // What is needed of it once it is lost, when the snapshot may no longer have it.
@@ -58,7 +58,7 @@ void failover_story::remember_primary(const runtime::counted_topology& published
   const auto& backends = published.snapshot->backends;
   const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
   const auto index = static_cast<std::size_t>(found - backends.begin());
-  in_use_ = {to_string(found->address), published.counters[index], 0};
+  in_use_ = {to_string(found->address), counters[index], 0};
 }
 
 void failover_story::lose(time_point now) {
@@ -111,4 +111,4 @@ void failover_story::tick(time_point now) {
   closing_since_.reset();
 }
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::story

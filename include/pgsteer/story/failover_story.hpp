@@ -6,6 +6,7 @@
 //
 // Flow: note_sign(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@
 #include "pgsteer/runtime/state.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::story {
 
 // Of all listeners, since the process started.
 struct login_totals {
@@ -26,6 +27,8 @@ struct login_totals {
 
 class failover_story {
  public:
+  // In the order of the snapshot's backends.
+
   // Set before the first event.
   std::function<login_totals()> count_logins;
   // Asks the workers to report the first rw login there; note_login() is the report.
@@ -70,4 +73,4 @@ class failover_story {
   metrics::failover_histograms histograms_;
 };
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::story

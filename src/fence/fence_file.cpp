@@ -1,4 +1,4 @@
-#include "server/fence_file.hpp"
+#include "fence/fence_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,7 +17,7 @@
 
 #include "pgsteer/net/unique_fd.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 namespace {
 
 namespace json = boost::json;
@@ -142,4 +142,4 @@ std::string write_fence(const std::string& state_dir, const std::optional<fence_
   return problem;
 }
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

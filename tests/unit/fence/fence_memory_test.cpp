@@ -1,6 +1,6 @@
 // What a running pgsteer does with fence.json: keeps, reads again, tries again. A real folder, a loop run by
 // hand.
-#include "server/fence_memory.hpp"
+#include "pgsteer/fence/fence_memory.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 #include "support/eventually.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 namespace {
 
 using topology::fence_mark;
@@ -147,4 +147,4 @@ TEST_F(FenceMemory, TriesAgainAndDoesNotBelieveTheOlderFile) {
 }
 
 }  // namespace
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

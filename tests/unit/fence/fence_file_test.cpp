@@ -1,5 +1,5 @@
 // fence.json and the command that shows, lowers or forgets it. A folder of its own for each test.
-#include "server/fence_file.hpp"
+#include "fence/fence_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "pgsteer/server/fence_command.hpp"
+#include "pgsteer/fence/fence_command.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 namespace {
 
 using testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST_F(FenceFile, IsForgottenEvenIfItCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -16,9 +16,10 @@
 #include <string>
 
 #include "pgsteer/topology/topology.hpp"
-#include "server/fence_file.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
+
+struct fence_reading;
 
 class fence_memory {
  public:
@@ -60,4 +61,4 @@ class fence_memory {
   std::optional<boost::asio::thread_pool> disk_;  // one thread, once the folder has proved usable
 };
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -12,7 +12,7 @@
 
 #include "pgsteer/topology/topology.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 
 struct fence_reading {
   std::optional<topology::fence_mark> mark;  // unset: nothing is remembered
@@ -26,4 +26,4 @@ struct fence_reading {
 [[nodiscard]] std::string write_fence(const std::string& state_dir,
                                       const std::optional<topology::fence_mark>& mark);
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -6,7 +6,7 @@
 #include <iosfwd>
 #include <string>
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 
 struct fence_request {
   std::uint32_t lower_to = 0;  // the timeline to remember from now on; 0: leave it
@@ -17,4 +17,4 @@ struct fence_request {
 [[nodiscard]] int run_fence(const std::string& state_dir, const fence_request& request, std::ostream& out,
                             std::ostream& err);
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -5,9 +5,9 @@
 // Pure but for the log; control thread.
 #include "pgsteer/topology/snapshot.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::story {
 
 void tell_topology_change(const topology::topology_snapshot& before,
                           const topology::topology_snapshot& after);
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::story

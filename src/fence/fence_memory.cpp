@@ -1,11 +1,12 @@
-#include "server/fence_memory.hpp"
+#include "pgsteer/fence/fence_memory.hpp"
 
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "fence/fence_file.hpp"
 #include "pgsteer/base/log.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::fence {
 namespace asio = boost::asio;
 namespace {
 
@@ -121,4 +122,4 @@ void fence_memory::take(const std::optional<topology::fence_mark>& mark) {
        {"system_identifier", std::string_view(std::to_string(mark->system.value))}});
 }
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::fence

@@ -1,8 +1,8 @@
-#include "server/topology_story.hpp"
+#include "pgsteer/story/topology_story.hpp"
 
 #include "pgsteer/base/log.hpp"
 
-namespace pgsteer::server {
+namespace pgsteer::story {
 namespace {
 
 using topology::backend_status;
@@ -65,4 +65,4 @@ void tell_topology_change(const topology_snapshot& before, const topology_snapsh
   tell_primary(before, after);
 }
 
-}  // namespace pgsteer::server
+}  // namespace pgsteer::story
