@@ -328,8 +328,8 @@ action on(data&, state&, login_machine::over&, const event&, time_point) {
   return {};
 }
 
-// SQLSTATEs of a refused login that say the backend's role or state has changed (rule 7).
-bool smells_of_change(std::string_view sqlstate) noexcept {
+// SQLSTATEs of a refused login by which the role or the state of the backend has changed (rule 7).
+bool suggests_change(std::string_view sqlstate) noexcept {
   return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03" || sqlstate == "25006";
 }
 
@@ -371,7 +371,7 @@ watched login_machine::watch(byte_span bytes) {
       return {.what = watched::verdict::logged_in};
     case pgwire::login_watch::state::failed: {
       watched result{.what = watched::verdict::failed, .end = close_reason::login_failed};
-      if (smells_of_change(data_.watch.sqlstate())) result.hint = topology::hint::login_failed;
+      if (suggests_change(data_.watch.sqlstate())) result.hint = topology::hint::login_failed;
       return result;
     }
     case pgwire::login_watch::state::refused_hot_standby:

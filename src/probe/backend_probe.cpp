@@ -44,8 +44,8 @@ void backend_probe::hint() {
   wait_point_.wake();
 }
 
-void backend_probe::doubt() {
-  schedule_.doubt(clock::now());
+void backend_probe::ask_once() {
+  schedule_.ask_once(clock::now());
   wait_point_.wake();
 }
 
@@ -135,8 +135,9 @@ asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connect
   co_return result;
 }
 
-// Answered once the server asks for a password, or lets everybody in. Now and then the password is shown.
-asio::awaitable<probe_result> backend_probe::knock(std::shared_ptr<role_connection> connection) {
+// A login that counts as answered once the server asks for a password. Every password_interval it goes on to
+// the end, so that the password is checked too.
+asio::awaitable<probe_result> backend_probe::try_login(std::shared_ptr<role_connection> connection) {
   if (clock::now() >= password_due_) {
     probe_result result = co_await log_in(connection);
     co_return result;
@@ -182,7 +183,7 @@ void backend_probe::start_fresh_login() {
 asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_probe> self) {
   const auto connection = self->fresh_;
   const std::uint64_t answered_before = self->report_.logins_answered();
-  const probe_result result = co_await self->knock(connection);
+  const probe_result result = co_await self->try_login(connection);
   self->fresh_.reset();
   if (self->is_stopped_) co_return;
   self->schedule_.end_login(probe_schedule::ending_of(result.outcome), self->random());

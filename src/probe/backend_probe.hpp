@@ -36,7 +36,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
 
   void start();
   void hint();
-  void doubt();
+  void ask_once();
   void settle();
   void stop();
   [[nodiscard]] const probe_target& target() const noexcept { return target_; }
@@ -49,7 +49,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   boost::asio::awaitable<topology::probe_result> log_in_and_ask();
   boost::asio::awaitable<std::optional<topology::probe_result>> ask_spare();
   boost::asio::awaitable<topology::probe_result> log_in(std::shared_ptr<role_connection> connection);
-  boost::asio::awaitable<topology::probe_result> knock(std::shared_ptr<role_connection> connection);
+  boost::asio::awaitable<topology::probe_result> try_login(std::shared_ptr<role_connection> connection);
   std::shared_ptr<role_connection> make_connection();
   void start_fresh_login();
   void note_fresh_login(const topology::probe_result& result);

@@ -81,10 +81,10 @@ void probe_schedule::lose(time_point now) {
 void probe_schedule::hint(time_point now) {
   burst_until_ = now + burst_time_;
   is_phase_open_ = true;
-  doubt(now);
+  ask_once(now);
 }
 
-void probe_schedule::doubt(time_point now) {
+void probe_schedule::ask_once(time_point now) {
   login_due_ = std::min(login_due_, login_started_ + interval_);
   expedite(now);
 }

@@ -3,7 +3,7 @@
 //
 // Pure: time and randomness are handed in. Not thread-safe; one per backend_probe.
 //
-// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), doubt(), settle(), lose() and
+// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), ask_once(), settle(), lose() and
 // expedite() at any time. Two starts are never closer than burst_interval, whatever is hinted.
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/probe/options.hpp"
@@ -35,10 +35,10 @@ class probe_schedule {
   void end(ending how, time_point now, double random);
   // The open connection ended by itself: log in again at once.
   void lose(time_point now);
-  // Something smells of a change: ask now, then every burst_interval for burst_time.
+  // Something suggests a change: ask now, then every burst_interval for burst_time.
   void hint(time_point now);
   // Perhaps nothing: ask now, once, and try a fresh login unless one was tried within the interval.
-  void doubt(time_point now);
+  void ask_once(time_point now);
   // Nothing is left to find out: no burst any more.
   void settle() noexcept { burst_until_ = time_point::min(); }
   // Ask at once, once; if a question is on its way, again after its answer, which may be older than the

@@ -65,8 +65,8 @@ void prober::hint_all() {
   for (const auto& [id, probe] : state_->probes) probe->hint();
 }
 
-void prober::doubt(topology::backend_id id) {
-  if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->doubt();
+void prober::ask_once(topology::backend_id id) {
+  if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->ask_once();
 }
 
 void prober::settle() {

@@ -18,14 +18,14 @@ static_assert(alignof(socket_wait) > wait_bit && alignof(epoll_edges) > wait_bit
 
 }  // namespace
 
-result<std::unique_ptr<engine>> epoll_engine::make(int guest_fd, const relay_options& options,
+result<std::unique_ptr<engine>> epoll_engine::make(int extra_fd, const relay_options& options,
                                                    metrics::relay_counters& counters) {
   net::unique_fd set(::epoll_create1(EPOLL_CLOEXEC));
   if (!set.is_open()) return to_error_code(errno);
   epoll_event interest{};
   interest.events = EPOLLIN;
   interest.data.ptr = nullptr;  // no socket of a flow
-  if (::epoll_ctl(set.value(), EPOLL_CTL_ADD, guest_fd, &interest) != 0) return to_error_code(errno);
+  if (::epoll_ctl(set.value(), EPOLL_CTL_ADD, extra_fd, &interest) != 0) return to_error_code(errno);
   return std::unique_ptr<engine>(std::make_unique<epoll_engine>(std::move(set), options, counters));
 }
 
@@ -104,7 +104,7 @@ void epoll_engine::take_events(bool may_wait, turn_report& report) {
   for (int i = 0; i < n; ++i) {
     const epoll_event& event = events_[static_cast<std::size_t>(i)];
     if (event.data.ptr == nullptr) {
-      report.is_guest_ready = true;
+      report.is_extra_fd_ready = true;
       continue;
     }
     if ((event.data.u64 & wait_bit) != 0) {

@@ -27,7 +27,7 @@ class epoll_engine final : public flow_engine {
   static constexpr std::size_t events_per_turn_max = 256;
 
   // Errors: of epoll_create1 and epoll_ctl.
-  static result<std::unique_ptr<engine>> make(int guest_fd, const relay_options& options,
+  static result<std::unique_ptr<engine>> make(int extra_fd, const relay_options& options,
                                               metrics::relay_counters& counters);
   epoll_engine(net::unique_fd set, const relay_options& options, metrics::relay_counters& counters);
   ~epoll_engine() override;

@@ -148,7 +148,7 @@ bool flow::fill_pipe(side source, std::size_t bytes, flow_turn& turn) {
   if (filled == 0) return false;
   has_progressed_ = true;
   turn.spliced_bytes += filled;
-  ending_.unseen(source);
+  ending_.note_unseen(source);
   return true;
 }
 

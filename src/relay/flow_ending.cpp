@@ -16,8 +16,8 @@ flow_memory flow_ending::memory() const noexcept {
   return made;
 }
 
-void flow_ending::unseen(side source) noexcept {
-  tail_.unseen();
+void flow_ending::note_unseen(side source) noexcept {
+  tail_.note_unseen();
   if (source == side::client) {
     goodbye_.from_client({});
   } else {
@@ -30,8 +30,8 @@ void flow_ending::note(side noticed, bool has_failed, net::peer_state client) no
   if (first_) return;
   first_ = noticed;
   is_orderly_ = !has_failed;
-  if (goodbye_.said() != goodbye::whose::nobodys) {
-    first_ = goodbye_.said() == goodbye::whose::backends ? side::backend : side::client;
+  if (goodbye_.said() != goodbye::speaker::nobody) {
+    first_ = goodbye_.said() == goodbye::speaker::backend ? side::backend : side::client;
     is_orderly_ = true;
   } else if (is_of_client) {
     first_ = side::client;
@@ -41,7 +41,7 @@ void flow_ending::note(side noticed, bool has_failed, net::peer_state client) no
 
 // An end may be noticed before the bytes ahead of it are read, and the backend's answer be among them.
 bool flow_ending::is_the_clients() const noexcept {
-  return first_ != side::backend || goodbye_.said() == goodbye::whose::answered;
+  return first_ != side::backend || goodbye_.said() == goodbye::speaker::client_by_answer;
 }
 
 flow_end flow_ending::when_closed() const noexcept {
@@ -51,8 +51,8 @@ flow_end flow_ending::when_closed() const noexcept {
 flow_end flow_ending::when_failed(side which, int error) const noexcept {
   if (is_misuse(error)) return flow_end::defect;
   // Likewise the client's goodbye ahead of its reset. What it says behind the backend's end is no goodbye.
-  const bool is_orderly = is_orderly_ || goodbye_.said() == goodbye::whose::answered ||
-                          (first_ == side::client && goodbye_.said() == goodbye::whose::clients);
+  const bool is_orderly = is_orderly_ || goodbye_.said() == goodbye::speaker::client_by_answer ||
+                          (first_ == side::client && goodbye_.said() == goodbye::speaker::client);
   const bool is_reset = error == ECONNRESET || error == EPIPE;
   if (is_orderly && is_reset) return when_closed();
   return which == side::client ? flow_end::client_failed : flow_end::backend_failed;

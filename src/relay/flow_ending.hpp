@@ -9,7 +9,7 @@
 // with one, and so does a backend that has gone without reading the client's. A time-out is one: nobody
 // answers.
 //
-// Flow: from_client(), to_client() or unseen() for every chunk that is passed on; note() at each end or
+// Flow: from_client(), to_client() or note_unseen() for every chunk that is passed on; note() at each end or
 // failure of a side -> when_closed() or when_failed(), once.
 #include <cerrno>
 #include <optional>
@@ -46,14 +46,14 @@ class flow_ending {
     goodbye_.to_client(bytes);
   }
   // Bytes of this side were passed on without being looked at: no words of a kind that counts here.
-  void unseen(side source) noexcept;
+  void note_unseen(side source) noexcept;
   // has_failed: by a reset, a time-out or another error, not by a FIN. client: what is known of that peer;
   // counts only if depends_on_client(noticed). The first call decides.
   void note(side noticed, bool has_failed, net::peer_state client) noexcept;
   // The client may have ended as well, and knows nothing of the backend's end yet: look at it before note().
   [[nodiscard]] bool depends_on_client(side noticed) const noexcept {
     return !first_ && noticed == side::backend && !goodbye_.is_readable() &&
-           goodbye_.said() == goodbye::whose::nobodys;
+           goodbye_.said() == goodbye::speaker::nobody;
   }
 
   [[nodiscard]] bool has_begun() const noexcept { return first_.has_value(); }

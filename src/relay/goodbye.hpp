@@ -22,19 +22,19 @@ namespace pgsteer::relay {
 
 class goodbye {
  public:
-  enum class whose : std::uint8_t {
-    nobodys,
-    clients,
-    answered,  // the client's, told by the backend's answer to it
-    backends,
+  enum class speaker : std::uint8_t {
+    nobody,
+    client,
+    client_by_answer,  // told by the answer of the backend to it
+    backend,
   };
 
   // is_readable: the bytes are PostgreSQL's messages in the clear, else they are encrypted.
   explicit goodbye(bool is_readable) noexcept : is_readable_(is_readable) {}
   explicit goodbye(const flow_memory& before) noexcept
       : is_readable_(before.is_readable),
-        said_(before.goodbye <= static_cast<std::uint8_t>(whose::backends) ? whose{before.goodbye}
-                                                                           : whose::nobodys),
+        said_(before.goodbye <= static_cast<std::uint8_t>(speaker::backend) ? speaker{before.goodbye}
+                                                                            : speaker::nobody),
         may_be_terminate_(before.may_be_terminate),
         ciphers_(before.terminate_ciphers) {}
   void save(flow_memory& into) const noexcept {
@@ -46,15 +46,15 @@ class goodbye {
 
   void from_client(byte_span bytes) noexcept {
     if (is_readable_) {
-      said_ = ends_with_terminate(bytes) ? whose::clients : whose::nobodys;
+      said_ = ends_with_terminate(bytes) ? speaker::client : speaker::nobody;
       return;
     }
     const tls_record last = last_tls_record(bytes);
     if (last.what == tls_content::alert) {
-      if (said_ == whose::nobodys && is_goodbye(last, bytes.first(bytes.size() - last.bytes)))
-        said_ = whose::clients;
+      if (said_ == speaker::nobody && is_goodbye(last, bytes.first(bytes.size() - last.bytes)))
+        said_ = speaker::client;
     } else {
-      said_ = whose::nobodys;
+      said_ = speaker::nobody;
     }
     may_be_terminate_ = last.what == tls_content::five_bytes;
     ciphers_ = last.ciphers;
@@ -64,16 +64,17 @@ class goodbye {
     if (is_readable_) return;
     const tls_record last = last_tls_record(bytes);
     if (last.what != tls_content::alert) {
-      if (said_ == whose::backends) said_ = whose::nobodys;
-    } else if (said_ == whose::nobodys) {
+      if (said_ == speaker::backend) said_ = speaker::nobody;
+    } else if (said_ == speaker::nobody) {
       const bool is_alone = last.bytes == bytes.size();
-      said_ = may_be_terminate_ && is_alone && last.ciphers == ciphers_ ? whose::answered : whose::backends;
+      said_ = may_be_terminate_ && is_alone && last.ciphers == ciphers_ ? speaker::client_by_answer
+                                                                        : speaker::backend;
     }
     may_be_terminate_ = false;
   }
 
   [[nodiscard]] bool is_readable() const noexcept { return is_readable_; }
-  [[nodiscard]] whose said() const noexcept { return said_; }
+  [[nodiscard]] speaker said() const noexcept { return said_; }
 
  private:
   // Terminate: Byte1('X') | Int32(4)  -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE
@@ -93,7 +94,7 @@ class goodbye {
   }
 
   bool is_readable_;
-  whose said_ = whose::nobodys;
+  speaker said_ = speaker::nobody;
   bool may_be_terminate_ = false;  // what the client sent last, unanswered so far
   std::uint8_t ciphers_ = 0;       // by which it is that
 };

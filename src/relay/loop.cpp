@@ -70,7 +70,7 @@ bool loop::spin(time_point began) {
 bool loop::step(bool may_wait) {
   if (is_context_busy_) is_context_busy_ = context_->run_ready();
   const turn_report report = engine_->turn(may_wait && !is_context_busy_ && !is_stopped_);
-  if (report.is_guest_ready || report.has_told_owner) is_context_busy_ = true;
+  if (report.is_extra_fd_ready || report.has_told_owner) is_context_busy_ = true;
   return !report.is_idle || is_context_busy_;
 }
 

@@ -18,16 +18,16 @@ void tell_once_why_not(log_level level, const error_code& reason) {
 
 }  // namespace
 
-result<std::unique_ptr<engine>> make_engine(int guest_fd, const relay_options& options,
+result<std::unique_ptr<engine>> make_engine(int extra_fd, const relay_options& options,
                                             metrics::relay_counters& counters) {
   if (options.engine != engine_choice::epoll) {
-    result<std::unique_ptr<engine>> made = uring_engine::make(guest_fd, options, counters);
+    result<std::unique_ptr<engine>> made = uring_engine::make(extra_fd, options, counters);
     if (made) return made;
     // Who has asked for it by name wants to know; by default it is as good as expected in a container.
     const bool is_asked_for = options.engine == engine_choice::io_uring;
     tell_once_why_not(is_asked_for ? log_level::warning : log_level::info, made.error());
   }
-  return epoll_engine::make(guest_fd, options, counters);
+  return epoll_engine::make(extra_fd, options, counters);
 }
 
 }  // namespace pgsteer::relay

@@ -21,7 +21,7 @@ class ready_tail {
   void from_client() noexcept { last_six_ = 0; }
 
   // Bytes went one way or the other without being looked at.
-  void unseen() noexcept { last_six_ = 0; }
+  void note_unseen() noexcept { last_six_ = 0; }
 
   [[nodiscard]] std::uint64_t last_six() const noexcept { return last_six_; }
   [[nodiscard]] bool is_ready() const noexcept {

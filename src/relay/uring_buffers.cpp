@@ -45,10 +45,10 @@ result<void> uring_buffers::lend_to(io_uring& ring, std::uint32_t bytes_each) {
 void uring_buffers::take(buffer_id id, std::uint32_t n) noexcept {
   --lent_;
   sizes_[id] = n;
-  if (lent_ < count_ / 4U && count_ < count_max) double_them();
+  if (lent_ < count_ / 4U && count_ < count_max) grow();
 }
 
-void uring_buffers::double_them() noexcept {
+void uring_buffers::grow() noexcept {
   for (const std::uint16_t enough = static_cast<std::uint16_t>(count_ * 2); count_ < enough;)
     give_back(count_++);
 }

@@ -72,7 +72,7 @@ class uring_buffers {
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
  private:
-  void double_them() noexcept;
+  void grow() noexcept;
   [[nodiscard]] std::uint8_t* memory_of(buffer_id id) const noexcept {
     return memory_ + std::size_t{id} * bytes_each_;
   }

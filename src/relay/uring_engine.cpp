@@ -8,11 +8,11 @@
 
 namespace pgsteer::relay {
 
-result<std::unique_ptr<engine>> uring_engine::make(int guest_fd, const relay_options& options,
+result<std::unique_ptr<engine>> uring_engine::make(int extra_fd, const relay_options& options,
                                                    metrics::relay_counters& counters) {
   net::unique_fd room_set(::epoll_create1(EPOLL_CLOEXEC));
   if (!room_set.is_open()) return to_error_code(errno);
-  auto ring = uring_ring::make(options.buffer_bytes, {{guest_fd, room_set.value()}});
+  auto ring = uring_ring::make(options.buffer_bytes, {{extra_fd, room_set.value()}});
   if (!ring) return ring.error();
   return std::unique_ptr<engine>(
       std::make_unique<uring_engine>(std::move(room_set), std::move(*ring), options, counters));
@@ -83,7 +83,7 @@ turn_report uring_engine::turn(bool may_wait) {
   if (!turn.report.is_idle) {
     counters_.turns.add();
     pump_ready(turn);
-    if (turn.report.is_guest_ready || turn.report.has_told_owner) {  // others come before the next turn
+    if (turn.report.is_extra_fd_ready || turn.report.has_told_owner) {  // others come before the next turn
       take_completions(turn, false);
       pump_ready(turn);
     }
@@ -119,7 +119,7 @@ void uring_engine::take_portion(uring_turn& turn) {
     make_ready(owner);
   });
   if (ready.any()) turn.report.is_idle = false;
-  if (ready.test(0)) turn.report.is_guest_ready = true;
+  if (ready.test(0)) turn.report.is_extra_fd_ready = true;
   if (!ready.test(1)) return;
   room_.take([&](void* who) {
     const auto& send = *static_cast<uring_operation*>(who);
@@ -136,7 +136,7 @@ void uring_engine::on_wait(uring_wait& wait, uring_turn& turn) {
     turn.report.has_told_owner = true;
     who.on_ready();
   }
-  if (!wait.is_kernels()) {
+  if (!wait.is_pending()) {
     delete &wait;
   } else if (!wait.is_cancelling) {  // its cancellation came too early
     wait.unlink();
@@ -162,8 +162,8 @@ void uring_engine::pump_ready(uring_turn& turn) {
     batch.pop_front();
     pump(next, turn);
   }
-  feed();
-  if (!hungry_.empty()) awaits_sends_ = true;
+  hand_out_buffers();
+  if (!awaiting_buffers_.empty()) awaits_sends_ = true;
 }
 
 void uring_engine::pump(uring_flow& next, uring_turn& turn) {
@@ -175,7 +175,7 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
       move_to(next_turn_, next);
       break;
     case uring_flow::outcome::wants_buffers:
-      move_to(hungry_, next);
+      move_to(awaiting_buffers_, next);
       break;
     case uring_flow::outcome::ended:
       return retire(next, turn);
@@ -185,9 +185,9 @@ void uring_engine::pump(uring_flow& next, uring_turn& turn) {
 }
 
 // One buffer for each flow that waits for one, so that not all of them come in vain.
-void uring_engine::feed() {
-  for (std::size_t left = ring_->buffers().lent(); left > 0 && !hungry_.empty(); --left) {
-    auto& longest = static_cast<uring_flow&>(hungry_.front());
+void uring_engine::hand_out_buffers() {
+  for (std::size_t left = ring_->buffers().lent(); left > 0 && !awaiting_buffers_.empty(); --left) {
+    auto& longest = static_cast<uring_flow&>(awaiting_buffers_.front());
     longest.on_buffers();
     make_ready(longest);
   }
@@ -197,7 +197,7 @@ void uring_engine::feed() {
 // of that turn.
 void uring_engine::retire(uring_flow& ended, uring_turn& turn) {
   dequeue(ended);
-  if (ended.is_kernels()) {
+  if (ended.has_pending_operations()) {
     awaits_sends_ = true;
     if (++retired_in_pump_ > retired_per_pump_max) return move_to(next_turn_, ended);
     return ended.cancel_all(*ring_);

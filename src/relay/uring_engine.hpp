@@ -37,7 +37,7 @@ class uring_engine final : public flow_engine {
   static constexpr int retired_per_pump_max = 256;
 
   // Errors: what the kernel says to such a ring (EPERM, ENOSYS, EINVAL, EOPNOTSUPP, ENOMEM).
-  static result<std::unique_ptr<engine>> make(int guest_fd, const relay_options& options,
+  static result<std::unique_ptr<engine>> make(int extra_fd, const relay_options& options,
                                               metrics::relay_counters& counters);
   uring_engine(net::unique_fd room_set, std::unique_ptr<uring_ring> ring, const relay_options& options,
                metrics::relay_counters& counters);
@@ -63,7 +63,7 @@ class uring_engine final : public flow_engine {
   void cancel_unwanted();
   void pump_ready(uring_turn& turn);
   void pump(uring_flow& next, uring_turn& turn);
-  void feed();
+  void hand_out_buffers();
   void retire(uring_flow& ended, uring_turn& turn);
   // Something but waiting is to be done.
   [[nodiscard]] bool has_work() const noexcept;
@@ -72,10 +72,10 @@ class uring_engine final : public flow_engine {
   std::unique_ptr<uring_ring> ring_;
   std::uint64_t turn_number_ = 0;
 
-  flow_queue next_turn_;  // have used up their allowance
-  flow_queue hungry_;     // found no buffer to receive into
-  uring_waits asked_;     // the kernel has them
-  uring_waits unwanted_;  // and is to give them back
+  flow_queue next_turn_;         // have used up their allowance
+  flow_queue awaiting_buffers_;  // found no buffer to receive into
+  uring_waits asked_;            // the kernel has them
+  uring_waits unwanted_;         // and is to give them back
   int retired_in_pump_ = 0;
   bool awaits_sends_ = false;  // somebody has more to do once the sends that were prepared are done
 };

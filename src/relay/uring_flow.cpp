@@ -186,7 +186,7 @@ void uring_flow::advance(side source, uring_turn& turn) {
   steer_reading(source, turn);
   const flow_socket& from = socket(source);
   uring_operation& watch = reads_[index(source)].watch;
-  if (!watch.is_kernels() && !from.has_failed) turn.ring.watch_hang_up(watch, from.fd);
+  if (!watch.is_pending() && !from.has_failed) turn.ring.watch_hang_up(watch, from.fd);
   if (!way.is_done && from.is_at_end && !holds_bytes(source)) close_direction(source);
 }
 
@@ -278,7 +278,7 @@ void uring_flow::detach(uring_turn& turn) {
 }
 
 void uring_flow::release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept {
-  PGSTEER_ASSERT(has_ended() && !is_kernels());
+  PGSTEER_ASSERT(has_ended() && !has_pending_operations());
   for (const side source : both_sides) {
     sending& way = sends_[index(source)];
     room.forget(fd(other(source)), way.is_in_room_watch);
@@ -289,11 +289,11 @@ void uring_flow::release(uring_buffers& buffers, pipe_pool& pipes, room_watch& r
   flow::release(pipes);
 }
 
-bool uring_flow::is_kernels() const noexcept {
+bool uring_flow::has_pending_operations() const noexcept {
   for (const side which : both_sides) {
     const reading& from = reads_[index(which)];
-    if (from.receive.is_kernels() || from.watch.is_kernels()) return true;
-    if (sends_[index(which)].send.is_kernels()) return true;
+    if (from.receive.is_pending() || from.watch.is_pending()) return true;
+    if (sends_[index(which)].send.is_pending()) return true;
   }
   return false;
 }

@@ -4,7 +4,7 @@
 // Knows nothing of lists of flows or Asio (that is uring_engine, which owns it). Worker's thread.
 //
 // Flow: pump() -> on_completion() for each one -> pump() after a batch of them, until it says ended ->
-// cancel_all() until is_kernels() is false -> summary().
+// cancel_all() until has_pending_operations() is false -> summary().
 //
 // A direction: one multishot receive fills buffers of the worker's ring; each is sent on from where it lies,
 // several together from one piece of memory; one send at a time, which completes with the submission. When a
@@ -56,15 +56,16 @@ class uring_flow final : public flow {
   }
   // Moves no byte any more, not even one that pump() has handed to the ring.
   void revoke_sends(uring_ring& ring) noexcept;
-  // Asks for every operation that is still the kernel's. Precondition: has_ended() or is_to_detach().
+  // Asks the kernel to cancel every operation that is still pending. Precondition: has_ended() or
+  // is_to_detach().
   void cancel_all(uring_ring& ring) noexcept;
-  // Preconditions: is_to_detach(), !is_kernels().
+  // Preconditions: is_to_detach(), !has_pending_operations().
   void detach(uring_turn& turn);
-  // Gives back what was received and not sent. Preconditions: has_ended(), !is_kernels().
+  // Gives back what was received and not sent. Preconditions: has_ended(), !has_pending_operations().
   void release(uring_buffers& buffers, pipe_pool& pipes, room_watch& room) noexcept;
 
-  // Operations of it are in flight, so it must not be destroyed.
-  [[nodiscard]] bool is_kernels() const noexcept;
+  // The kernel still has operations of it, so it must not be destroyed.
+  [[nodiscard]] bool has_pending_operations() const noexcept;
   // Has something to do once a send that it has prepared is done; else the news may wait for the next event.
   [[nodiscard]] bool awaits_sends() const noexcept;
 

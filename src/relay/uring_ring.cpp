@@ -66,8 +66,9 @@ result<void> check_that_short_sends_are_told() {
 
 }  // namespace
 
-result<std::unique_ptr<uring_ring>> uring_ring::make(std::uint32_t buffer_bytes, const uring_guests& guests) {
-  std::unique_ptr<uring_ring> made(new uring_ring(guests));
+result<std::unique_ptr<uring_ring>> uring_ring::make(std::uint32_t buffer_bytes,
+                                                     const uring_extra_fds& extra_fds) {
+  std::unique_ptr<uring_ring> made(new uring_ring(extra_fds));
   if (const result<void> set_up = made->set_up(buffer_bytes); !set_up) return set_up.error();
   return made;
 }
@@ -162,7 +163,7 @@ void uring_ring::revoke(uring_send& operation) noexcept {
 }
 
 void uring_ring::enter(bool may_wait) noexcept {
-  if (!watched_.all()) watch_guests();
+  if (!watched_.all()) watch_extra_fds();
   // What an error leaves over (EINTR, or EAGAIN for want of memory) is submitted by the next one.
   if (may_wait) {
     (void)io_uring_submit_and_wait(&ring_, 1);
@@ -182,19 +183,19 @@ bool uring_ring::submit() noexcept {
 }
 
 // Each once: what makes it readable is dealt with before it is asked for again.
-void uring_ring::watch_guests() noexcept {
-  for (std::size_t i = 0; i < uring_guests::count; ++i) {
+void uring_ring::watch_extra_fds() noexcept {
+  for (std::size_t i = 0; i < uring_extra_fds::count; ++i) {
     if (watched_.test(i)) continue;
     io_uring_sqe& entry = next_entry();
-    io_uring_prep_poll_add(&entry, guests_.fds[i], POLLIN);
-    io_uring_sqe_set_data64(&entry, first_guest_tag + 2 * i);
+    io_uring_prep_poll_add(&entry, extra_fds_.fds[i], POLLIN);
+    io_uring_sqe_set_data64(&entry, first_extra_fd_tag + 2 * i);
     watched_.set(i);
     ++in_flight_;
   }
 }
 
-std::size_t uring_ring::note_guest(std::uint64_t tag) noexcept {
-  const std::size_t which = (tag - first_guest_tag) / 2;
+std::size_t uring_ring::note_extra_fd(std::uint64_t tag) noexcept {
+  const std::size_t which = (tag - first_extra_fd_tag) / 2;
   watched_.reset(which);
   --in_flight_;
   return which;

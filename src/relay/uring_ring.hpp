@@ -22,7 +22,7 @@ namespace pgsteer::relay {
 class uring_flow;
 
 // Something the kernel does for a flow, one of each kind at a time, or for a wait before there is one. Its
-// address is what completions carry, so it lives until is_in_flight and is_cancelling are both false.
+// address is what completions carry, so it lives until is_pending() is false.
 struct uring_operation {
   enum class kind : std::uint8_t { receive, send, watch_hang_up, wait };
 
@@ -32,7 +32,8 @@ struct uring_operation {
   bool is_in_flight = false;
   bool is_cancelling = false;  // a cancellation of it is in flight
 
-  [[nodiscard]] bool is_kernels() const noexcept { return is_in_flight || is_cancelling; }
+  // The kernel still has it, or a cancellation of it.
+  [[nodiscard]] bool is_pending() const noexcept { return is_in_flight || is_cancelling; }
 };
 
 struct uring_send : uring_operation {
@@ -41,7 +42,7 @@ struct uring_send : uring_operation {
 };
 
 // What a ring waits for besides completions of operations; level-triggered, owned by others.
-struct uring_guests {
+struct uring_extra_fds {
   static constexpr std::size_t count = 2;
   std::array<int, count> fds;
 };
@@ -70,7 +71,7 @@ class uring_ring {
 
   // Errors: what the kernel says to a ring, buffers or operations like ours (EPERM, ENOSYS, EINVAL, ...).
   [[nodiscard]] static result<std::unique_ptr<uring_ring>> make(std::uint32_t buffer_bytes,
-                                                                const uring_guests& guests);
+                                                                const uring_extra_fds& extra_fds);
   // By the thread that made enable(), or after that has ended: the kernel writes to our memory in its
   // context.
   ~uring_ring();
@@ -80,7 +81,7 @@ class uring_ring {
   // The calling thread is the ring's from now on; later calls change nothing.
   void enable() noexcept;
 
-  // Preconditions: enabled; !operation.is_kernels(). Received bytes come in buffers() until a completion
+  // Preconditions: enabled; !operation.is_pending(). Received bytes come in buffers() until a completion
   // without has_more().
   void receive_many(uring_operation& operation, int fd) noexcept;
   // What is there now: EAGAIN if nothing is; done with the next enter().
@@ -100,24 +101,24 @@ class uring_ring {
   // Takes back a send that has not reached the kernel yet: it will complete with 0 without an effect.
   void revoke(uring_send& operation) noexcept;
 
-  // Submits, lets the kernel do what it had put off for this thread, and waits for a completion or for a
-  // guest if it may and there is none. A send that goes well ends no wait.
+  // Submits, lets the kernel do what it had put off for this thread, and waits for a completion or for an
+  // extra descriptor if it may and there is none. A send that goes well ends no wait.
   void enter(bool may_wait) noexcept;
   // Only submits: what was prepared, a send above all, is not to wait for a long system call of ours.
   // False: the kernel takes nothing for now.
   bool submit() noexcept;
   // handle(const uring_completion&) for each completion there is. It must prepare nothing. Returns which
-  // guests are readable. (Not io_uring_peek_cqe(), which enters the kernel for more.)
+  // extra descriptors are readable. (Not io_uring_peek_cqe(), which enters the kernel for more.)
   template <class Handler>
-  std::bitset<uring_guests::count> drain(Handler handle) {
-    std::bitset<uring_guests::count> ready;
+  std::bitset<uring_extra_fds::count> drain(Handler handle) {
+    std::bitset<uring_extra_fds::count> ready;
     unsigned head = 0;
     unsigned taken = 0;
     io_uring_cqe* entry = nullptr;
     io_uring_for_each_cqe(&ring_, head, entry) {
       ++taken;
-      if (is_of_guest(entry->user_data)) {
-        ready.set(note_guest(entry->user_data));
+      if (is_of_extra_fd(entry->user_data)) {
+        ready.set(note_extra_fd(entry->user_data));
         continue;
       }
       const uring_completion done = read(*entry);
@@ -138,9 +139,9 @@ class uring_ring {
   [[nodiscard]] uring_buffers& buffers() noexcept { return buffers_; }
 
  private:
-  // Of the first guest, the next one's is 2 more: no operation has such an address, and the bit of a
-  // cancellation is not in it.
-  static constexpr std::uint64_t first_guest_tag = 2;
+  // Of the first extra descriptor, the next one's is 2 more: no operation has such an address, and the bit of
+  // a cancellation is not in it.
+  static constexpr std::uint64_t first_extra_fd_tag = 2;
   // Of sends that were executed only those that went wrong have a completion. While some completions are
   // still the kernel's, for want of room in the queue, nothing is known of the others.
   template <class Handler>
@@ -158,14 +159,14 @@ class uring_ring {
     }
     silent_.clear();
   }
-  [[nodiscard]] static constexpr bool is_of_guest(std::uint64_t tag) noexcept {
-    return tag >= first_guest_tag && tag < first_guest_tag + 2 * uring_guests::count;
+  [[nodiscard]] static constexpr bool is_of_extra_fd(std::uint64_t tag) noexcept {
+    return tag >= first_extra_fd_tag && tag < first_extra_fd_tag + 2 * uring_extra_fds::count;
   }
 
-  explicit uring_ring(const uring_guests& guests) : guests_(guests) {}
+  explicit uring_ring(const uring_extra_fds& extra_fds) : extra_fds_(extra_fds) {}
   [[nodiscard]] result<void> set_up(std::uint32_t buffer_bytes);
-  void watch_guests() noexcept;
-  [[nodiscard]] std::size_t note_guest(std::uint64_t tag) noexcept;
+  void watch_extra_fds() noexcept;
+  [[nodiscard]] std::size_t note_extra_fd(std::uint64_t tag) noexcept;
   [[nodiscard]] io_uring_sqe& next_entry() noexcept;
   void launch(uring_operation& operation, io_uring_sqe& entry) noexcept;
   [[nodiscard]] static uring_completion read(const io_uring_cqe& entry) noexcept;
@@ -174,8 +175,8 @@ class uring_ring {
 
   uring_buffers buffers_;
   io_uring ring_{};
-  const uring_guests guests_;
-  std::bitset<uring_guests::count> watched_;
+  const uring_extra_fds extra_fds_;
+  std::bitset<uring_extra_fds::count> watched_;
   bool is_made_ = false;
   bool is_enabled_ = false;
   std::vector<uring_send*> silent_;  // sends that say nothing if they go well, since the last drain()

@@ -66,7 +66,7 @@ void topology_keeper::remember(const std::optional<topology::fence_mark>& mark) 
 
 void topology_keeper::note_hint(topology::backend_id id, topology::hint noticed) {
   asio::post(context_, [this, id, noticed] {
-    story_.note_sign(id, origin_of(noticed), in_words(noticed), clock::now());
+    story_.note_symptom(id, origin_of(noticed), in_words(noticed), clock::now());
     carry_out(attention_.note_hint(id, noticed));
   });
 }
@@ -76,7 +76,7 @@ void topology_keeper::carry_out(const topology::orders& wanted) {
   for (const topology::order& one : wanted) {
     switch (one.what) {
       case ask_once:
-        prober_->doubt(one.id);
+        prober_->ask_once(one.id);
         break;
       case burst:
         prober_->hint(one.id);
@@ -137,8 +137,8 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     counters_.duration.observe(in_seconds(result.received_at - result.sent_at));
   const bool is_answered = result.outcome == topology::probe_outcome::answered;
   if (!is_answered) {
-    story_.note_sign(id, story::failover_story::origin::login_or_probe, topology::to_string(result.outcome),
-                     clock::now());
+    story_.note_symptom(id, story::failover_story::origin::login_or_probe,
+                        topology::to_string(result.outcome), clock::now());
   }
   topology_.record(id, result, clock::now());
   decide();
@@ -147,7 +147,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
-  story_.note_sign(id, story::failover_story::origin::login_or_probe, "a probe is late", clock::now());
+  story_.note_symptom(id, story::failover_story::origin::login_or_probe, "a probe is late", clock::now());
   topology_.note_late(id, sent_at);
   decide();
   carry_out(attention_.note_late(id));

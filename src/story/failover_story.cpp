@@ -7,10 +7,10 @@
 namespace pgsteer::story {
 namespace {
 
-// A sign after which nothing was lost for so long had another reason, such as a session that simply ended.
-constexpr auto sign_memory = seconds{2};
-// Signs without end, such as sessions that PostgreSQL ends all the time, are none.
-constexpr auto sign_age_max = seconds{5};
+// A symptom after which nothing was lost for so long had another cause, such as a session that simply ended.
+constexpr auto symptom_memory = seconds{2};
+// Symptoms that go on for longer, such as sessions that PostgreSQL ends all the time, announce no loss.
+constexpr auto symptom_age_max = seconds{5};
 
 std::int64_t since(std::uint64_t now, std::uint64_t before) {
   return static_cast<std::int64_t>(now - before);
@@ -18,26 +18,27 @@ std::int64_t since(std::uint64_t now, std::uint64_t before) {
 
 }  // namespace
 
-void failover_story::note_sign(topology::backend_id id, origin from, std::string_view what, time_point now) {
+void failover_story::note_symptom(topology::backend_id id, origin from, std::string_view what,
+                                  time_point now) {
   if (primary_ != id || lost_at_) return;
-  const bool is_first = !sign_at_ || now - last_sign_at_ > sign_memory;
-  // Sessions that the backend ends all the time do not keep another sign alive.
-  if (!is_first && from == origin::session && sign_origin_ != from) return;
-  last_sign_at_ = now;
+  const bool is_first = !symptom_at_ || now - last_symptom_at_ > symptom_memory;
+  // Sessions that the backend ends all the time do not keep another symptom alive.
+  if (!is_first && from == origin::session && symptom_origin_ != from) return;
+  last_symptom_at_ = now;
   if (!is_first) {
-    sign_origin_ = from;
+    symptom_origin_ = from;
     return;
   }
-  sign_ = what;
-  sign_origin_ = from;
-  sign_at_ = now;
+  symptom_ = what;
+  symptom_origin_ = from;
+  symptom_at_ = now;
 }
 
-// That a new login is slow, an answer on an open connection does not contradict.
+// An answer on an open connection does not contradict that new logins are slow.
 void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
-  const bool is_contradicted =
-      primary_ == id && !lost_at_ && sign_at_ && sign_origin_ == origin::session && asked_at >= last_sign_at_;
-  if (is_contradicted) sign_at_.reset();
+  const bool is_contradicted = primary_ == id && !lost_at_ && symptom_at_ &&
+                               symptom_origin_ == origin::session && asked_at >= last_symptom_at_;
+  if (is_contradicted) symptom_at_.reset();
 }
 
 void failover_story::note_decision(const runtime::counted_topology& published, time_point now) {
@@ -46,11 +47,11 @@ void failover_story::note_decision(const runtime::counted_topology& published, t
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
   if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
   if (!has_rw) return;
-  if (lost_at_ && snapshot.primary == primary_) sign_at_.reset();   // the same one is back,
-  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // and what it was lost for is over
+  if (lost_at_ && snapshot.primary == primary_) symptom_at_.reset();  // the same one is back,
+  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();    // and what it was lost for is over
   if (primary_ == snapshot.primary) return;
   primary_ = snapshot.primary;
-  remember_primary(snapshot, counters);
+  remember_primary(published);
 }
 
 // What is needed of it once it is lost, when the snapshot may no longer have it.
@@ -58,19 +59,20 @@ void failover_story::remember_primary(const runtime::counted_topology& published
   const auto& backends = published.snapshot->backends;
   const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
   const auto index = static_cast<std::size_t>(found - backends.begin());
-  in_use_ = {to_string(found->address), counters[index], 0};
+  in_use_ = {to_string(found->address), published.counters[index], 0};
 }
 
 void failover_story::lose(time_point now) {
   lost_at_ = now;
-  if (sign_at_ && (now - last_sign_at_ > sign_memory || now - *sign_at_ > sign_age_max)) sign_at_.reset();
-  began_at_ = sign_at_.value_or(now);
+  if (symptom_at_ && (now - last_symptom_at_ > symptom_memory || now - *symptom_at_ > symptom_age_max))
+    symptom_at_.reset();
+  began_at_ = symptom_at_.value_or(now);
   lost_ = in_use_;
   lost_.sessions = lost_.counters->sessions.value();
   before_ = count_logins();
   log(log_level::info, "first sign of trouble at the primary",
       {{"backend", std::string_view(lost_.address)},
-       {"sign", sign_at_ ? sign_ : std::string_view("the decision itself")},
+       {"sign", symptom_at_ ? symptom_ : std::string_view("the decision itself")},
        {"seconds_ago", in_seconds(now - began_at_)},
        {"sessions", static_cast<std::int64_t>(lost_.sessions)}});
 }
@@ -78,7 +80,7 @@ void failover_story::lose(time_point now) {
 void failover_story::prove(const topology::backend_status& successor, time_point now) {
   histograms_.detect.observe(in_seconds(*lost_at_ - began_at_));
   histograms_.prove.observe(in_seconds(now - *lost_at_));
-  sign_at_.reset();
+  symptom_at_.reset();
   lost_at_.reset();
   proven_at_ = closing_since_ = now;
   closing_ = lost_;

@@ -16,7 +16,7 @@ struct election {
 
 // A claim is the last good answer of a member that is not in recovery, on the fence's timeline, not lapsed.
 [[nodiscard]] bool claims_primary(const knowledge& backend, const identity& cluster,
-                                  const fence& limit) noexcept;
+                                  const fence& current_fence) noexcept;
 
 // The incumbent stays as long as its claim stands, silent or not. Without one, a sole claimant is elected
 // once every backend had its first probe (to answer first proves nothing: a discarded primary may be the
@@ -24,11 +24,11 @@ struct election {
 // and that is silent has moved if exactly one other claims its timeline with at least its last write position
 // (a pod that came back under another address). Who once stood beside the primary in use, both answering, is
 // a known rival on that timeline: it is elected only after the other has answered as a standby.
-[[nodiscard]] election elect(const backend_table& backends, const identity& cluster, const fence& limit,
-                             std::optional<backend_id> incumbent);
+[[nodiscard]] election elect(const backend_table& backends, const identity& cluster,
+                             const fence& current_fence, std::optional<backend_id> incumbent);
 
 // Remembers who stands beside the primary in use.
-void note_rivals(backend_table& backends, const identity& cluster, const fence& limit,
+void note_rivals(backend_table& backends, const identity& cluster, const fence& current_fence,
                  const election& elected);
 
 }  // namespace pgsteer::topology

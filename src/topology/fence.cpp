@@ -10,15 +10,15 @@ void fence::raise(const role_answer& primary) noexcept {
   raised_at = primary.write_lsn;
 }
 
-following follows(const role_answer& standby, const fence& limit, bool has_stale_primary) noexcept {
-  if (standby.timeline >= limit.timeline) return following::proven;
+following follows(const role_answer& standby, const fence& current_fence, bool has_stale_primary) noexcept {
+  if (standby.timeline >= current_fence.timeline) return following::proven;
   // Timeline 0 is "not known", hence a lower bound whatever the flag says.
   if (!standby.is_timeline_lower_bound && standby.timeline.value != 0) return following::below;
   if (!standby.has_wal_receiver) return following::without_receiver;
   // An old primary that wrote on past the switch and was started as a standby: the WAL is its own.
   if (standby.replay_lsn > standby.receive_lsn) return following::beyond_receipt;
   if (has_stale_primary) return following::perhaps_stale;
-  return standby.replay_lsn >= limit.raised_at ? following::proven : following::before_the_switch;
+  return standby.replay_lsn >= current_fence.raised_at ? following::proven : following::before_the_switch;
 }
 
 }  // namespace pgsteer::topology

@@ -29,7 +29,7 @@ enum class following {
 // timeline (a lower bound until the next restartpoint), a WAL receiver and a replay position past the first
 // known position of the new timeline, by WAL that came through it, stand in for the proof.
 // has_stale_primary: a primary below the fence answers.
-[[nodiscard]] following follows(const role_answer& standby, const fence& limit,
+[[nodiscard]] following follows(const role_answer& standby, const fence& current_fence,
                                 bool has_stale_primary) noexcept;
 
 }  // namespace pgsteer::topology

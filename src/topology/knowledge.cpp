@@ -13,7 +13,7 @@ standing standing_of(probe_outcome outcome) noexcept {
     case probe_outcome::missing_database:
     case probe_outcome::too_many_clients:
     case probe_outcome::query_failed:
-      return standing::mute;
+      return standing::refusing;
     case probe_outcome::login_hung:
     case probe_outcome::not_accepting:  // a smart shutdown keeps its sessions for as long as they like
     case probe_outcome::tls_failed:     // an expired certificate must not end the sessions that live

@@ -15,11 +15,11 @@ namespace pgsteer::topology {
 
 // What an outcome tells about the backend's readiness for new sessions.
 enum class standing {
-  open,    // answered: the role is known anew
-  mute,    // alive, but could not say its role; the last answer counts until role_ttl
-  shut,    // alive, but takes no new session (hung or not accepting, or TLS not agreed)
-  silent,  // no PostgreSQL there: the count towards dead_after runs
-  ours,    // local trouble: says nothing about the backend
+  open,      // answered: the role is known anew
+  refusing,  // alive, but does not tell the probe its role; the last answer counts until role_ttl
+  shut,      // alive, but takes no new session (hung or not accepting, or TLS not agreed)
+  silent,    // no PostgreSQL there: the count towards dead_after runs
+  ours,      // local trouble: says nothing about the backend
 };
 [[nodiscard]] standing standing_of(probe_outcome outcome) noexcept;
 
@@ -35,7 +35,7 @@ struct knowledge {
   std::optional<role_answer> answer;  // the newest good one
   time_point answered_at;
   // Gone or starting up since its last proof: another PostgreSQL may be there by now, or the same in another
-  // role, so that who is mute is not taken at its last word.
+  // role, so that who refuses the probe is not taken at its last word.
   bool may_be_another = false;
 
   // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.
@@ -60,7 +60,7 @@ struct knowledge {
   [[nodiscard]] bool is(standing value) const noexcept { return outcome && standing_of(*outcome) == value; }
   // Takes new sessions as far as its last words go.
   [[nodiscard]] bool is_responsive() const noexcept {
-    return (is(standing::open) || is(standing::mute)) && !late_at;
+    return (is(standing::open) || is(standing::refusing)) && !late_at;
   }
 };
 

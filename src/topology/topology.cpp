@@ -33,7 +33,7 @@ struct topology::memory {
 
   // Learned by proof, never unlearned.
   identity cluster;
-  fence limit;
+  fence current_fence;
   // Until the cluster is pinned: the highest primary that each system identifier has shown.
   std::map<system_identifier, role_answer> early_primaries;
 
@@ -48,7 +48,7 @@ struct topology::memory {
     if (!cluster.is_pinned) {
       note_early_primary(answer);
       cluster = identify(backends);
-      limit = {};
+      current_fence = {};
       const auto primary = early_primaries.find(cluster.system);
       if (primary == early_primaries.end()) return;
       raise_fence(primary->second);
@@ -64,7 +64,7 @@ struct topology::memory {
     if (answer->timeline > highest.timeline) highest = *answer;
   }
   void raise_fence(const std::optional<role_answer>& answer) {
-    if (answer && answer->system == cluster.system && !answer->is_in_recovery) limit.raise(*answer);
+    if (answer && answer->system == cluster.system && !answer->is_in_recovery) current_fence.raise(*answer);
   }
 
   void lapse_silent(time_point now) {
@@ -85,15 +85,15 @@ bool topology::memory::has_stale_primary() const {
   return std::ranges::any_of(backends, [this](const auto& entry) {
     const knowledge& backend = entry.second;
     return backend.is(standing::open) && is_member(backend, cluster) && !backend.answer->is_in_recovery &&
-           backend.answer->timeline < limit.timeline;
+           backend.answer->timeline < current_fence.timeline;
   });
 }
 
 void topology::memory::note_followers(bool has_stale) {
   for (auto& [id, backend] : backends) {
     if (!backend.answer || !backend.answer->is_in_recovery || !is_member(backend, cluster)) continue;
-    if (follows(*backend.answer, limit, has_stale) != following::proven) continue;
-    backend.followed = limit.timeline;
+    if (follows(*backend.answer, current_fence, has_stale) != following::proven) continue;
+    backend.followed = current_fence.timeline;
     backend.followed_in_run = backend.answer->start_time_us;
   }
 }
@@ -102,7 +102,7 @@ topology_snapshot topology::memory::judge_all(const findings& found) const {
   topology_snapshot snapshot;
   snapshot.generation = published.generation;
   snapshot.system = found.cluster.system;
-  snapshot.fence = found.limit.timeline;
+  snapshot.fence = found.current_fence.timeline;
   snapshot.primary = found.elected.primary;
   snapshot.is_ambiguous = found.elected.is_ambiguous;
   snapshot.backends.reserve(backends.size());
@@ -180,22 +180,23 @@ void topology::note_late(backend_id id, time_point sent_at) {
 }
 
 std::optional<fence_mark> topology::mark() const {
-  if (!memory_->cluster.is_pinned || memory_->limit.timeline.value == 0) return std::nullopt;
-  return fence_mark{memory_->cluster.system, memory_->limit.timeline, memory_->limit.raised_at};
+  if (!memory_->cluster.is_pinned || memory_->current_fence.timeline.value == 0) return std::nullopt;
+  return fence_mark{memory_->cluster.system, memory_->current_fence.timeline,
+                    memory_->current_fence.raised_at};
 }
 
 void topology::replace_mark(const std::optional<fence_mark>& mark) {
-  memory& mind = *memory_;
-  const system_identifier named = mind.options.system;
+  memory& known = *memory_;
+  const system_identifier named = known.options.system;
   const bool is_of_this_cluster = mark && (named.value == 0 || named == mark->system);
-  mind.cluster = {named, named.value != 0};
-  if (is_of_this_cluster) mind.cluster = {mark->system, true};
-  mind.limit = is_of_this_cluster ? fence{mark->timeline, mark->raised_at} : fence{};
-  mind.early_primaries.clear();
-  mind.incumbent.reset();
-  for (auto& [id, backend] : mind.backends) {
+  known.cluster = {named, named.value != 0};
+  if (is_of_this_cluster) known.cluster = {mark->system, true};
+  known.current_fence = is_of_this_cluster ? fence{mark->timeline, mark->raised_at} : fence{};
+  known.early_primaries.clear();
+  known.incumbent.reset();
+  for (auto& [id, backend] : known.backends) {
     // With neither a name nor a mark the cluster is learned anew, and from everybody.
-    if (!mind.cluster.is_pinned) forget_all(backend);
+    if (!known.cluster.is_pinned) forget_all(backend);
     backend.rival_on = {};
     backend.last_outcome.reset();  // nobody is elected before everybody was asked again
     if (backend.answer && !backend.answer->is_in_recovery) backend.answer.reset();
@@ -203,33 +204,33 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
 }
 
 topology_snapshot topology::decide(time_point now) {
-  memory& mind = *memory_;
-  mind.lapse_silent(now);
-  if (!mind.cluster.is_pinned) mind.learn({});  // whoever was waited for may have left
-  const election elected = elect(mind.backends, mind.cluster, mind.limit, mind.incumbent);
-  mind.incumbent = elected.primary;
-  note_rivals(mind.backends, mind.cluster, mind.limit, elected);
-  const knowledge* const primary = elected.primary ? &mind.backends.at(*elected.primary) : nullptr;
-  if (primary != nullptr) mind.primary_write_lsn = primary->answer->write_lsn;
+  memory& known = *memory_;
+  known.lapse_silent(now);
+  if (!known.cluster.is_pinned) known.learn({});  // whoever was waited for may have left
+  const election elected = elect(known.backends, known.cluster, known.current_fence, known.incumbent);
+  known.incumbent = elected.primary;
+  note_rivals(known.backends, known.cluster, known.current_fence, elected);
+  const knowledge* const primary = elected.primary ? &known.backends.at(*elected.primary) : nullptr;
+  if (primary != nullptr) known.primary_write_lsn = primary->answer->write_lsn;
 
-  const bool has_stale = mind.has_stale_primary();
-  mind.note_followers(has_stale);
-  mind.decided_at = now;
+  const bool has_stale = known.has_stale_primary();
+  known.note_followers(has_stale);
+  known.decided_at = now;
   topology_snapshot snapshot =
-      mind.judge_fairly({.cluster = mind.cluster,
-                         .limit = mind.limit,
-                         .elected = elected,
-                         .primary_write_lsn = mind.primary_write_lsn,
-                         .has_stale_primary = has_stale,
-                         .now = now,
-                         .is_primary_answering = primary != nullptr && primary->is_responsive(),
-                         .fresh_from = mind.fresh_from,
-                         .is_asked_again = was_everybody_asked_since(mind.backends, mind.fresh_from),
-                         .role_ttl = mind.options.role_ttl});
+      known.judge_fairly({.cluster = known.cluster,
+                          .current_fence = known.current_fence,
+                          .elected = elected,
+                          .primary_write_lsn = known.primary_write_lsn,
+                          .has_stale_primary = has_stale,
+                          .now = now,
+                          .is_primary_answering = primary != nullptr && primary->is_responsive(),
+                          .fresh_from = known.fresh_from,
+                          .is_asked_again = was_everybody_asked_since(known.backends, known.fresh_from),
+                          .role_ttl = known.options.role_ttl});
   const bool is_first = snapshot.generation == 0;
-  if (is_first || !is_same_decision(snapshot, mind.published)) ++snapshot.generation;
+  if (is_first || !is_same_decision(snapshot, known.published)) ++snapshot.generation;
   check_invariants(snapshot);
-  mind.published = snapshot;
+  known.published = snapshot;
   return snapshot;
 }
 
@@ -238,10 +239,10 @@ std::optional<time_point> topology::next_deadline() const {
   const auto consider = [&first](time_point instant) { first = first ? std::min(*first, instant) : instant; };
   for (const auto& [id, backend] : memory_->backends) {
     const backend_status* status = memory_->published.find(id);
-    // Knowledge is good up to and including role_ttl, so it is too old one tick later. What is mute shows it
-    // in the reason even where it is not eligible.
+    // Knowledge is good up to and including role_ttl, so it is too old one tick later. Who refuses the probe
+    // shows it in the reason even where it is not eligible.
     const time_point old_at = backend.answered_at + memory_->options.role_ttl + duration{1};
-    const bool is_used = status != nullptr && (status->is_rw_eligible || backend.is(standing::mute));
+    const bool is_used = status != nullptr && (status->is_rw_eligible || backend.is(standing::refusing));
     if (is_used && backend.answer && old_at > memory_->decided_at) consider(old_at);
     // Whether it rests shows in the reason even where it is eligible.
     if (backend.rests_until > memory_->decided_at && backend.rests_until != time_point::max())

@@ -48,7 +48,8 @@ void judge_foreign(backend_status& status, const knowledge& backend, const findi
 
 void judge_fenced(backend_status& status, const findings& found) {
   status.sessions = session_verdict::close_all;
-  status.reason = {.what = primary_fenced, .timeline = status.timeline, .limit = found.limit.timeline};
+  status.reason = {
+      .what = primary_fenced, .timeline = status.timeline, .fence_timeline = found.current_fence.timeline};
 }
 
 // A claimant that was not elected. Without a primary nobody has lost the role by proof.
@@ -56,7 +57,7 @@ void judge_rival(backend_status& status, const knowledge& backend, const finding
   if (found.elected.primary) {
     status.sessions = session_verdict::close_read_write;
     status.reason = {primary_second};
-  } else if (found.elected.is_ambiguous && backend.rival_on == found.limit.timeline) {
+  } else if (found.elected.is_ambiguous && backend.rival_on == found.current_fence.timeline) {
     status.reason = {primary_second_to_lost};
   } else if (!found.elected.is_ambiguous) {
     status.reason = {primary_by_own_word};
@@ -67,25 +68,28 @@ void judge_rival(backend_status& status, const knowledge& backend, const finding
 
 void judge_primary(backend_status& status, const knowledge& backend, const findings& found) {
   status.role = role::primary;
-  const bool is_mute = backend.is(standing::mute);
-  const auto why_mute = is_mute ? backend.outcome : std::nullopt;
+  const bool is_refusing = backend.is(standing::refusing);
+  const auto why_refusing = is_refusing ? backend.outcome : std::nullopt;
   if (backend.is_leaving && !backend.left_as_primary) {
     status.reason = {primary_leaving};
-  } else if (!backend.is(standing::open) && !is_mute) {
+  } else if (!backend.is(standing::open) && !is_refusing) {
     status.reason = {primary_unusable, backend.outcome};
   } else if (backend.late_at) {
     status.reason = {primary_late};
-  } else if (is_mute && backend.may_be_another) {
-    status.reason = {primary_was_gone, why_mute};
+  } else if (is_refusing && backend.may_be_another) {
+    status.reason = {primary_was_gone, why_refusing};
   } else if (backend.answered_at < found.fresh_from) {
     status.reason = {primary_before_pause};
   } else if (!found.is_asked_again) {
     status.reason = {primary_amid_pause};
   } else if (!is_current(backend, found)) {
-    status.reason = {primary_too_old, why_mute};
+    status.reason = {primary_too_old, why_refusing};
   } else {
     status.is_rw_eligible = true;
-    status.reason = {is_mute ? primary_last_known : backend.is_leaving ? primary_dropped : primary, why_mute};
+    status.reason = {is_refusing          ? primary_last_known
+                     : backend.is_leaving ? primary_dropped
+                                          : primary,
+                     why_refusing};
   }
 }
 
@@ -93,22 +97,24 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
   status.role = role::standby;
   status.sessions = session_verdict::close_read_write;
   const following place = place_of(backend, found);
-  const bool is_mute = backend.is(standing::mute);
-  const auto why_mute = is_mute ? backend.outcome : std::nullopt;
+  const bool is_refusing = backend.is(standing::refusing);
+  const auto why_refusing = is_refusing ? backend.outcome : std::nullopt;
   if (backend.is_leaving) {
     status.reason = {standby_leaving};
-  } else if (!backend.is(standing::open) && !is_mute) {
+  } else if (!backend.is(standing::open) && !is_refusing) {
     status.reason = {standby_unusable, backend.outcome};
   } else if (backend.late_at) {
     status.reason = {standby_late};
-  } else if (is_mute && backend.may_be_another) {
-    status.reason = {standby_was_gone, why_mute};
-  } else if (is_mute && !is_current(backend, found)) {
-    status.reason = {standby_too_old, why_mute};
+  } else if (is_refusing && backend.may_be_another) {
+    status.reason = {standby_was_gone, why_refusing};
+  } else if (is_refusing && !is_current(backend, found)) {
+    status.reason = {standby_too_old, why_refusing};
   } else if (place == following::below) {
-    status.reason = {.what = standby_fenced, .timeline = status.timeline, .limit = found.limit.timeline};
-  } else if (status.timeline > found.limit.timeline && found.is_primary_answering) {
-    status.reason = {.what = standby_ahead, .timeline = status.timeline, .limit = found.limit.timeline};
+    status.reason = {
+        .what = standby_fenced, .timeline = status.timeline, .fence_timeline = found.current_fence.timeline};
+  } else if (status.timeline > found.current_fence.timeline && found.is_primary_answering) {
+    status.reason = {
+        .what = standby_ahead, .timeline = status.timeline, .fence_timeline = found.current_fence.timeline};
   } else if (place == following::without_receiver) {
     status.reason = {standby_without_receiver};
   } else if (place == following::before_the_switch) {
@@ -121,10 +127,10 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
     status.reason = {standby_resting};
   } else {
     status.is_ro_eligible = true;
-    status.reason = {is_mute                     ? standby_last_known
+    status.reason = {is_refusing                 ? standby_last_known
                      : rests(backend, found.now) ? standby_only_one
                                                  : standby,
-                     why_mute};
+                     why_refusing};
   }
 }
 
@@ -136,9 +142,9 @@ void judge_lapsed(backend_status& status, const knowledge& backend) {
 }  // namespace
 
 following place_of(const knowledge& backend, const findings& found) noexcept {
-  const following shown = follows(*backend.answer, found.limit, found.has_stale_primary);
-  const bool was_proven =
-      backend.followed == found.limit.timeline && backend.followed_in_run == backend.answer->start_time_us;
+  const following shown = follows(*backend.answer, found.current_fence, found.has_stale_primary);
+  const bool was_proven = backend.followed == found.current_fence.timeline &&
+                          backend.followed_in_run == backend.answer->start_time_us;
   return was_proven && shown != following::below ? following::proven : shown;
 }
 
@@ -156,7 +162,7 @@ backend_status judge(backend_id id, const knowledge& backend, const findings& fo
     judge_foreign(status, backend, found);
   } else if (!is_member(backend, found.cluster)) {
     status.reason = {identities_differ};
-  } else if (!backend.answer->is_in_recovery && backend.answer->timeline < found.limit.timeline) {
+  } else if (!backend.answer->is_in_recovery && backend.answer->timeline < found.current_fence.timeline) {
     judge_fenced(status, found);
   } else if (backend.answer->is_in_recovery) {
     judge_standby(status, backend, found);

@@ -9,7 +9,7 @@ namespace pgsteer::topology {
 // What one decision found about the cluster as a whole.
 struct findings {
   identity cluster;
-  fence limit;
+  fence current_fence;
   election elected;
   lsn primary_write_lsn;           // the last known one, of the present or the last primary
   bool has_stale_primary = false;  // one below the fence answers

@@ -105,11 +105,11 @@ std::string to_string(const verdict_reason& reason) {
     words += std::to_string(reason.system.value) + " differs from the cluster's " +
              std::to_string(reason.cluster.value);
   } else if (reason.what == primary_fenced || reason.what == standby_fenced) {
-    words +=
-        std::to_string(reason.timeline.value) + ", below the fence " + std::to_string(reason.limit.value);
+    words += std::to_string(reason.timeline.value) + ", below the fence " +
+             std::to_string(reason.fence_timeline.value);
   } else if (reason.what == standby_ahead) {
-    words +=
-        std::to_string(reason.timeline.value) + ", above the primary's " + std::to_string(reason.limit.value);
+    words += std::to_string(reason.timeline.value) + ", above the primary's " +
+             std::to_string(reason.fence_timeline.value);
   }
   if (reason.outcome) words.append(", but ").append(explain(*reason.outcome));
   return words;

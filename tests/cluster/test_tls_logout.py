@@ -14,7 +14,7 @@ from harness.wait import PATIENCE, wait_until
 
 OF_EACH = 50  # twice: before and after the failover
 PROBE_INTERVAL_SECONDS = 2
-SIGN_MEMORY_SECONDS = 2.5  # more than failover_story's own
+SYMPTOM_MEMORY_SECONDS = 2.5  # more than failover_story's own
 CLOSED = re.compile(r'pgsteer_sessions_closed_total\{listener="rw",reason="(\w+)"\}')
 
 
@@ -67,7 +67,7 @@ def test_logouts_and_a_failover_among_them(cluster, proxy):
     assert probes(proxy) - probes_before <= len(cluster.backends) * due + 2 * OF_EACH, "probes beyond the schedule"
     assert not lines(proxy, "first sign of trouble")
 
-    time.sleep(SIGN_MEMORY_SECONDS)  # a login that was slow is then no sign any more
+    time.sleep(SYMPTOM_MEMORY_SECONDS)  # a slow login is forgotten by then
 
     killed_at = time.time()
     cluster.primary.kill9()

@@ -54,7 +54,7 @@ void run::obey(const topology::order& wanted) {
   using enum topology::order::kind;
   switch (wanted.what) {
     case ask_once:
-      return prompt(wanted.id, &probe::probe_schedule::doubt);
+      return prompt(wanted.id, &probe::probe_schedule::ask_once);
     case burst:
       if (settings_.has_bursts) prompt(wanted.id, &probe::probe_schedule::hint);
       return;

@@ -65,9 +65,9 @@ bool vigil::is_due(const timetable& probe, time_point now) const {
 
 vigil::verdict vigil::check_names(const timetables& probes, time_point now) const {
   if (lost_at_ && !has_bursts_) return nullptr;
-  const bool is_heeded = std::ranges::all_of(
+  const bool are_all_asked = std::ranges::all_of(
       probes, [&](const timetable& probe) { return !probe.is_known || is_due(probe, now); });
-  return is_heeded ? nullptr : "rule 8: discovery changed, and not everybody is asked at once";
+  return are_all_asked ? nullptr : "rule 8: discovery changed, and not everybody is asked at once";
 }
 
 vigil::verdict vigil::check_hint(const given_hint& given, const timetables& before, const timetables& after,

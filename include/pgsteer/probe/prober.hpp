@@ -4,7 +4,7 @@
 // Not a judge: it never decides a role. Lives on the control thread; backends never wait for one another.
 //
 // Flow: set_targets() whenever discovery changed -> on_result for every probe that ends, on_late for one that
-// is overdue -> hint(id) or hint_all() when something smells of a change: probes at once and then every
+// is overdue -> hint(id) or hint_all() when something suggests a change: probes at once and then every
 // burst_interval, until burst_time has passed or settle() is called -> stop().
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
@@ -49,8 +49,9 @@ class prober {
   void set_targets(std::span<const probe_target> targets);
   void hint(topology::backend_id id);
   void hint_all();
-  // A login there is slow: asks once, at once, and tries a fresh login. Cheap enough for every such login.
-  void doubt(topology::backend_id id);
+  // A login there is slow: asks at once, but no burst follows, and tries a fresh login. Cheap enough for
+  // every such login.
+  void ask_once(topology::backend_id id);
   void settle();
   void stop();
 

@@ -6,7 +6,7 @@
 // ended first; or by on_detach(), if it was asked to, for somebody else to carry on.
 //
 // An engine is what its worker waits in: turn() waits for the sockets of all flows and logins, and for one
-// descriptor more, the guest, which stands for everything else that the worker has to do (relay/loop.hpp).
+// descriptor more, extra_fd, which stands for everything else that the worker has to do (relay/loop.hpp).
 //
 // Flow: [wait() -> on_ready()...] -> start(...) -> turn() again and again; meanwhile on_backend_bytes() for
 // as long as the owner watches -> [stop_when_idle()] -> [stop() or detach()] -> on_end() or on_detach(),
@@ -93,9 +93,9 @@ struct flow_start {
 class flow;  // an engine's handle of one pair of sockets
 
 struct turn_report {
-  bool is_idle = true;          // there was nothing to do, and nothing is left over
-  bool is_guest_ready = false;  // the guest is readable
-  bool has_told_owner = false;  // an owner or a socket_wait was called, and may have left something to do
+  bool is_idle = true;             // there was nothing to do, and nothing is left over
+  bool is_extra_fd_ready = false;  // extra_fd is readable
+  bool has_told_owner = false;     // an owner or a socket_wait was called, and may have left something to do
 };
 
 // Destroy it outside its callbacks; flows that still live end without on_end().
@@ -129,9 +129,9 @@ class engine {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;  // "epoll"
 };
 
-// Picks by options.engine. guest_fd: level-triggered, outlives the engine. Errors: of epoll_create1, and of
-// watching the guest.
-[[nodiscard]] result<std::unique_ptr<engine>> make_engine(int guest_fd, const relay_options& options,
+// Picks by options.engine. extra_fd: level-triggered, outlives the engine. Errors: of epoll_create1, and of
+// watching extra_fd.
+[[nodiscard]] result<std::unique_ptr<engine>> make_engine(int extra_fd, const relay_options& options,
                                                           metrics::relay_counters& counters);
 
 }  // namespace pgsteer::relay

@@ -4,7 +4,7 @@
 // first sign -> primary lost -> successor proven -> first rw login on it; beside that the end of the sessions
 // on the old primary. Decides nothing. Control thread.
 //
-// Flow: note_sign(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
+// Flow: note_symptom(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,8 +27,6 @@ struct login_totals {
 
 class failover_story {
  public:
-  // In the order of the snapshot's backends.
-
   // Set before the first event.
   std::function<login_totals()> count_logins;
   // Asks the workers to report the first rw login there; note_login() is the report.
@@ -36,9 +34,9 @@ class failover_story {
 
   enum class origin { session, login_or_probe };
 
-  // Something smelled of the loss of this backend; what is a literal.
-  void note_sign(topology::backend_id id, origin from, std::string_view what, time_point now);
-  // A question put to it at that time was answered: what sessions had told before was no sign.
+  // Something suggests that this backend is being lost. what: a string literal, the log's "sign".
+  void note_symptom(topology::backend_id id, origin from, std::string_view what, time_point now);
+  // A question put to it at that time was answered: what sessions had suggested before was wrong.
   void note_answer(topology::backend_id id, time_point asked_at);
   void note_decision(const runtime::counted_topology& published, time_point now);
   void note_login(time_point now);
@@ -61,10 +59,10 @@ class failover_story {
   lost_primary lost_;                            // the one lost last
   lost_primary closing_;                         // the one whose sessions are closing
   std::string new_address_;
-  std::string_view sign_;
-  origin sign_origin_ = origin::session;  // of the strongest since sign_at_
-  std::optional<time_point> sign_at_;
-  time_point last_sign_at_;
+  std::string_view symptom_;
+  origin symptom_origin_ = origin::session;  // of the strongest since symptom_at_
+  std::optional<time_point> symptom_at_;
+  time_point last_symptom_at_;
   std::optional<time_point> lost_at_;
   std::optional<time_point> proven_at_;      // and the first login is awaited
   std::optional<time_point> closing_since_;  // the old primary has sessions yet

@@ -31,7 +31,7 @@ struct verdict_reason {
     primary_before_pause,
     primary_amid_pause,  // others were not asked again yet
     primary_too_old,
-    primary_fenced,  // timeline below limit
+    primary_fenced,  // timeline below fence_timeline
     primary_by_own_word,
     primary_second,
     primary_second_to_lost,
@@ -45,8 +45,8 @@ struct verdict_reason {
     standby_late,
     standby_was_gone,
     standby_too_old,
-    standby_fenced,  // timeline below limit
-    standby_ahead,   // timeline above limit, the primary's
+    standby_fenced,  // timeline below fence_timeline
+    standby_ahead,   // timeline above fence_timeline, which the primary is on
     standby_without_receiver,
     standby_before_switch,
     standby_perhaps_stale,
@@ -57,7 +57,7 @@ struct verdict_reason {
   kind what = kind::none;
   std::optional<probe_outcome> outcome{};  // the probe's, where it adds to the claim
   timeline_id timeline{};
-  timeline_id limit{};
+  timeline_id fence_timeline{};
   system_identifier system{};   // of foreign
   system_identifier cluster{};  // of foreign
 

@@ -24,7 +24,7 @@ inline topology_view sample_view() {
   fenced.id.value = 1;
   fenced.name = hostile_name;
   fenced.address = {"10.0.0.1", 5432};
-  fenced.reason = {.what = kind::primary_fenced, .timeline = {1}, .limit = {2}};
+  fenced.reason = {.what = kind::primary_fenced, .timeline = {1}, .fence_timeline = {2}};
   fenced.is_leaving = true;
 
   auto& primary = snapshot.backends[1];

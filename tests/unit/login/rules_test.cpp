@@ -207,7 +207,7 @@ TEST_F(Watched, ReadyForQueryEndsTheLogin) {
   EXPECT_FALSE(world_.is_over()) << "login_timeout is for others";
 }
 
-TEST_F(Watched, ARefusedLoginIsAHintWhereItSmellsOfAChange) {
+TEST_F(Watched, ARefusedLoginIsAHintIfItsSqlstateSuggestsAChange) {
   for (const auto& [sqlstate, is_hint] :
        {std::pair("28P01", false), std::pair("57P01", true), std::pair("57P02", true),
         std::pair("57P03", true), std::pair("25006", true)}) {

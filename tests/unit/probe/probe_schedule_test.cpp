@@ -62,14 +62,14 @@ TEST_F(ProbeSchedule, ADoubtDuringAProbeIsAskedBehindIt) {
   probe_once(ending::answered);
   now_ = schedule_.due();
   schedule_.start(now_);
-  schedule_.doubt(now_ + milliseconds{5});
+  schedule_.ask_once(now_ + milliseconds{5});
   schedule_.end(ending::answered, now_ + milliseconds{10}, 0.5);
   EXPECT_EQ(schedule_.due() - now_, milliseconds{20}) << "not sooner than a burst";
   EXPECT_GE(probe_once(ending::answered), milliseconds{450}) << "once";
 
   now_ = schedule_.due();
   schedule_.start(now_);
-  schedule_.doubt(now_ + milliseconds{5});
+  schedule_.ask_once(now_ + milliseconds{5});
   schedule_.end(ending::answered, now_ + milliseconds{100}, 0.5);
   EXPECT_EQ(schedule_.due() - now_, milliseconds{100}) << "at once";
 }

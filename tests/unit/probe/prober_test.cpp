@@ -294,7 +294,7 @@ TEST_F(Prober, AsksOnceWhenALoginIsSlow) {
   options_.interval = test::beyond_patience;
   fake_backend backend(context_, {.logs_in = true});
   ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
-  prober_->doubt(some_id);
+  prober_->ask_once(some_id);
   ASSERT_TRUE(run_until([&] { return backend.queries() == 2; }));
   context_.run_for(milliseconds{60});
   EXPECT_EQ(backend.queries(), 2);

@@ -144,7 +144,7 @@ TEST(FlowEnding, BytesThatNobodySawAreNoGoodbyeAndLeaveNothingToBeTold) {
     SCOPED_TRACE(now.name);
     flow_ending ending(now.is_readable);
     ending.from_client(as_bytes(now.client_said));
-    ending.unseen(now.unseen);
+    ending.note_unseen(now.unseen);
     ending.note(side::backend, false, net::peer_state::present);
     EXPECT_EQ(ending.when_closed(), now.expected);
   }
@@ -155,7 +155,7 @@ TEST(FlowEnding, TellsThatTheClientIsReadyWhereTheBytesCanBeRead) {
     flow_ending ending(is_readable);
     ending.to_client(as_bytes(testing::ready_for_query));
     EXPECT_EQ(ending.is_client_ready(), is_readable);
-    ending.unseen(side::backend);
+    ending.note_unseen(side::backend);
     EXPECT_FALSE(ending.is_client_ready());
     ending.to_client(as_bytes(testing::ready_for_query));
     EXPECT_EQ(ending.is_client_ready(), is_readable);

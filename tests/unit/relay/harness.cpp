@@ -25,9 +25,9 @@ tested_engine::tested_engine(boost::asio::io_context& context, const relay_optio
 
 bool is_available(engine_choice choice) {
   static const bool has_io_uring = [] {
-    const net::unique_fd guest(::eventfd(0, EFD_CLOEXEC));
+    const net::unique_fd extra_fd(::eventfd(0, EFD_CLOEXEC));
     metrics::relay_counters counters;
-    return uring_engine::make(guest.value(), {}, counters).has_value();
+    return uring_engine::make(extra_fd.value(), {}, counters).has_value();
   }();
   return choice != engine_choice::io_uring || has_io_uring;
 }

@@ -199,7 +199,7 @@ TEST_P(SocketWait, ThousandsAreToldEach) {
 using TcpSocketWait = on_each_engine;
 
 // SO_RCVLOWAT, as for any poll(2): only more bytes, or the end, count.
-TEST_P(TcpSocketWait, HeedsTheLowWaterMark) {
+TEST_P(TcpSocketWait, HonoursTheLowWaterMark) {
   harness engine(GetParam());
   test_flow flow(socket_kind::tcp);
   counting_wait wait(engine);

@@ -15,7 +15,7 @@ namespace pgsteer::relay::testing {
 namespace {
 
 // Never readable.
-net::unique_fd make_guest() {
+net::unique_fd make_extra_fd() {
   return net::unique_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
@@ -27,7 +27,7 @@ class UringEngine : public ::testing::Test {
 
   [[nodiscard]] std::unique_ptr<engine> make(relay_options options = {}) {
     options.engine = engine_choice::io_uring;
-    auto made = std::move(make_engine(guest_.value(), options, counters_).value());
+    auto made = std::move(make_engine(extra_fd_.value(), options, counters_).value());
     running_ = made.get();
     return made;
   }
@@ -45,7 +45,7 @@ class UringEngine : public ::testing::Test {
     return true;
   }
 
-  const net::unique_fd guest_ = make_guest();
+  const net::unique_fd extra_fd_ = make_extra_fd();
   metrics::relay_counters counters_;
   engine* running_ = nullptr;
 };
@@ -241,14 +241,14 @@ TEST(MakeEngine, FallsBackToEpollWhereIoUringIsDenied) {
   std::thread denied([] {
     // As container runtimes do.
     ASSERT_TRUE(test::deny_system_calls({__NR_io_uring_setup}));
-    const net::unique_fd guest = make_guest();
+    const net::unique_fd extra_fd = make_extra_fd();
     metrics::relay_counters counters;
     relay_options options;
     options.engine = engine_choice::io_uring;
-    const auto refused = uring_engine::make(guest.value(), options, counters);
+    const auto refused = uring_engine::make(extra_fd.value(), options, counters);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error(), boost::system::errc::operation_not_permitted);
-    const auto made = make_engine(guest.value(), options, counters);
+    const auto made = make_engine(extra_fd.value(), options, counters);
     ASSERT_TRUE(made.has_value());
     EXPECT_EQ((*made)->name(), "epoll");
   });
@@ -257,9 +257,9 @@ TEST(MakeEngine, FallsBackToEpollWhereIoUringIsDenied) {
 
 TEST(MakeEngine, TakesIoUringForAuto) {
   if (!is_available(engine_choice::io_uring)) GTEST_SKIP() << "this kernel denies io_uring";
-  const net::unique_fd guest = make_guest();
+  const net::unique_fd extra_fd = make_extra_fd();
   metrics::relay_counters counters;
-  EXPECT_EQ(make_engine(guest.value(), {}, counters).value()->name(), "io_uring");
+  EXPECT_EQ(make_engine(extra_fd.value(), {}, counters).value()->name(), "io_uring");
 }
 
 }  // namespace

@@ -41,9 +41,9 @@ topology_snapshot unusable() {
   leaving.is_leaving = true;
   auto fenced = backend(2);
   fenced.sessions = session_verdict::close_all;
-  auto mute = backend(3);
-  mute.is_answering = false;
-  return snapshot_of({leaving, fenced, mute});
+  auto silent = backend(3);
+  silent.is_answering = false;
+  return snapshot_of({leaving, fenced, silent});
 }
 
 TEST(Route, PicksByRoleOrSaysWhyNot) {
@@ -54,7 +54,7 @@ TEST(Route, PicksByRoleOrSaysWhyNot) {
     std::array<const char*, 6> expected;
   };
   const char* const none = "discovery has found no backend";
-  const char* const mute = "no backend answers";
+  const char* const silent = "no backend answers";
   const char* const both = "two backends claim to be primary on the same timeline";
   const row rows[] = {
       {"Nothing", snapshot_of({}), {none, none, none, none, none, none}},
@@ -67,7 +67,9 @@ TEST(Route, PicksByRoleOrSaysWhyNot) {
       {"RoleNotKnown",
        snapshot_of({backend(1)}),
        {"a", no_primary, no_standby, no_primary, no_standby, no_standby}},
-      {"LeavingFencedMute", unusable(), {mute, no_primary, no_standby, no_primary, no_standby, no_standby}},
+      {"LeavingFencedSilent",
+       unusable(),
+       {silent, no_primary, no_standby, no_primary, no_standby, no_standby}},
   };
   for (const row& row : rows) {
     SCOPED_TRACE(row.name);

@@ -35,7 +35,7 @@ class FailoverStory : public testing::Test {
     story_.note_decision(published, now_);
   }
   void wait(milliseconds span) { now_ += span; }
-  void sign(origin from) { story_.note_sign(primary_, from, "a sign", now_); }
+  void symptom(origin from) { story_.note_symptom(primary_, from, "a symptom", now_); }
   // A probe is asked now and answers after this time.
   void answer(milliseconds later) {
     const time_point asked_at = now_;
@@ -57,16 +57,16 @@ class FailoverStory : public testing::Test {
 };
 
 TEST_F(FailoverStory, BeginsWithALostSession) {
-  sign(origin::session);
+  symptom(origin::session);
   wait(milliseconds{300});
   EXPECT_EQ(detected_after(), milliseconds{300});
 }
 
 TEST_F(FailoverStory, DoesNotBeginWithASessionThatAProbeContradicts) {
-  sign(origin::session);
+  symptom(origin::session);
   answer(milliseconds{5});
   wait(milliseconds{500});
-  sign(origin::login_or_probe);
+  symptom(origin::login_or_probe);
   wait(milliseconds{40});
   EXPECT_EQ(detected_after(), milliseconds{40});
 }
@@ -74,7 +74,7 @@ TEST_F(FailoverStory, DoesNotBeginWithASessionThatAProbeContradicts) {
 TEST_F(FailoverStory, IsNotContradictedByAnAnswerToAnEarlierQuestion) {
   const time_point asked_at = now_;
   wait(milliseconds{1});
-  sign(origin::session);
+  symptom(origin::session);
   story_.note_answer(primary_, asked_at);
   wait(milliseconds{200});
   EXPECT_EQ(detected_after(), milliseconds{200});
@@ -82,7 +82,7 @@ TEST_F(FailoverStory, IsNotContradictedByAnAnswerToAnEarlierQuestion) {
 
 // It says that it is a standby now: what sessions had told before was true.
 TEST_F(FailoverStory, BeginsWithASessionThatTheAnswerConfirms) {
-  sign(origin::session);
+  symptom(origin::session);
   const time_point asked_at = now_;
   wait(milliseconds{5});
   decide(0);
@@ -92,39 +92,39 @@ TEST_F(FailoverStory, BeginsWithASessionThatTheAnswerConfirms) {
 
 // The open connection of the probe answers on while new logins hang.
 TEST_F(FailoverStory, BeginsWithASlowLoginWhateverTheOpenConnectionAnswers) {
-  sign(origin::session);
-  sign(origin::login_or_probe);
+  symptom(origin::session);
+  symptom(origin::login_or_probe);
   answer(milliseconds{5});
   wait(milliseconds{95});
   EXPECT_EQ(detected_after(), milliseconds{100});
 }
 
 TEST_F(FailoverStory, SessionsThatEndDoNotKeepASlowLoginAlive) {
-  sign(origin::login_or_probe);
+  symptom(origin::login_or_probe);
   for (int i = 0; i < 3; ++i) {
     wait(milliseconds{900});
-    sign(origin::session);
+    symptom(origin::session);
     answer(milliseconds{1});
   }
   wait(milliseconds{50});
-  sign(origin::login_or_probe);
+  symptom(origin::login_or_probe);
   EXPECT_EQ(detected_after(), milliseconds{0});
 }
 
 // PostgreSQL restarted and is back; what comes then has its own beginning.
 TEST_F(FailoverStory, EndsWithTheReturnOfTheSamePrimary) {
-  sign(origin::login_or_probe);
+  symptom(origin::login_or_probe);
   decide(0);
   wait(milliseconds{200});
   decide(1);
   wait(milliseconds{800});
-  sign(origin::login_or_probe);
+  symptom(origin::login_or_probe);
   wait(milliseconds{30});
   EXPECT_EQ(detected_after(), milliseconds{30});
 }
 
-TEST_F(FailoverStory, ForgetsASignAfterWhichNothingWasLost) {
-  sign(origin::login_or_probe);
+TEST_F(FailoverStory, ForgetsASymptomAfterWhichNothingWasLost) {
+  symptom(origin::login_or_probe);
   wait(seconds{3});
   EXPECT_EQ(detected_after(), milliseconds{0});
 }

@@ -68,7 +68,7 @@ TEST(Silence, DeadAfter) {
 }
 
 // Alive but unable to tell its role: what is known counts until role_ttl, and it never dies.
-TEST(MuteBackend, KeepsItsLastKnownRoleUntilRoleTtl) {
+TEST(RefusingBackend, KeepsItsLastKnownRoleUntilRoleTtl) {
   for (const char* outcome : {"wrong_credentials", "missing_database", "too_many_clients", "query_failed"}) {
     SCOPED_TRACE(outcome);
     const std::string word = std::string(" ") + outcome;
@@ -85,7 +85,7 @@ TEST(MuteBackend, KeepsItsLastKnownRoleUntilRoleTtl) {
   }
 }
 
-TEST(MuteBackend, ThatNeverToldItsRoleServesAnyOnly) {
+TEST(RefusingBackend, ThatNeverToldItsRoleServesAnyOnly) {
   history told;
   told.play("a too_many_clients");
   EXPECT_EQ(told.summary(), "");
@@ -116,7 +116,7 @@ TEST(LocalTrouble, ChangesNothingButTheAge) {
 }
 
 // Another PostgreSQL, or the same one in another role, may sit there now; its refusal says nothing of that.
-TEST(MuteBackend, IsNotTakenAtItsLastWordOnceItWasGone) {
+TEST(RefusingBackend, IsNotTakenAtItsLastWordOnceItWasGone) {
   for (const char* gone : {"refused", "timed_out", "unreachable", "not_accepting"}) {
     SCOPED_TRACE(gone);
     history told;
