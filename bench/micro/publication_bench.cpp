@@ -42,7 +42,7 @@ struct shared_parts {
 runtime::state state_of(topology::topology_snapshot snapshot) {
   runtime::state made;
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i)
-    made.topology.counters.push_back(std::make_shared<metrics::backend_counters>());
+    made.topology.uses.push_back(std::make_shared<runtime::backend_use>());
   // The bench runs longer than a proof is good for.
   if (snapshot.rw_valid_until) snapshot.rw_valid_until = time_point::max();
   made.topology.snapshot = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
@@ -120,7 +120,8 @@ class lone_worker {
   session::listener_state listener_{0, "rw"};
   bench::listening_socket listening_ = bench::listen_on_loopback();
   runtime::state state_ = state_of(bench::cluster_story(3, {"127.0.0.1", listening_.port}).answered(1));
-  session::worker_context worker_{context_, loop_->engine(), parts_.shared, share(state_)};
+  session::worker_context worker_{context_, loop_->engine(), [this] { loop_->wake(); }, parts_.shared,
+                                  share(state_)};
   std::vector<net::unique_fd> peers_;
 };
 
@@ -151,7 +152,7 @@ void PublishChange(benchmark::State& state) {
 }
 
 // A login that is held again whenever it is woken, as one that finds no backend is.
-class held_login final : public login::waiter {
+class held_login final : public waiter {
  public:
   explicit held_login(lone_worker& worker) : worker_(worker) { join(); }
   void wake() override {

@@ -41,7 +41,7 @@ ending hold_expired(reach_data& d, std::string detail) {
   return {.reason = close_reason::hold_timeout, .detail = std::move(detail), .words = std::move(d.refusal)};
 }
 
-reach_step choose(reach_data& d, reach_state& s, dial_gate::place dial = {}) {
+reach_step choose(reach_data& d, reach_state& s, permit_queue::place dial = {}) {
   s = reach_machine::choosing{std::move(dial)};
   d.due = time_point::max();
   return action{.what = kind::choose};
@@ -88,7 +88,7 @@ action note_slow(reach_data& d) {
   return next;
 }
 
-reach_step dial(reach_data& d, reach_state& s, picked_backend backend, dial_gate::place dial,
+reach_step dial(reach_data& d, reach_state& s, picked_backend backend, permit_queue::place dial,
                 time_point now) {
   s = reach_machine::dialing{std::move(dial)};
   d.backend = {lease(std::move(backend)), true};
@@ -108,7 +108,7 @@ action write_rest(const reach_data& d, const reach_machine::asking& asking) {
 // Sends the client's packet, then reads the first answer. To a request for encryption PostgreSQL answers at
 // once or not at all. Another answer that is slow is suspicious, not wrong: some authentication methods ask
 // other servers first. So the probe is told, and the wait is cut short when it finds the backend hung.
-reach_step ask(reach_data& d, reach_state& s, dial_gate::place dial, time_point now) {
+reach_step ask(reach_data& d, reach_state& s, permit_queue::place dial, time_point now) {
   d.refusal.clear();
   d.answer.clear();
   d.backend.is_slow = false;
@@ -150,12 +150,16 @@ reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
 // choosing
 reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, const picked& it,
               time_point now) {
-  dial_gate::place place = std::move(here.dial);
-  if (!place.is_granted()) place = d.around.dials.enter(d.around.who, d.around.arrived);
+  const std::shared_ptr<permit_queue> dials(it.backend.use, &it.backend.use->dials);
+  permit_queue::place place = std::move(here.dial);
+  if (!place.is_in(dials)) {
+    place =
+        permit_queue::enter(dials, d.around.limits().concurrent_dials_max, d.around.who, d.around.arrived);
+  }
   if (place.is_granted()) return dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
   d.due = d.rules.dial_by(now);
-  s = reach_machine::queueing{std::move(place)};
+  s = reach_machine::queueing{std::move(place), it.backend.id};
   return wait(d);
 }
 reach_step on(reach_data&, reach_state& s, reach_machine::choosing&, const none_eligible& it, time_point) {
@@ -173,6 +177,12 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
   if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
   if (now < d.due) return wait(d);
   return hold_expired(d, d.rules.words("too many logins dial at once"));
+}
+// Nobody waits for a dial at a backend that would not be chosen now.
+reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const snapshot_changed&,
+              time_point now) {
+  if (login::may_go_on(*d.around.state, here.backend, d.around.route(), true, now)) return wait(d);
+  return choose(d, s);
 }
 
 // entering_hold, held, leaving_hold: waits for another snapshot, in the order of arrival. Nothing is asked,

@@ -15,8 +15,8 @@
 #include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
-#include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
+#include "pgsteer/runtime/publication.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
 #include "server/host_limits.hpp"
@@ -65,7 +65,7 @@ class server::implementation {
                 awaited_},
         keeper_(
             context_, options_,
-            [this](const runtime::counted_topology& topology) {
+            [this](const runtime::used_topology& topology) {
               publish([&](runtime::state& next) { next.topology = topology; });
             },
             [this](const topology::fence_mark& mark) { fence_memory_.keep(mark); }),

@@ -111,8 +111,8 @@ probe::probe_callbacks topology_keeper::probe_callbacks() {
   };
   callbacks.on_late = [this](topology::backend_id id, time_point sent_at) { on_late(id, sent_at); };
   callbacks.logins_answered = [this](topology::backend_id id) -> std::uint64_t {
-    const auto found = backend_counters_.find(id.value);
-    return found == backend_counters_.end() ? 0 : found->second->logins_answered.value();
+    const auto found = uses_.find(id.value);
+    return found == uses_.end() ? 0 : found->second->counters.logins_answered.value();
   };
   return callbacks;
 }
@@ -163,12 +163,12 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   auto next = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
   const bool is_changed = before->generation != next->generation;
   published_.snapshot = next;
-  published_.counters.clear();
+  published_.uses.clear();
   std::vector<probe::probe_target> targets;
   for (const topology::backend_status& status : next->backends) {
-    auto& counters = backend_counters_[status.id.value];
-    if (!counters) counters = std::make_shared<metrics::backend_counters>();
-    published_.counters.push_back(counters);
+    auto& use = uses_[status.id.value];
+    if (!use) use = std::make_shared<runtime::backend_use>();
+    published_.uses.push_back(use);
     targets.push_back({status.id, status.name.text(), status.address});
   }
   if (next->primary && next->primary != last_primary_) {
@@ -222,9 +222,9 @@ void topology_keeper::forget_left_backends() {
   const auto snapshot = published_.snapshot;
   for (std::size_t i = 0; i < snapshot->backends.size(); ++i) {
     const topology::backend_status& status = snapshot->backends[i];
-    if (!status.is_leaving || published_.counters[i]->sessions.value() > 0) continue;
+    if (!status.is_leaving || published_.uses[i]->counters.sessions.value() > 0) continue;
     if (!topology_.forget(status.id)) continue;
-    backend_counters_.erase(status.id.value);
+    uses_.erase(status.id.value);
     is_changed = true;
   }
   if (is_changed) decide();

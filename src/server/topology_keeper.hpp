@@ -24,7 +24,7 @@ namespace pgsteer::server {
 
 class topology_keeper {
  public:
-  using on_publish = std::function<void(const runtime::counted_topology&)>;
+  using on_publish = std::function<void(const runtime::used_topology&)>;
   using on_mark = std::function<void(const topology::fence_mark&)>;
 
   // on_mark: what a restart should know has changed.
@@ -66,9 +66,9 @@ class topology_keeper {
   std::unique_ptr<probe::prober> prober_;
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
-  runtime::counted_topology published_;
+  runtime::used_topology published_;
   story::failover_story story_;
-  std::map<std::uint32_t, std::shared_ptr<metrics::backend_counters>> backend_counters_;
+  std::map<std::uint32_t, runtime::backend_use_ptr> uses_;  // by backend_id
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;
   std::optional<topology::backend_id> last_primary_;

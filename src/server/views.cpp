@@ -34,7 +34,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   for (std::size_t i = 0; i < session::close_reason_count; ++i)
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
   for (std::size_t i = 0; i < published.snapshot->backends.size(); ++i)
-    view.backends.push_back(view_backend(published.snapshot->backends[i], *published.counters[i], now));
+    view.backends.push_back(view_backend(published.snapshot->backends[i], published.uses[i]->counters, now));
   view.cancels = &sources.cancels;
   view.probes = &sources.keeper.counters();
   view.failovers = &sources.keeper.story().histograms();
@@ -74,7 +74,7 @@ admin::topology_view view_topology(const view_sources& sources) {
   const auto& published = sources.state.topology;
   admin::topology_view view;
   view.snapshot = published.snapshot;
-  for (const auto& counters : published.counters) view.sessions.push_back(counters->sessions.value());
+  for (const auto& use : published.uses) view.sessions.push_back(use->counters.sessions.value());
   view.now = clock::now();
   return view;
 }

@@ -18,7 +18,9 @@ result<std::unique_ptr<worker>> worker::make(const session::worker_shared& share
   auto loop = relay::loop::make(made->context_, options, made->counters_);
   if (!loop) return loop.error();
   made->loop_ = std::move(*loop);
-  made->sessions_.emplace(made->context_, made->loop_->engine(), shared, std::move(first));
+  made->sessions_.emplace(
+      made->context_, made->loop_->engine(), [loop = made->loop_.get()] { loop->wake(); }, shared,
+      std::move(first));
   made->tick_.emplace(made->context_);
   return made;
 }

@@ -110,9 +110,9 @@ login_driver::maybe_event login_driver::choose() {
   if (!ticket_) ticket_ = listener.ticket.fetch_add(1, std::memory_order_relaxed);
   const routing::choice chosen = worker.choose(listener.index, machine_.tried(), *ticket_);
   if (chosen.backend == nullptr) return login::none_eligible{chosen.why_not};
-  const runtime::counted_topology& topology = worker.state()->topology;
+  const runtime::used_topology& topology = worker.state()->topology;
   const auto index = static_cast<std::size_t>(chosen.backend - topology.snapshot->backends.data());
-  return login::picked{{chosen.backend->id, chosen.backend->address, topology.counters[index]}};
+  return login::picked{{chosen.backend->id, chosen.backend->address, topology.uses[index]}};
 }
 
 login_driver::maybe_event login_driver::dial() {
@@ -141,20 +141,23 @@ void login_driver::watch_client(bool is_wanted) {
   }
 }
 
-template <class Action>
-void login_driver::post(Action action) {
-  boost::asio::post(session_.worker().context, [alive = session_.alive(), action] {
-    if (alive && alive->login() != nullptr) action(*alive->login());
+void login_driver::start() {
+  owner_ = session_.alive();
+  go_on(login::begun{});
+}
+
+// By the hold line, and by any worker's thread where a place among the dials of a backend has come free.
+void login_driver::wake() {
+  session_.worker().post([owner = owner_] {
+    const std::shared_ptr<session> alive = owner.lock();
+    if (alive && alive->login() != nullptr) alive->login()->go_on(login::woken{});
   });
 }
 
-void login_driver::wake() {
-  post([](login_driver& self) { self.go_on(login::woken{}); });
-}
-
 void login_driver::on_ready(leg& which) {
-  post([&which, of = which.count()](login_driver& self) {
-    if (which.count() != of) return;
+  boost::asio::post(session_.worker().context, [alive = session_.alive(), &which, of = which.count()] {
+    if (!alive || alive->login() == nullptr || which.count() != of) return;
+    login_driver& self = *alive->login();
     if (auto answer = self.begin(which, which.under_way())) self.go_on(std::move(*answer));
   });
 }

@@ -6,6 +6,7 @@
 //
 // Flow: start() -> go_on() for whatever happens -> session::start_relay() -> session::finish_login(), or
 // session::fail_login().
+#include <memory>
 #include <optional>
 
 #include "pgsteer/login/login_machine.hpp"
@@ -18,13 +19,13 @@ namespace pgsteer::session {
 
 class session;
 
-class login_driver final : public leg::owner, public login::waiter {
+class login_driver final : public leg::owner, public waiter {
  public:
   login_driver(session& of, accepted_client client);
   login_driver(const login_driver&) = delete;
   login_driver& operator=(const login_driver&) = delete;
 
-  void start() { go_on(login::begun{}); }
+  void start();
   // The session may be over, and its login gone, when this returns.
   void go_on(login::event what);
 
@@ -45,11 +46,9 @@ class login_driver final : public leg::owner, public login::waiter {
 
   void on_ready(leg& which) override;
   void wake() override;
-  // Has action(login) called from the io_context, if there is a login then.
-  template <class Action>
-  void post(Action action);
 
   session& session_;
+  std::weak_ptr<session> owner_;  // session_, for other threads
   login::login_machine machine_;
   leg client_;
   leg backend_;

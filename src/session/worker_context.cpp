@@ -24,11 +24,12 @@ constexpr auto news_interval = milliseconds{5};
 }  // namespace
 
 worker_context::worker_context(boost::asio::io_context& context_in, relay::engine& engine_in,
-                               const worker_shared& shared_in, runtime::state_ptr first)
+                               std::function<void()> wake_loop, const worker_shared& shared_in,
+                               runtime::state_ptr first)
     : context(context_in),
       engine(engine_in),
       shared(shared_in),
-      dials(first->options->limits.concurrent_dials_max),
+      wake_loop_(std::move(wake_loop)),
       state_(std::move(first)),
       login_buffer_(pgwire::first_packet_bytes_max),
       sessions_(std::make_unique<session_list>()) {}
@@ -50,9 +51,9 @@ routing::choice worker_context::choose(std::size_t listener, std::span<const top
   const routing::route_policy& policy = state_->options->listeners[listener].policy;
   std::vector<std::uint32_t> sessions;
   if (policy.balance == routing::balance::least_sessions) {
-    sessions.reserve(state_->topology.counters.size());
-    for (const auto& backend : state_->topology.counters)
-      sessions.push_back(static_cast<std::uint32_t>(backend->sessions.value()));
+    sessions.reserve(state_->topology.uses.size());
+    for (const runtime::backend_use_ptr& use : state_->topology.uses)
+      sessions.push_back(static_cast<std::uint32_t>(use->counters.sessions.value()));
   } else {
     sessions.resize(snapshot.backends.size());
   }
@@ -64,12 +65,11 @@ mutable_byte_span worker_context::login_buffer(std::size_t bytes) {
   return mutable_byte_span(login_buffer_).first(bytes);
 }
 
-login::surroundings worker_context::around(listener_state& listener, login::waiter& who, time_point arrived) {
+login::surroundings worker_context::around(listener_state& listener, waiter& who, time_point arrived) {
   return {.state = state_,
           .listener = listener.index,
           .counters = listener.counters,
           .cancel_counters = shared.cancel_counters,
-          .dials = dials,
           .holds = holds,
           .permits = shared.permits,
           .who = who,

@@ -41,7 +41,7 @@ void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
   if (is_contradicted) symptom_at_.reset();
 }
 
-void failover_story::note_decision(const runtime::counted_topology& published, time_point now) {
+void failover_story::note_decision(const runtime::used_topology& published, time_point now) {
   const topology::topology_snapshot& snapshot = *published.snapshot;
   const bool has_rw = snapshot.rw_valid_until.has_value();
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
@@ -55,11 +55,11 @@ void failover_story::note_decision(const runtime::counted_topology& published, t
 }
 
 // What is needed of it once it is lost, when the snapshot may no longer have it.
-void failover_story::remember_primary(const runtime::counted_topology& published) {
+void failover_story::remember_primary(const runtime::used_topology& published) {
   const auto& backends = published.snapshot->backends;
   const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
   const auto index = static_cast<std::size_t>(found - backends.begin());
-  in_use_ = {to_string(found->address), published.counters[index], 0};
+  in_use_ = {to_string(found->address), published.uses[index], 0};
 }
 
 void failover_story::lose(time_point now) {
@@ -68,7 +68,7 @@ void failover_story::lose(time_point now) {
     symptom_at_.reset();
   began_at_ = symptom_at_.value_or(now);
   lost_ = in_use_;
-  lost_.sessions = lost_.counters->sessions.value();
+  lost_.sessions = lost_.use->counters.sessions.value();
   before_ = count_logins();
   log(log_level::info, "first sign of trouble at the primary",
       {{"backend", std::string_view(lost_.address)},
@@ -105,7 +105,7 @@ void failover_story::note_login(time_point now) {
 }
 
 void failover_story::tick(time_point now) {
-  if (!closing_since_ || closing_.counters->sessions.value() > 0) return;
+  if (!closing_since_ || closing_.use->counters.sessions.value() > 0) return;
   log(log_level::info, "no session is left on the old primary",
       {{"backend", std::string_view(closing_.address)},
        {"sessions", static_cast<std::int64_t>(closing_.sessions)},

@@ -93,19 +93,26 @@ TEST(Limits, FreesThePlacesOfPendingLoginsAtStartupTimeout) {
   EXPECT_TRUE(proxy.accounts_balance());
 }
 
-// Dials are forks on the backend: however many logins come at once, few dials are under way, all succeed.
+// Dials are forks on the backend: however many logins come at once, to however many workers, few dials are
+// under way, and all succeed.
 TEST(Limits, DialsFewAtATime) {
   fake_cluster cluster(0);
-  test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.runtime.limits.concurrent_dials_max = 1; });
+  cluster.primary().change([](fake_settings& settings) { settings.stops_before_session_login = true; });
+  test_proxy proxy(cluster.endpoints(), [](config::config& options) {
+    options.workers = 4;
+    options.runtime.limits.concurrent_dials_max = 2;
+  });
   ASSERT_TRUE(proxy.wait_for_backends(1, 0));
   std::vector<fake_client> clients;
   for (int i = 0; i < 50; ++i) {
     clients.emplace_back(proxy.rw());
     clients.back().send(app_startup_message());
   }
+  ASSERT_TRUE(eventually(patience, [&] { return cluster.primary().counters().logins_under_way == 2; }));
+  cluster.primary().change([](fake_settings& settings) { settings.stops_before_session_login = false; });
   for (fake_client& client : clients) EXPECT_TRUE(client.read_login().is_logged_in);
   EXPECT_EQ(cluster.primary().counters().session_logins, 50U);
+  EXPECT_EQ(cluster.primary().counters().logins_under_way_max, 2U);
 }
 
 }  // namespace

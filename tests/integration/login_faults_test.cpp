@@ -57,7 +57,8 @@ class LoginFaults : public ::testing::Test {
     options.engine = tested_engine();
     loop_ = std::move(relay::loop::make(context_, options, relay_counters_).value());
     engine_.emplace(loop_->engine());
-    worker_.emplace(context_, *engine_, shared_, unhurried());
+    worker_.emplace(
+        context_, *engine_, [this] { loop_->wake(); }, shared_, unhurried());
     publish_primary();
     ::listen(listening_.value(), 16);
     thread_ = std::thread([this] { loop_->run(); });
@@ -136,8 +137,8 @@ class LoginFaults : public ::testing::Test {
         ASSERT_TRUE(is_over());
         EXPECT_EQ(closed(close_reason::local_trouble), told + 1);
       }
-      EXPECT_EQ(counters_->sessions.value(), 0);
-      EXPECT_EQ(counters_->dial_failures.value(), 0) << "the backend was blamed";
+      EXPECT_EQ(use_->counters.sessions.value(), 0);
+      EXPECT_EQ(use_->counters.dial_failures.value(), 0) << "the backend was blamed";
       EXPECT_EQ(listener_.counters.active.value(), 0);
       EXPECT_EQ(listener_.counters.held.value(), 0);
       EXPECT_EQ(permits_.pending_logins.used(), 0U);
@@ -170,7 +171,7 @@ class LoginFaults : public ::testing::Test {
     snapshot->primary = status.id;
     snapshot->rw_valid_until = time_point::max();
     runtime::state next = *worker_->state();
-    next.topology = {snapshot, {counters_}};
+    next.topology = {snapshot, {use_}};
     worker_->publish(std::make_shared<const runtime::state>(std::move(next)));
   }
   static runtime::listener_options rw() {
@@ -205,7 +206,7 @@ class LoginFaults : public ::testing::Test {
   session::worker_shared shared_{permits_, cancels_, cancel_counters_,
                                  [](topology::backend_id, topology::hint) {}, awaited_};
   session::listener_state listener_{0, "rw"};
-  std::shared_ptr<metrics::backend_counters> counters_ = std::make_shared<metrics::backend_counters>();
+  runtime::backend_use_ptr use_ = std::make_shared<runtime::backend_use>();
   endpoint address_;
   net::unique_fd listening_ = make_listening();
   boost::asio::io_context context_{1};

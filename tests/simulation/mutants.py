@@ -21,10 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ["topology", "routing"]
 # What a login needs besides.
-LOGIN = ["pgwire", "login"]
-# Of one file, or of one folder.
+LOGIN = ["pgwire", "runtime", "login"]
+# Of one file, or of a login and what it goes by.
 UNIT_TESTS = {"topology/attention.cpp": [ROOT / "tests/unit/topology/attention_test.cpp"],
-              "login": sorted((ROOT / "tests/unit/login").glob("*.cpp"))}
+              "login": [*sorted((ROOT / "tests/unit/login").glob("*.cpp")), ROOT / "tests/unit/runtime/publication_test.cpp",
+                        ROOT / "tests/unit/base/permit_queue_test.cpp"]}
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ MUTANTS = [
     mutant("what is forgotten leaves its traces", "I6", "topology/topology.cpp",
            ("    if (!known.cluster.is_pinned) forget_all(backend);\n", "")),
     mutant("routing does not ask how old the snapshot is", "rw on an answer older", "routing/eligible.cpp",
-           ("&& input.snapshot.rw_valid_until &&\n             input.now <= *input.snapshot.rw_valid_until", "")),
+           ("&& input.snapshot.is_rw_open(input.now)", "")),
     mutant("routing ignores max_replay_lag", "ro beyond max_replay_lag", "routing/eligible.cpp",
            ("return backend.is_ro_eligible && is_within_lag(backend, input.policy);", "return backend.is_ro_eligible;")),
     mutant("prefer-standby prefers the primary", "prefer-standby", "routing/choose.cpp",
@@ -200,7 +201,7 @@ MUTANTS = [
     mutant("ro sessions leave a standby", "unit", "login/stay_rules.cpp",
            ("      if (!routing::needs_primary(route)) return std::nullopt;\n", "")),
     mutant("knowledge that is too old sends a packet", "unit", "login/stay_rules.cpp",
-           ("snapshot.rw_valid_until && now <= *snapshot.rw_valid_until", "snapshot.rw_valid_until.has_value() && now == now")),
+           ("snapshot.is_rw_open(now)", "snapshot.rw_valid_until.has_value()")),
     mutant("more than one byte is a reply to encryption", "unit", "login/reach_machine.cpp",
            ("  return d.answer.size() == 1 && (", "  return (")),
     mutant("57P03 is passed on", "unit", "login/reach_machine.cpp",
@@ -222,9 +223,23 @@ MUTANTS = [
     mutant("a kept backend that lost its role stays", "unit", "login/login_machine.cpp",
            ("            if (!here.kept) return next;\n", "            return next;\n")),
     mutant("a login that is over is a pending one still", "unit", "login/login_machine.cpp", ("      data_.login.release();\n", "")),
-    mutant("who came first does not go first", "unit", "login/waiting_lines.cpp",
-           ("std::prev(where)->arrived > arrived", "std::prev(where)->arrived > time_point::max()")),
-    mutant("a place among the dials goes to nobody", "unit", "login/waiting_lines.cpp", ("  if (was_granted) gate_->pass_on();\n", "")),
+    mutant("who was held first does not go first", "unit", "login/hold_line.cpp",
+           ("place_by_arrival(waiting_, arrived)", "waiting_.end()")),
+    mutant("who came first does not dial first", "unit", "base/permit_queue.cpp",
+           ("place_by_arrival(queue->waiting_, arrived)", "queue->waiting_.end()")),
+    mutant("a place among the dials goes to nobody", "unit", "base/permit_queue.cpp",
+           ("      --queue_->used_;\n      queue_->grant_free();\n", "      --queue_->used_;\n")),
+    mutant("who comes late takes the place of who waits", "unit", "base/permit_queue.cpp",
+           ("  queue->grant_free();  // the limit may have grown\n", "")),
+    mutant("a login waits to dial where it may not go", "unit", "login/reach_machine.cpp",
+           ("here.backend, d.around.route(), true, now)) return wait(d);", "here.backend, d.around.route(), false, now)) return wait(d);")),
+    mutant("a place among one backend's dials is one at another's", "unit", "login/reach_machine.cpp",
+           ("if (!place.is_in(dials)) {", "if (!place.is_granted()) {")),
+    mutant("a new primary is open before all have let go of the old one", "unit", "runtime/publication.cpp",
+           ("  if (--workers_to_close_ > 0) return;\n", "  workers_to_close_ = 0;\n")),
+    mutant("workers do not let go of the old primary", "unit", "runtime/publication.cpp",
+           ("  of.is_rw_closed = true;\n", "")),
+    mutant("a login goes on where rw is closed", "unit", "login/stay_rules.cpp", ("!present.is_rw_closed && ", "")),
 ]
 
 
@@ -244,12 +259,12 @@ class Workshop:
     def __init__(self, folder: Path, pool: ThreadPoolExecutor):
         self.folder = folder
         self.tree = folder / "src"
-        for module in CORE + LOGIN:
+        for module in ["base", *CORE, *LOGIN]:
             shutil.copytree(ROOT / "src" / module, self.tree / module)
         core = self.sources_of(CORE)
-        core += [ROOT / "src/base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
+        core += [self.tree / "base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
         self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
-        login = self.sources_of(LOGIN)
+        login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp"]
         sources = [*core, *login, *self.simulation, *(test for tests in UNIT_TESTS.values() for test in tests)]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
         self.core = {source: self.objects[source] for source in core}
@@ -270,7 +285,7 @@ class Workshop:
         return self.link(name, core, self.simulation)
 
     def link_unit_tests(self, name: str, core: dict, file: str) -> Path:
-        is_of_login = file.startswith("login")
+        is_of_login = file == "login" or file not in UNIT_TESTS
         tests = UNIT_TESTS["login" if is_of_login else file]
         return self.link(name, {**self.login, **core} if is_of_login else core, tests, "-lgtest_main", "-lgtest", "-pthread")
 

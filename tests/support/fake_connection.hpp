@@ -49,6 +49,7 @@ class fake_connection : public std::enable_shared_from_this<fake_connection> {
   step echo_until_closed();
   step wait_until_closed();
   step log_in(std::string_view packet);
+  void end_login();
   step greet(bool is_in_hot_standby);
   step refuse(const login_script& script);
   step answer_messages();

@@ -67,6 +67,7 @@ struct fake_settings {
   bool writes_byte_by_byte = false;         // to sessions
   bool stops_before_encryption = false;     // before it answers SSLRequest or GSSENCRequest, until unset
   bool stops_before_probe_login = false;    // before it answers the probe's StartupMessage, until unset
+  bool stops_before_session_login = false;  // likewise a session's
   bool stops_in_hot_standby = false;        // a session's login, in the midst of that message, until unset
   std::optional<bool> says_in_hot_standby;  // unset: what the role says
 };
@@ -77,7 +78,9 @@ struct fake_counters {
   std::uint64_t session_connections = 0;  // whose first packet was not the probe's StartupMessage
   std::uint64_t session_startups = 0;     // StartupMessages but the probe's
   std::uint64_t session_logins = 0;       // that reached ReadyForQuery
-  std::uint64_t open_sessions = 0;        // gauge: session connections not closed yet
+  std::uint64_t logins_under_way = 0;     // gauge: session_startups that have had no answer yet
+  std::uint64_t logins_under_way_max = 0;
+  std::uint64_t open_sessions = 0;  // gauge: session connections not closed yet
   std::uint64_t probe_connections = 0;
   std::uint64_t probe_logins = 0;
   std::uint64_t role_queries = 0;

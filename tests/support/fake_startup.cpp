@@ -1,8 +1,10 @@
 #include "support/fake_connection.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 #include "support/byte_pattern.hpp"
+
 namespace pgsteer::test {
 
 namespace asio = boost::asio;
@@ -154,20 +156,23 @@ fake_connection::step fake_connection::log_in(std::string_view packet) {
     if (!plan.next.empty()) plan.next.pop_front();
     is_in_hot_standby = settings.says_in_hot_standby.value_or(settings.role.is_in_recovery);
     if (!is_probe_) {
-      ++shared_.state.counters.session_startups;
+      fake_counters& counters = shared_.state.counters;
+      ++counters.session_startups;
+      counters.logins_under_way_max = std::max(counters.logins_under_way_max, ++counters.logins_under_way);
       shared_.state.counters.last_startup_packet = packet;
       shared_.state.counters.session_users.push_back(
           value_of(wire::parse_parameters(packet.substr(8)), "user"));
     }
   }
   if (script.behaviour != login_behaviour::accept) {
+    end_login();
     const bool is_refused = co_await refuse(script);
     co_return is_refused;
   }
-  if (is_probe_) {
-    const bool is_released = co_await wait_while(&fake_settings::stops_before_probe_login);
-    if (!is_released) co_return false;
-  }
+  const bool is_released = co_await wait_while(is_probe_ ? &fake_settings::stops_before_probe_login
+                                                         : &fake_settings::stops_before_session_login);
+  end_login();
+  if (!is_released) co_return false;
   pid_ = next_pid();
   key_ = random_key(key_bytes);
   shared_.by_pid[pid_] = this;
@@ -175,6 +180,13 @@ fake_connection::step fake_connection::log_in(std::string_view packet) {
   count(is_probe_ ? &fake_counters::probe_logins : &fake_counters::session_logins);
   const bool is_greeted = co_await greet(is_in_hot_standby);
   co_return is_greeted;
+}
+
+// Before the answer is sent, so that whoever has it is not counted any more.
+void fake_connection::end_login() {
+  if (is_probe_) return;
+  const std::scoped_lock lock(shared_.state.mutex);
+  --shared_.state.counters.logins_under_way;
 }
 
 fake_connection::step fake_connection::greet(bool is_in_hot_standby) {

@@ -2,11 +2,10 @@
 // lease: a session's place among those of a backend, from before the dial until the session ends.
 //
 // Counted while it lives; a value that is moved, never copied. Any thread.
-#include <memory>
 #include <utility>
 
 #include "pgsteer/base/endpoint.hpp"
-#include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/runtime/state.hpp"
 #include "pgsteer/topology/types.hpp"
 
 namespace pgsteer::login {
@@ -15,7 +14,7 @@ namespace pgsteer::login {
 struct picked_backend {
   topology::backend_id id;
   endpoint address;  // numeric
-  std::shared_ptr<metrics::backend_counters> counters;
+  runtime::backend_use_ptr use;
 };
 
 class lease {
@@ -37,16 +36,16 @@ class lease {
   // What it is a lease of stays known.
   void give_back() noexcept {
     if (is_held()) counters().sessions.subtract();
-    backend_.counters.reset();
+    backend_.use.reset();
   }
-  [[nodiscard]] bool is_held() const noexcept { return backend_.counters != nullptr; }
+  [[nodiscard]] bool is_held() const noexcept { return backend_.use != nullptr; }
   [[nodiscard]] topology::backend_id id() const noexcept { return backend_.id; }
   [[nodiscard]] const endpoint& address() const noexcept { return backend_.address; }
   // Precondition: is_held().
-  [[nodiscard]] metrics::backend_counters& counters() const noexcept { return *backend_.counters; }
+  [[nodiscard]] metrics::backend_counters& counters() const noexcept { return backend_.use->counters; }
 
  private:
-  picked_backend backend_;  // a lease that was moved away has no counters
+  picked_backend backend_;  // a lease that was moved away has no use
 };
 
 }  // namespace pgsteer::login

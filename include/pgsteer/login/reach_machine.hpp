@@ -66,10 +66,11 @@ class reach_machine {
 
   // Its states, and what they have in common. For its own use.
   struct choosing {
-    dial_gate::place dial;
+    permit_queue::place dial;
   };
-  struct queueing {  // for a dial
-    dial_gate::place dial;
+  struct queueing {  // for a dial at this backend
+    permit_queue::place dial;
+    topology::backend_id backend;
   };
   struct entering_hold {  // once the client is known to be there still
     routing::no_backend why;
@@ -81,10 +82,10 @@ class reach_machine {
     bool is_woken;
   };
   struct dialing {
-    dial_gate::place dial;
+    permit_queue::place dial;
   };
   struct asking {
-    dial_gate::place dial;
+    permit_queue::place dial;
     std::size_t sent = 0;
   };
   struct pausing {};  // for trouble of this host

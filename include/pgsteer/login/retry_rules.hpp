@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/login/waiting_lines.hpp"
+#include "pgsteer/login/hold_line.hpp"
 #include "pgsteer/routing/choose.hpp"
 #include "pgsteer/topology/hint.hpp"
 #include "pgsteer/topology/types.hpp"

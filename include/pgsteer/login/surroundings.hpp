@@ -6,7 +6,7 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/login/admission.hpp"
-#include "pgsteer/login/waiting_lines.hpp"
+#include "pgsteer/login/hold_line.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/state.hpp"
 
@@ -17,7 +17,6 @@ struct surroundings {
   std::size_t listener;             // its place in state's options
   metrics::listener_counters& counters;
   metrics::cancel_counters& cancel_counters;
-  dial_gate& dials;
   hold_line& holds;
   permit_pools& permits;
   waiter& who;         // this login

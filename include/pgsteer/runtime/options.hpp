@@ -26,7 +26,7 @@ struct limit_options {
   std::uint32_t sessions_max = 10'000;       // two sockets each; RLIMIT_NOFILE must be twice this and more
   std::uint32_t pending_logins_max = 1'000;  // accepted, not yet logged in, held ones included
   std::uint32_t held_logins_max = 1'000;
-  std::uint32_t concurrent_dials_max = 64;    // per worker; each dial is a fork on a backend
+  std::uint32_t concurrent_dials_max = 64;    // at one backend, where each is a fork
   std::uint32_t concurrent_cancels_max = 64;  // each is a dial to one or more backends
 };
 [[nodiscard]] bool are_valid(const limit_options& options) noexcept;

@@ -5,17 +5,24 @@
 #include <memory>
 #include <vector>
 
-#include "pgsteer/base/clock.hpp"
+#include "pgsteer/base/permit_queue.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/options.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::runtime {
 
-// A snapshot and, in the order of its backends, their counters.
-struct counted_topology {
+// How all workers together use one backend.
+struct backend_use {
+  metrics::backend_counters counters;
+  permit_queue dials;  // each is a fork there
+};
+using backend_use_ptr = std::shared_ptr<backend_use>;
+
+// A snapshot and, in the order of its backends, how they are used.
+struct used_topology {
   topology::snapshot_ptr snapshot = std::make_shared<const topology::topology_snapshot>();
-  std::vector<std::shared_ptr<metrics::backend_counters>> counters;
+  std::vector<backend_use_ptr> uses;
 };
 
 // How far a drain of the whole process is.
@@ -33,7 +40,7 @@ struct orders {
 };
 
 struct state {
-  counted_topology topology;
+  used_topology topology;
   std::shared_ptr<const runtime::options> options;  // never null
   runtime::orders orders;
   // No new session that needs the primary: some worker may still send those to another one (publication.hpp).

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <functional>
@@ -18,8 +19,8 @@
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/login/admission.hpp"
+#include "pgsteer/login/hold_line.hpp"
 #include "pgsteer/login/surroundings.hpp"
-#include "pgsteer/login/waiting_lines.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
@@ -58,8 +59,9 @@ struct worker_shared {  // what all workers refer to; outlives them
 
 class worker_context {
  public:
+  // wake_loop: any thread; has what was posted to the context run soon, also from another thread.
   worker_context(boost::asio::io_context& context_in, relay::engine& engine_in,
-                 const worker_shared& shared_in, runtime::state_ptr first);
+                 std::function<void()> wake_loop, const worker_shared& shared_in, runtime::state_ptr first);
   ~worker_context();
   worker_context(const worker_context&) = delete;
   worker_context& operator=(const worker_context&) = delete;
@@ -67,8 +69,14 @@ class worker_context {
   boost::asio::io_context& context;
   relay::engine& engine;
   const worker_shared& shared;
-  login::dial_gate dials;
   login::hold_line holds;
+
+  // Any thread: has handler() called on the worker's.
+  template <class Handler>
+  void post(Handler handler) {
+    boost::asio::post(context, std::move(handler));
+    wake_loop_();
+  }
 
   void publish(runtime::state_ptr next);
   // The same object always, which holds the present one.
@@ -81,7 +89,7 @@ class worker_context {
   [[nodiscard]] mutable_byte_span login_buffer(std::size_t bytes);
 
   // What a login of this listener reads and takes its places in. The listener and who outlive it.
-  [[nodiscard]] login::surroundings around(listener_state& listener, login::waiter& who, time_point arrived);
+  [[nodiscard]] login::surroundings around(listener_state& listener, waiter& who, time_point arrived);
   // A client of that route was logged in there: tells the control thread if it waits for that.
   void note_login(topology::backend_id backend, routing::target_session_attrs route);
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
@@ -102,6 +110,7 @@ class worker_context {
   };
 
   std::array<told, topology::hint_count> told_;  // by hint
+  const std::function<void()> wake_loop_;
   runtime::state_ptr state_;
   std::vector<std::uint8_t> login_buffer_;  // never changes its size
   struct session_list;

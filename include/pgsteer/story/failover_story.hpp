@@ -38,7 +38,7 @@ class failover_story {
   void note_symptom(topology::backend_id id, origin from, std::string_view what, time_point now);
   // A question put to it at that time was answered: what sessions had suggested before was wrong.
   void note_answer(topology::backend_id id, time_point asked_at);
-  void note_decision(const runtime::counted_topology& published, time_point now);
+  void note_decision(const runtime::used_topology& published, time_point now);
   void note_login(time_point now);
   void tick(time_point now);
 
@@ -47,10 +47,10 @@ class failover_story {
  private:
   struct lost_primary {
     std::string address;
-    std::shared_ptr<metrics::backend_counters> counters;
+    runtime::backend_use_ptr use;
     std::uint64_t sessions = 0;  // when it was lost
   };
-  void remember_primary(const runtime::counted_topology& published);
+  void remember_primary(const runtime::used_topology& published);
   void lose(time_point now);
   void prove(const topology::backend_status& successor, time_point now);
 

@@ -15,7 +15,7 @@ struct state_row {
   plan planned;
   std::string reached_by;  // the end of what the login has done by then
   std::string expected;    // '+': has an effect; '.': is let pass; 'x': cannot come
-  bool is_gate_full = false;
+  bool is_queue_full = false;
   int further = 0;  // steps behind that
 };
 
@@ -50,11 +50,8 @@ void expect_row(const state_row& row) {
   std::string found;
   for (std::size_t i = 0; i < events; ++i) {
     login_world world(row.planned);
-    class nobody final : public waiter {
-      void wake() override {}
-    } other;
-    dial_gate::place taken;
-    if (row.is_gate_full) taken = world.dials.enter(other, world.now);
+    permit_queue::place taken;
+    if (row.is_queue_full) taken = world.enter(0);
     world.inject(begun{});
     while (!world.transcript.ends_with(row.reached_by)) ASSERT_TRUE(world.step()) << world.transcript;
     for (int steps = 0; steps < row.further; ++steps) ASSERT_TRUE(world.step());

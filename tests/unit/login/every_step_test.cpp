@@ -22,7 +22,8 @@ bool go(login_world& world, std::size_t steps) {
 void expect_nothing_owed(login_world& world) {
   EXPECT_TRUE(world.is_over() || world.is_relaying) << world.transcript;
   if (world.is_over()) {
-    EXPECT_EQ(world.backends[0]->sessions.value() + world.backends[1]->sessions.value(), 0U);
+    EXPECT_EQ(world.backends[0]->counters.sessions.value() + world.backends[1]->counters.sessions.value(),
+              0U);
   }
   world.machine.reset();
   EXPECT_EQ(world.owed(), "") << world.transcript;
@@ -68,10 +69,10 @@ TEST(EveryStep, FailsAtEveryStep) {
 
 TEST(EveryStep, MeetsTroubleOfThisHostAtEveryStep) {
   disturb_at_every_step([](login_world& world) {
-    const std::uint64_t blamed = world.backends[0]->dial_failures.value();
+    const std::uint64_t blamed = world.backends[0]->counters.dial_failures.value();
     const std::string before = world.transcript;
     if (!world.fail_operation(true)) return (void)world.run();
-    EXPECT_EQ(world.backends[0]->dial_failures.value(), blamed) << "no backend is to blame";
+    EXPECT_EQ(world.backends[0]->counters.dial_failures.value(), blamed) << "no backend is to blame";
     EXPECT_EQ(world.transcript.find("login_failed", before.size()), std::string::npos) << world.transcript;
     if (world.is_over() && !world.planned.refused) {
       EXPECT_TRUE(world.reason() == close_reason::local_trouble ||

@@ -30,7 +30,7 @@ TEST(LoginMachine, APlainLogin) {
   EXPECT_EQ(world.last.deadline, world.now + world.options.login.login_timeout);
   const lease backend = world.machine->take_backend();
   EXPECT_EQ(backend.id().value, 1U);
-  EXPECT_EQ(world.backends[0]->logins_answered.value(), 1U);
+  EXPECT_EQ(world.backends[0]->counters.logins_answered.value(), 1U);
   world.machine.reset();
   EXPECT_EQ(world.owed(), "a=1 ") << "the session's, now";
 }
@@ -156,7 +156,7 @@ TEST(LoginMachine, ARefusedDialIsTriedElsewhere) {
                      .route = routing::target_session_attrs::any});
   EXPECT_EQ(world.run(),
             "read_client choose dial a:login_failed drop choose dial write_backend read_backend relay");
-  EXPECT_EQ(world.backends[0]->dial_failures.value(), 1U);
+  EXPECT_EQ(world.backends[0]->counters.dial_failures.value(), 1U);
   EXPECT_EQ(world.counters.retried.value(), 1U);
   EXPECT_EQ(world.machine->backend().id().value, 2U);
 }
@@ -214,7 +214,7 @@ TEST(LoginMachine, TroubleOfThisHostBlamesNobody) {
   const time_point begun_at = world.now;
   EXPECT_EQ(world.run(), "read_client choose dial drop choose dial write_backend read_backend relay");
   EXPECT_EQ(world.now, begun_at + milliseconds{100});
-  EXPECT_EQ(world.backends[0]->dial_failures.value(), 0U);
+  EXPECT_EQ(world.backends[0]->counters.dial_failures.value(), 0U);
   EXPECT_EQ(world.counters.retried.value(), 0U);
 }
 
@@ -228,28 +228,22 @@ TEST(LoginMachine, TroubleOfThisHostThatLastsEndsTheLogin) {
 
 // A place among the dials.
 
-class nobody final : public waiter {
-  void wake() override {}
-};
-
 TEST(LoginMachine, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
-  nobody other;
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  dial_gate::place taken = world.dials.enter(other, world.now);
+  permit_queue::place taken = world.enter(0);
   world.inject(begun{});
   while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
   EXPECT_TRUE(world.last.watches_client);
   EXPECT_EQ(world.last.deadline, world.now + seconds{10});
-  EXPECT_EQ(world.backends[0]->sessions.value(), 0U) << "no place is taken there meanwhile";
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U) << "no place is taken there meanwhile";
   taken.leave();
   EXPECT_TRUE(world.is_woken);
   EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
 }
 
 TEST(LoginMachine, AGrantedPlaceCountsAlsoAtTheDeadline) {
-  nobody other;
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  dial_gate::place taken = world.dials.enter(other, world.now);
+  permit_queue::place taken = world.enter(0);
   world.inject(begun{});
   while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
   taken.leave();
@@ -257,10 +251,59 @@ TEST(LoginMachine, AGrantedPlaceCountsAlsoAtTheDeadline) {
   EXPECT_EQ(world.transcript, "read_client choose choose");
 }
 
-TEST(LoginMachine, GivesUpThePlaceAmongTheDialsAtHoldTimeout) {
-  nobody other;
+// The one it waits at is no longer to be used: what it goes on with has dials of its own.
+TEST(LoginMachine, WaitsForADialOnlyWhereItMayGo) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  const permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  world.inject(snapshot_changed{});
+  EXPECT_EQ(world.transcript, "read_client choose") << "it may still go there";
+  topology::topology_snapshot promoted =
+      routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)});
+  world.go_by(std::move(promoted));
+  world.inject(snapshot_changed{});
+  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
+  EXPECT_EQ(world.backends[1]->counters.sessions.value(), 1U);
+}
+
+// A primary that is silent gets no more logins, so that nobody need queue there; the next snapshot may have
+// it again, or another.
+TEST(LoginMachine, IsHeldWhereItsBackendFallsSilentWhileItWaitsForADial) {
   login_world world({.client = {startup}});
-  const dial_gate::place taken = world.dials.enter(other, world.now);
+  const permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  topology::backend_status silent = routing::testing::primary(1);
+  silent.is_rw_eligible = silent.is_answering = false;
+  world.go_by(routing::testing::snapshot_of({silent}));
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, "read_client choose choose look");
+  EXPECT_EQ(world.counters.held.value(), 1U);
+}
+
+// Its turn comes where it has queued, and by then it is to go elsewhere, where others dial.
+TEST(LoginMachine, QueuesAgainWhereItIsToGoNow) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  permit_queue::place first = world.enter(0), second = world.enter(1);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
+  first.leave();
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, "read_client choose choose");
+  EXPECT_TRUE(world.is_at_rest());
+  EXPECT_TRUE(world.enter(0).is_granted()) << "its place there is given back";
+  second.leave();
+  EXPECT_EQ(world.run(), "read_client choose choose choose dial write_backend read_backend relay");
+}
+
+TEST(LoginMachine, GivesUpThePlaceAmongTheDialsAtHoldTimeout) {
+  login_world world({.client = {startup}});
+  const permit_queue::place taken = world.enter(0);
   EXPECT_EQ(world.run(), "read_client choose end");
   EXPECT_EQ(world.reason(), close_reason::hold_timeout);
   EXPECT_EQ(world.machine->end().detail,
@@ -299,13 +342,12 @@ TEST(LoginMachine, AFirstAnswerMayTakeAsLongAsALogin) {
 }
 
 TEST(LoginMachine, ALateAnswerKeepsNobodyElseFromDialing) {
-  nobody other;
   login_world world({.client = {startup}, .attempts = {answering({})}});
   while (world.transcript.find("login_slow") == std::string::npos) advance(world);
-  EXPECT_FALSE(world.dials.enter(other, world.now).is_granted());
+  EXPECT_FALSE(world.enter(0).is_granted());
   while (world.transcript.find("login_failed") == std::string::npos) advance(world);
-  EXPECT_TRUE(world.dials.enter(other, world.now).is_granted());
-  EXPECT_EQ(world.backends[0]->sessions.value(), 1U) << "it waits on";
+  EXPECT_TRUE(world.enter(0).is_granted());
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 1U) << "it waits on";
 }
 
 // Clients that leave.
@@ -363,11 +405,11 @@ TEST(LoginMachine, ABackendThatIsMerelyKeptIsLetGoWhenItLosesItsRole) {
   while (!world.transcript.ends_with("write_client read_client")) advance(world);
   world.inject(snapshot_changed{});
   EXPECT_FALSE(world.last.drops_backend);
-  EXPECT_EQ(world.backends[0]->sessions.value(), 1U);
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 1U);
   world.have_no_primary();
   world.inject(snapshot_changed{});
   EXPECT_TRUE(world.last.drops_backend);
-  EXPECT_EQ(world.backends[0]->sessions.value(), 0U);
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U);
   EXPECT_EQ(world.counters.retried.value(), 1U);
   world.have_primary();
   EXPECT_EQ(world.run(),

@@ -45,16 +45,16 @@ const failure local_trouble{error_code(EMFILE, boost::system::system_category())
 }  // namespace
 
 login_world::login_world(plan of) : planned(std::move(of)) {
-  for (int i = 0; i < 2; ++i) backends.push_back(std::make_shared<metrics::backend_counters>());
+  for (int i = 0; i < 2; ++i) backends.push_back(std::make_shared<runtime::backend_use>());
   options.listeners.emplace_back().policy.route = planned.route;
   options.limits.held_logins_max = 2;
   options.limits.concurrent_cancels_max = 1;
+  options.limits.concurrent_dials_max = 1;
   have_primary();
   const surroundings around{.state = state,
                             .listener = 0,
                             .counters = counters,
                             .cancel_counters = cancel_counters,
-                            .dials = dials,
                             .holds = holds,
                             .permits = permits,
                             .who = *this,
@@ -86,6 +86,14 @@ void login_world::go_by(topology::topology_snapshot snapshot) {
   next.topology = {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), backends};
   next.options = std::make_shared<const runtime::options>(options);
   state = std::make_shared<const runtime::state>(std::move(next));
+}
+
+permit_queue::place login_world::enter(std::size_t backend) {
+  static class nobody final : public waiter {
+    void wake() override {}
+  } somebody_else;
+  const std::shared_ptr<permit_queue> dials(backends[backend], &backends[backend]->dials);
+  return permit_queue::enter(dials, 1, somebody_else, now);
 }
 
 std::string login_world::run() {
@@ -226,8 +234,8 @@ std::string login_world::owed() {
   const auto add = [&words](std::string_view what, std::uint64_t n) {
     if (n > 0) words += std::string(what) + "=" + std::to_string(n) + " ";
   };
-  add("a", backends[0]->sessions.value());
-  add("b", backends[1]->sessions.value());
+  add("a", backends[0]->counters.sessions.value());
+  add("b", backends[1]->counters.sessions.value());
   add("held", counters.held.value());
   add("held_logins", permits.held_logins.used());
   add("cancels", permits.cancels.used());
@@ -235,7 +243,7 @@ std::string login_world::owed() {
   add("refusals", permits.refusals.used());
   add("in the line", holds.is_empty() ? 0 : 1);
   is_woken = false;
-  add("dials", dials.enter(*this, now).is_granted() ? 0 : 1);
+  for (std::size_t i = 0; i < backends.size(); ++i) add("dials", enter(i).is_granted() ? 0 : 1);
   return words;
 }
 

@@ -76,11 +76,10 @@ class login_world final : public waiter {
   // Of the process.
   runtime::options options;
   permit_pools permits;
-  dial_gate dials{1};
   hold_line holds;
   metrics::listener_counters counters{"rw", close_reason_count};
   metrics::cancel_counters cancel_counters;
-  std::vector<std::shared_ptr<metrics::backend_counters>> backends;
+  std::vector<runtime::backend_use_ptr> backends;
   runtime::state_ptr state;
   time_point now = routing::testing::now;
 
@@ -95,6 +94,8 @@ class login_world final : public waiter {
   bool is_relaying = false;
   bool is_woken = false;
 
+  // A place among the dials at this backend, or in the queue for one, for somebody else.
+  [[nodiscard]] permit_queue::place enter(std::size_t backend);
   // Publishes it.
   void go_by(topology::topology_snapshot snapshot);
 

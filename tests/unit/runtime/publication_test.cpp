@@ -10,7 +10,7 @@ namespace {
 
 using topology::backend_id;
 
-state with(counted_topology topology) {
+state with(used_topology topology) {
   state made;
   made.topology = std::move(topology);
   made.options = std::make_shared<const options>();

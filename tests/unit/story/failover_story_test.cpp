@@ -22,10 +22,10 @@ class FailoverStory : public testing::Test {
   // The primary is this backend, or none.
   void decide(std::uint32_t primary) {
     auto snapshot = std::make_shared<topology::topology_snapshot>();
-    runtime::counted_topology published;
+    runtime::used_topology published;
     for (std::uint32_t i = 1; i <= 2; ++i) {
       snapshot->backends.emplace_back().id = {i};
-      published.counters.push_back(counters_);
+      published.uses.push_back(use_);
     }
     if (primary != 0) {
       snapshot->primary = topology::backend_id{primary};
@@ -52,7 +52,7 @@ class FailoverStory : public testing::Test {
 
   const topology::backend_id primary_{1};
   time_point now_ = time_point{} + seconds{1'000};
-  std::shared_ptr<metrics::backend_counters> counters_ = std::make_shared<metrics::backend_counters>();
+  runtime::backend_use_ptr use_ = std::make_shared<runtime::backend_use>();
   failover_story story_;
 };
 

@@ -1,0 +1,30 @@
+#pragma once
+// waiter: who stands in a line, and is told that its turn has come.
+//
+// Lines go by when their members came to the proxy: one that comes a second time has waited longer than those
+// behind it.
+#include <iterator>
+
+#include "pgsteer/base/clock.hpp"
+
+namespace pgsteer {
+
+class waiter {
+ public:
+  // Perhaps on another thread, and from inside the line, which may be locked: what there is to do about it is
+  // done later, on the waiter's own thread.
+  virtual void wake() = 0;
+
+ protected:
+  ~waiter() = default;
+};
+
+// Where one that came at that time belongs in a list of entries: before the first that came later.
+template <class List>
+[[nodiscard]] typename List::iterator place_by_arrival(List& line, time_point arrived) {
+  auto where = line.end();
+  while (where != line.begin() && std::prev(where)->arrived > arrived) --where;
+  return where;
+}
+
+}  // namespace pgsteer
