@@ -1,5 +1,5 @@
-// The pgsteer program: run, check, status. Exit codes: 0 success, 2 wrong usage or configuration, 1 cannot
-// start; status adds its own (admin/status_command.hpp).
+// The pgsteer program: run, check, fence, status. Exit codes: 0 success, 2 wrong usage or configuration, 1
+// cannot start; fence and status say their own (fence/fence_command.hpp, admin/status_command.hpp).
 #include <fcntl.h>
 #include <unistd.h>
 

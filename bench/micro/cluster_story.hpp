@@ -21,7 +21,7 @@ class cluster_story {
     std::vector<topology::backend_spec> specs{{"pg-1.example:5432", primary}};
     for (std::uint32_t id = 2; id <= backends; ++id)
       specs.push_back({"pg-" + std::to_string(id) + ".example:5432", {"10.0.0." + std::to_string(id), 5432}});
-    core_.set_backends(specs, now_);
+    core_.set_backends(specs);
     for (std::uint32_t id = 1; id <= backends; ++id) answered(id);
   }
 
@@ -58,7 +58,7 @@ class cluster_story {
   topology::topology_snapshot ended(topology::probe_result result, std::uint32_t id) {
     now_ += milliseconds{1};
     result.sent_at = result.received_at = now_;
-    core_.record({id}, result, now_);
+    core_.record({id}, result);
     return core_.decide(now_);
   }
 

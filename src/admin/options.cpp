@@ -1,12 +1,9 @@
 #include "pgsteer/admin/options.hpp"
 
-#include "pgsteer/admin/errc.hpp"
-
 namespace pgsteer::admin {
 
-result<void> check(const admin_options& options) {
-  if (options.bind.host.empty()) return errc::invalid_options;
-  return {};
+bool are_valid(const admin_options& options) noexcept {
+  return !options.bind.host.empty();
 }
 
 }  // namespace pgsteer::admin

@@ -1,8 +1,8 @@
 #pragma once
 // document: one configuration file while it is read; collects what is wrong with it and which keys exist.
 //
-// Sticky: nothing is thrown until the whole file has been seen, so that all problems show in one go. Boot and
-// reload only; not thread-safe.
+// Sticky: nothing is thrown until the whole file has been seen, so that all problems show in one go. At
+// start only; not thread-safe.
 #include <yaml-cpp/yaml.h>
 
 #include <compare>

@@ -62,12 +62,15 @@ config read_root(document& file, const YAML::Node& root) {
 
 // The last line of defence: what this module let through, each owner would take as well.
 void check_owners(document& file, const config& out) {
-  std::vector<result<void>> verdicts{check(out.discovery), check(out.probe), check(out.runtime.tcp),
-                                     check(out.relay), check(out.admin)};
-  if (!are_valid(out.runtime)) file.report({{}, "", "valid options", "a listener or limit out of range"});
-  for (const auto& verdict : verdicts) {
-    if (!verdict) file.report({{}, "", "valid options", verdict.error().message()});
-  }
+  const auto require = [&file](bool is_valid, std::string key) {
+    if (!is_valid) file.report({{}, std::move(key), "options that work together", "some that do not"});
+  };
+  require(are_valid(out.topology), "cluster");
+  require(are_valid(out.discovery), "cluster.backends");
+  require(are_valid(out.probe), "probe");
+  require(are_valid(out.runtime), "listeners, limits or tcp");
+  require(are_valid(out.relay), "relay");
+  require(are_valid(out.admin), "admin");
 }
 
 std::string joined(const std::vector<std::string>& lines) {

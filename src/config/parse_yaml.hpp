@@ -1,7 +1,7 @@
 #pragma once
 // parse_yaml(): text to the one YAML document in it; complaints of yaml-cpp go to the document.
 //
-// Knows no keys. Boot and reload only.
+// Knows no keys. At start only.
 #include <optional>
 #include <string>
 

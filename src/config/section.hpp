@@ -3,7 +3,7 @@
 //
 // Declarative: a key is one line that names it, where it goes and its bounds; its default is what the struct
 // holds already. A key that is absent or wrong leaves its target untouched. Nothing throws; problems go to
-// the document. Boot and reload only; not thread-safe.
+// the document. At start only; not thread-safe.
 //
 // Flow:
 //   section keys(file, "probe", node);

@@ -1,7 +1,7 @@
 #pragma once
 // The top-level sections of the file; each function names every key of its section in one place.
 //
-// A new key is one line in one of these functions and one in config/reference.yaml. Boot and reload only.
+// A new key is one line in one of these functions and one in config/reference.yaml. At start only.
 #include <vector>
 
 #include "config/section.hpp"

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "pgsteer/discovery/errc.hpp"
-
 namespace pgsteer::discovery {
 namespace {
 
@@ -19,9 +17,8 @@ bool is_valid(const dns_options& options) {
 
 }  // namespace
 
-result<void> check(const discovery_options& options) {
-  if (!std::visit([](const auto& source) { return is_valid(source); }, options)) return errc::invalid_options;
-  return {};
+bool are_valid(const discovery_options& options) noexcept {
+  return std::visit([](const auto& source) { return is_valid(source); }, options);
 }
 
 }  // namespace pgsteer::discovery

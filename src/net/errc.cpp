@@ -10,8 +10,6 @@ class category final : public boost::system::error_category {
   const char* name() const noexcept override { return "pgsteer.net"; }
   std::string message(int value) const override {
     switch (static_cast<errc>(value)) {
-      case errc::invalid_options:
-        return "a TCP option is out of range";
       case errc::not_numeric:
         return "expected a numeric IP address";
     }

@@ -2,7 +2,6 @@
 
 #include <string_view>
 
-#include "pgsteer/base/assert.hpp"
 #include "pgsteer/pgwire/errc.hpp"
 #include "wire.hpp"
 
@@ -10,18 +9,6 @@ namespace pgsteer::pgwire {
 
 // Int32 length | Int32 80877102 | Int32 pid | Byte[n] secret
 // -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST
-std::string cancel_request(const cancel_key& key) {
-  PGSTEER_ASSERT(key.secret.size() >= cancel_secret_bytes_min &&
-                 key.secret.size() <= cancel_secret_bytes_max);
-  const auto length = 3 * int32_bytes + key.secret.size();
-  std::string packet;
-  packet.reserve(length);
-  append_int32(packet, static_cast<std::uint32_t>(length));
-  append_int32(packet, cancel_request_code);
-  append_int32(packet, key.pid);
-  return packet += key.secret;
-}
-
 result<cancel_key> parse_cancel_request(byte_span packet) {
   if (packet.size() < cancel_request_bytes_min || packet.size() > cancel_request_bytes_max) {
     return errc::invalid_cancel_length;

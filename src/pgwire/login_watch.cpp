@@ -97,13 +97,10 @@ login_watch::state login_watch::end_message() noexcept {
   const auto body = std::string_view(body_);
   auto next = state::watching;
   switch (static_cast<char>(header_[0])) {
-    case 'E': {
-      const auto fields = read_error_body(as_bytes(body)).fields;
-      sqlstate_ = fields.sqlstate;
-      error_message_ = fields.message;
+    case 'E':
+      sqlstate_ = read_error_body(as_bytes(body)).fields.sqlstate;
       next = state::failed;
       break;
-    }
     case 'K':
       backend_key_ = read_backend_key(body);
       break;

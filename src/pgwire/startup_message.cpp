@@ -10,8 +10,6 @@ namespace {
 void take(startup_message& message, std::string_view name, std::string_view value) noexcept {
   if (name == "user") message.user = value;
   if (name == "database") message.database = value;
-  if (name == "application_name") message.application_name = value;
-  if (name == "replication") message.replication = value;
 }
 
 // Walks the pairs exactly as ProcessStartupPacket() does; false if they do not end at the last byte. Like
@@ -38,9 +36,9 @@ result<startup_message> parse_startup_message(byte_span packet) noexcept {
   }
   if (read_int32(packet, 0) != packet.size()) return errc::invalid_length;
 
+  const auto protocol = read_int32(packet, int32_bytes);
+  if (protocol_major(protocol) != supported_protocol_major) return errc::unsupported_protocol;
   startup_message message;
-  message.protocol = read_int32(packet, int32_bytes);
-  if (protocol_major(message.protocol) != supported_protocol_major) return errc::unsupported_protocol;
   if (!take_pairs(message, as_text(packet.subspan(2 * int32_bytes)))) return errc::missing_terminator;
   if (message.user.empty()) return errc::no_user;
   if (message.database.empty()) message.database = message.user;

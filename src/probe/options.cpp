@@ -4,8 +4,6 @@
 #include <array>
 #include <string_view>
 
-#include "pgsteer/probe/errc.hpp"
-
 namespace pgsteer::probe {
 namespace {
 
@@ -22,12 +20,10 @@ bool are_times_valid(const probe_options& options) {
 
 }  // namespace
 
-result<void> check(const probe_options& options) {
-  const bool is_valid = !options.user.empty() && !options.database.empty() && are_times_valid(options) &&
-                        (options.password_file.empty() || options.passfile.empty()) &&
-                        std::find(sslmodes.begin(), sslmodes.end(), options.sslmode) != sslmodes.end();
-  if (!is_valid) return errc::invalid_options;
-  return {};
+bool are_valid(const probe_options& options) noexcept {
+  return !options.user.empty() && !options.database.empty() && are_times_valid(options) &&
+         (options.password_file.empty() || options.passfile.empty()) &&
+         std::find(sslmodes.begin(), sslmodes.end(), options.sslmode) != sslmodes.end();
 }
 
 }  // namespace pgsteer::probe

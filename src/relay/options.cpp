@@ -1,6 +1,5 @@
 #include "pgsteer/relay/options.hpp"
 
-#include "pgsteer/relay/errc.hpp"
 #include "relay/splice_pipe.hpp"
 
 namespace pgsteer::relay {
@@ -12,13 +11,11 @@ constexpr std::uint32_t descriptors_to_wait_in = 8;
 
 }  // namespace
 
-result<void> check(const relay_options& options) {
-  const bool is_valid =
-      options.buffer_bytes > 0 && options.buffer_bytes <= relay_options::buffer_bytes_limit &&
-      options.reads_per_turn_max > 0 && options.reads_per_turn_max <= relay_options::reads_per_turn_limit &&
-      options.half_close_timeout > duration::zero();
-  if (!is_valid) return errc::invalid_options;
-  return {};
+bool are_valid(const relay_options& options) noexcept {
+  return options.buffer_bytes > 0 && options.buffer_bytes <= relay_options::buffer_bytes_limit &&
+         options.reads_per_turn_max > 0 &&
+         options.reads_per_turn_max <= relay_options::reads_per_turn_limit &&
+         options.half_close_timeout > duration::zero();
 }
 
 std::uint32_t descriptors_per_worker(const relay_options& options) noexcept {

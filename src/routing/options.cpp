@@ -20,14 +20,6 @@ std::string_view to_string(target_session_attrs value) noexcept {
   return "any";
 }
 
-std::optional<target_session_attrs> parse_target_session_attrs(std::string_view word) noexcept {
-  using enum target_session_attrs;
-  for (const auto value : {any, read_write, read_only, primary, standby, prefer_standby}) {
-    if (to_string(value) == word) return value;
-  }
-  return {};
-}
-
 std::string_view to_string(balance value) noexcept {
   switch (value) {
     case balance::round_robin:
@@ -36,13 +28,6 @@ std::string_view to_string(balance value) noexcept {
       return "least-sessions";
   }
   return "round-robin";
-}
-
-std::optional<balance> parse_balance(std::string_view word) noexcept {
-  for (const auto value : {balance::round_robin, balance::least_sessions}) {
-    if (to_string(value) == word) return value;
-  }
-  return {};
 }
 
 }  // namespace pgsteer::routing

@@ -121,7 +121,7 @@ void topology_keeper::on_discovered(const std::vector<discovery::discovered_back
   std::vector<topology::backend_spec> specs;
   specs.reserve(backends.size());
   for (const auto& backend : backends) specs.push_back({backend.name, backend.address});
-  topology_.set_backends(specs, clock::now());
+  topology_.set_backends(specs);
   decide();
 }
 
@@ -140,7 +140,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     story_.note_symptom(id, story::failover_story::origin::login_or_probe,
                         topology::to_string(result.outcome), clock::now());
   }
-  topology_.record(id, result, clock::now());
+  topology_.record(id, result);
   decide();
   // Behind the decision: an answer by which the primary is lost contradicts nothing.
   if (is_answered) story_.note_answer(id, result.sent_at);

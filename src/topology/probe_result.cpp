@@ -36,26 +36,4 @@ std::string_view to_string(probe_outcome value) noexcept {
   return "unknown";
 }
 
-bool is_postgresql_answer(probe_outcome value) noexcept {
-  switch (value) {
-    case probe_outcome::answered:
-    case probe_outcome::login_hung:
-    case probe_outcome::wrong_credentials:
-    case probe_outcome::missing_database:
-    case probe_outcome::too_many_clients:
-    case probe_outcome::not_accepting:
-    case probe_outcome::query_failed:
-      return true;
-    case probe_outcome::refused:
-    case probe_outcome::unreachable:
-    case probe_outcome::timed_out:
-    case probe_outcome::connection_lost:
-    case probe_outcome::tls_failed:
-    case probe_outcome::not_postgresql:
-    case probe_outcome::local_trouble:
-      return false;
-  }
-  return false;
-}
-
 }  // namespace pgsteer::topology

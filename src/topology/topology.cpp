@@ -134,7 +134,7 @@ topology::~topology() = default;
 topology::topology(topology&&) noexcept = default;
 topology& topology::operator=(topology&&) noexcept = default;
 
-void topology::set_backends(std::span<const backend_spec> specs, time_point) {
+void topology::set_backends(std::span<const backend_spec> specs) {
   backend_table& backends = memory_->backends;
   std::map<endpoint, backend_id> known;
   for (auto& [id, backend] : backends) {
@@ -162,7 +162,7 @@ bool topology::forget(backend_id id) {
   return true;
 }
 
-void topology::record(backend_id id, const probe_result& result, time_point) {
+void topology::record(backend_id id, const probe_result& result) {
   const auto found = memory_->backends.find(id);
   if (found == memory_->backends.end()) return;
   absorb(found->second, result);

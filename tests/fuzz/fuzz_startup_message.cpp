@@ -19,10 +19,8 @@ bool is_inside(std::string_view part, byte_span packet) {
 void read(byte_span packet) {
   const auto message = parse_startup_message(packet);
   if (message.has_error()) return;
-  PGSTEER_ASSERT(message->protocol >> 16 == 3);
   PGSTEER_ASSERT(!message->user.empty() && !message->database.empty());
-  for (const auto part :
-       {message->user, message->database, message->application_name, message->replication}) {
+  for (const auto part : {message->user, message->database}) {
     PGSTEER_ASSERT(is_inside(part, packet));
     PGSTEER_ASSERT(part.find('\0') == part.npos);
   }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "pgsteer/base/assert.hpp"
+#include "pgsteer/pgwire/cancel_key.hpp"
 #include "pgsteer/pgwire/errc.hpp"
 #include "pgsteer/pgwire/startup_message.hpp"
 #include "pgsteer/pgwire/startup_negotiation.hpp"

@@ -24,6 +24,18 @@ duration probe_period(const settings& drawn) {
   return drawn.probe.interval + drawn.probe.timeout;
 }
 
+std::string_view in_words(topology::session_verdict value) {
+  switch (value) {
+    case topology::session_verdict::keep:
+      return "keep";
+    case topology::session_verdict::close_read_write:
+      return "close_read_write";
+    case topology::session_verdict::close_all:
+      return "close_all";
+  }
+  return "keep";
+}
+
 }  // namespace
 
 settings draw_settings(dice& luck) {
@@ -142,7 +154,7 @@ void run::idle_until(time_point next) {
 
 void run::tell(std::size_t index, backend_id id, const probe_result& result) {
   story_.note(now_, index, result);
-  core_->record(id, result, now_);
+  core_->record(id, result);
   const bool is_known = askers_[index].id == id;
   if (is_known) oracle_.told(index, result);
   conclude(is_known);
@@ -212,7 +224,7 @@ std::string run::report(std::size_t lines) const {
   for (const backend_status& status : published_.backends) {
     text += "  " + status.name.text() + " " + std::string(topology::to_string(status.role)) +
             (status.is_rw_eligible ? " rw" : "") + (status.is_ro_eligible ? " ro" : "") + " " +
-            std::string(topology::to_string(status.sessions)) + ": " + to_string(status.reason) + "\n";
+            std::string(in_words(status.sessions)) + ": " + to_string(status.reason) + "\n";
   }
   return text;
 }

@@ -126,7 +126,7 @@ void run::tell_names() {
   if (is_published_ && names == told_names_) return;
   told_names_ = names;
   story_.note(now_, "discovery tells its names");
-  core_->set_backends(world_.named(), now_);
+  core_->set_backends(world_.named());
   oracle_.told_names();
   conclude(false, true);
   if (broken_ != nullptr) return;

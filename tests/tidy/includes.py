@@ -45,7 +45,7 @@ THIRD_PARTY = {
     "libpq": {"probe"},
     "yaml-cpp/": {"config"},
     "boost/beast": {"admin"},
-    "boost/json": {"admin", "discovery", "fence"},
+    "boost/json": {"admin", "fence"},
     "CLI/": {"main"},
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "fence", "server", "main"},
 }

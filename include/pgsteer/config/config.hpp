@@ -1,7 +1,7 @@
 #pragma once
 // The configuration file, YAML to validated option structs. The only place that knows yaml-cpp.
 //
-// Not a holder of defaults: those stand in each module's options.hpp. Boot and reload only; control thread.
+// Not a holder of defaults: those stand in each module's options.hpp. At start only; control thread.
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -7,7 +7,6 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
-#include "pgsteer/base/result.hpp"
 
 namespace pgsteer::discovery {
 
@@ -27,6 +26,6 @@ struct dns_options {
 // A new source is a new alternative here, one file in src/discovery and its keys in config.
 using discovery_options = std::variant<static_options, dns_options>;
 
-[[nodiscard]] result<void> check(const discovery_options& options);
+[[nodiscard]] bool are_valid(const discovery_options& options) noexcept;
 
 }  // namespace pgsteer::discovery

@@ -28,7 +28,7 @@ struct action {
     forward_cancel,  // -> cancel_delivered
     relay,           // take_backend(), to_backend(), to_client(): bytes flow; those of the backend are shown
                      // to watch() until it has seen enough
-    end,             // ending()
+    end,             // login_machine::end() says how
   };
 
   kind what = kind::wait;
@@ -38,7 +38,7 @@ struct action {
   time_point deadline = time_point::max();  // deadline_passed is due then
   bool watches_client = false;              // client_readable is wanted
   bool drops_backend = false;               // before anything else: close the connection to it
-  std::optional<topology::hint> hint{};     // before anything else: there is this to tell of hinted()
+  std::optional<topology::hint> hint{};     // before anything else: there is this to tell of backend()
 };
 
 struct ending {

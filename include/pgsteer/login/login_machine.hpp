@@ -10,7 +10,7 @@
 //   resume(begun) -> action; then resume(event) -> action for whatever happens (event.hpp, action.hpp)
 //   relay -> take_backend(), to_backend(), to_client(); if is_readable(), watch() every chunk of the
 //            backend's until it says something else than passing on; deadlines go on
-//   end   -> take_ending()
+//   end   -> end()
 #include <cstdint>
 #include <optional>
 #include <span>

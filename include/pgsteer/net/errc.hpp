@@ -5,8 +5,7 @@
 namespace pgsteer::net {
 
 enum class errc {
-  invalid_options = 1,  // operator: a tcp_options value out of range
-  not_numeric,          // us: an address that should have been resolved before is not an IP literal
+  not_numeric = 1,  // us: an address that should have been resolved before is not an IP literal
 };
 
 [[nodiscard]] const boost::system::error_category& net_category() noexcept;

@@ -1,7 +1,6 @@
 #pragma once
 // Socket options of both legs of a session; filled by config, checked here.
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/base/result.hpp"
 
 namespace pgsteer::net {
 
@@ -16,6 +15,6 @@ struct tcp_options {
   milliseconds user_timeout{60'000};
 };
 
-[[nodiscard]] result<void> check(const tcp_options& options);
+[[nodiscard]] bool are_valid(const tcp_options& options) noexcept;
 
 }  // namespace pgsteer::net

@@ -28,9 +28,6 @@ struct cancel_key {
   friend bool operator==(const cancel_key&, const cancel_key&) = default;
 };
 
-// The CancelRequest for this key, ready to be sent as the only bytes of a new connection.
-[[nodiscard]] std::string cancel_request(const cancel_key& key);
-
 // packet: one whole CancelRequest, as startup_negotiation completed it.
 // Errors: errc::invalid_cancel_length, errc::not_this_packet.
 [[nodiscard]] result<cancel_key> parse_cancel_request(byte_span packet);

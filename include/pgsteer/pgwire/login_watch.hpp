@@ -22,7 +22,7 @@
 
 namespace pgsteer::pgwire {
 
-// What is kept of an ErrorResponse; its SQLSTATE and message stand at the front.
+// What is kept of an ErrorResponse; its SQLSTATE stands near the front.
 inline constexpr std::size_t watched_error_bytes_max = 2 * 1024;
 
 struct login_watch_options {
@@ -35,7 +35,7 @@ class login_watch {
     watching,
     logged_in,            // ReadyForQuery; bytes behind it in the same chunk were not looked at
     refused_hot_standby,  // in_hot_standby=on although refuse_hot_standby
-    failed,               // ErrorResponse; sqlstate() and error_message() are set if it had them
+    failed,               // ErrorResponse; sqlstate() is set if it had one
     not_postgresql,       // no message of the protocol; libpq would lose synchronisation here too
   };
 
@@ -53,7 +53,6 @@ class login_watch {
 
   // Of the ErrorResponse; empty if there was none or it has no such field. Valid while the watch lives.
   [[nodiscard]] std::string_view sqlstate() const noexcept { return sqlstate_; }
-  [[nodiscard]] std::string_view error_message() const noexcept { return error_message_; }
 
  private:
   [[nodiscard]] state begin_message() noexcept;
@@ -71,7 +70,6 @@ class login_watch {
   bool is_first_message_ = true;
   std::optional<cancel_key> backend_key_;
   std::string sqlstate_;
-  std::string error_message_;
 };
 
 }  // namespace pgsteer::pgwire

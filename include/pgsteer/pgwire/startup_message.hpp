@@ -5,21 +5,16 @@
 //
 // Layout (protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE):
 //   Int32 length | Int32 protocol | { String name | String value }* | 0
-#include <cstdint>
 #include <string_view>
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/result.hpp"
-#include "pgsteer/pgwire/cancel_key.hpp"
 
 namespace pgsteer::pgwire {
 
 struct startup_message {
-  std::uint32_t protocol = 0;  // major << 16 | minor; the major is 3
-  std::string_view user;       // never empty
-  std::string_view database;   // the user's name if the client gave none
-  std::string_view application_name;
-  std::string_view replication;  // as sent: "", "true", "database", ...
+  std::string_view user;      // never empty
+  std::string_view database;  // the user's name if the client gave none
 };
 
 // packet: exactly one StartupMessage. A name given twice counts the last time, as in PostgreSQL.

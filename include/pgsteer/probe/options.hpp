@@ -4,7 +4,6 @@
 #include <string>
 
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/base/result.hpp"
 
 namespace pgsteer::probe {
 
@@ -28,6 +27,6 @@ struct probe_options {
   std::string sslkey;
 };
 
-[[nodiscard]] result<void> check(const probe_options& options);
+[[nodiscard]] bool are_valid(const probe_options& options) noexcept;
 
 }  // namespace pgsteer::probe

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "pgsteer/base/clock.hpp"
-#include "pgsteer/base/result.hpp"
 
 namespace pgsteer::relay {
 
@@ -35,7 +34,7 @@ struct relay_options {
   toggle splice = toggle::on;
 };
 
-[[nodiscard]] result<void> check(const relay_options& options);
+[[nodiscard]] bool are_valid(const relay_options& options) noexcept;
 
 // What a worker has open beside the sockets of its sessions, at most: what it waits in, and pipes for bulk.
 [[nodiscard]] std::uint32_t descriptors_per_worker(const relay_options& options) noexcept;

@@ -11,11 +11,9 @@ namespace pgsteer::routing {
 // libpq's values: libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS. "any" asks for no role.
 enum class target_session_attrs { any, read_write, read_only, primary, standby, prefer_standby };
 [[nodiscard]] std::string_view to_string(target_session_attrs value) noexcept;  // "prefer-standby"
-[[nodiscard]] std::optional<target_session_attrs> parse_target_session_attrs(std::string_view word) noexcept;
 
 enum class balance { round_robin, least_sessions };
 [[nodiscard]] std::string_view to_string(balance value) noexcept;  // "round-robin"
-[[nodiscard]] std::optional<balance> parse_balance(std::string_view word) noexcept;
 
 struct route_policy {
   target_session_attrs route = target_session_attrs::primary;

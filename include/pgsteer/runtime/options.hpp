@@ -46,7 +46,7 @@ struct options {
   std::vector<listener_options> listeners;
   limit_options limits;
   login_options login;
-  net::tcp_options tcp;  // checked by net
+  net::tcp_options tcp;
 };
 [[nodiscard]] bool are_valid(const options& all) noexcept;
 

@@ -29,8 +29,8 @@ class server {
   // in failure().
   [[nodiscard]] result<void> start();
   [[nodiscard]] const std::string& failure() const noexcept;
-  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP is noted and ignored.
-  // Returns the exit code.
+  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP has the
+  // remembered fence read again. Returns the exit code.
   int run(bool handle_signals);
   // Drains as SIGTERM does; the second call ends at once. Any thread.
   void request_stop();

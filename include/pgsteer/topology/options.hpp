@@ -18,6 +18,8 @@ struct topology_options {
   duration dead_after = seconds{30};
 };
 
+[[nodiscard]] bool are_valid(const topology_options& options) noexcept;
+
 // Backends known at once; a replication group has at most a few dozen. Bounds tables and API answers.
 inline constexpr std::size_t backends_max = 256;
 

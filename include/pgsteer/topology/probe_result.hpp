@@ -32,9 +32,6 @@ enum class probe_outcome {
 // The word used in logs, metrics and the admin API, e.g. "wrong_credentials".
 [[nodiscard]] std::string_view to_string(probe_outcome value) noexcept;
 
-// True if a PostgreSQL server spoke to us: a row or an ErrorResponse.
-[[nodiscard]] bool is_postgresql_answer(probe_outcome value) noexcept;
-
 // The row of the role query; see probe/role_query.hpp for the SQL.
 struct role_answer {
   bool is_in_recovery = false;

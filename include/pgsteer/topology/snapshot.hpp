@@ -24,7 +24,6 @@ enum class session_verdict {
   close_read_write,  // it lost the primary role by proof: rw sessions must go, ro sessions may stay
   close_all,         // fenced, foreign or dead: nobody may stay
 };
-[[nodiscard]] std::string_view to_string(session_verdict value) noexcept;
 
 struct backend_status {
   backend_id id;

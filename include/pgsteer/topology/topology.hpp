@@ -6,8 +6,8 @@
 // Misses only stop new dials; only positive proof moves rw.
 //
 // Flow:
-//   set_backends(specs, now)      discovery changed
-//   record(id, result, now)       a probe ended
+//   set_backends(specs)           discovery changed
+//   record(id, result)            a probe ended
 //   note_late(id, sent_at)        a probe has no answer yet, though others came sooner
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
@@ -20,15 +20,12 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
-#include "pgsteer/base/result.hpp"
 #include "pgsteer/topology/backend_name.hpp"
 #include "pgsteer/topology/options.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::topology {
-
-[[nodiscard]] result<void> check(const topology_options& options);
 
 // One backend as discovery names it.
 struct backend_spec {
@@ -61,12 +58,12 @@ class topology {
   // address named twice). One that is no longer named is leaving: it takes no new session, and is kept so
   // that its sessions live, until forget(). Named again before that, it is the same backend with the same id.
   // Only the primary in use stays in use: discovery hints, probes prove.
-  void set_backends(std::span<const backend_spec> specs, time_point now);
+  void set_backends(std::span<const backend_spec> specs);
   // Drops a leaving backend that has no sessions any more; false, and nothing done, for any other and for the
   // primary in use.
   bool forget(backend_id id);
   // Takes one result in. A result older than what is known overwrites nothing; an unknown id is ignored.
-  void record(backend_id id, const probe_result& result, time_point now);
+  void record(backend_id id, const probe_result& result);
   // The probe asked at sent_at should have been answered by now: the backend is suspect, takes no new session
   // and keeps the others, until anything asked then or later is known. No role changes.
   void note_late(backend_id id, time_point sent_at);

@@ -13,12 +13,12 @@ namespace {
 
 using namespace test;
 
-TEST(CancelKey, WritesTheManualsBytes) {
-  EXPECT_EQ(cancel_request({0x01020304, "\x0a\x0b\x0c\x0d"}),
-            std::string("\0\0\0\x10\x04\xd2\x16\x2e\x01\x02\x03\x04\x0a\x0b\x0c\x0d", 16));
+TEST(CancelKey, ReadsTheManualsBytes) {
+  const std::string bytes("\0\0\0\x10\x04\xd2\x16\x2e\x01\x02\x03\x04\x0a\x0b\x0c\x0d", 16);
+  EXPECT_EQ(*parse_cancel_request(as_bytes(bytes)), (cancel_key{0x01020304, "\x0a\x0b\x0c\x0d"}));
 }
 
-TEST(CancelKey, ReadsBackWhatItWrote) {
+TEST(CancelKey, ReadsKeysOfEverySize) {
   for (const auto size : {std::size_t{4}, std::size_t{5}, std::size_t{32}, std::size_t{256}}) {
     SCOPED_TRACE(size);
     const cancel_key key{0xffff'ffff, std::string(size, '\0')};

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "pgsteer/base/bytes.hpp"
+#include "pgsteer/pgwire/cancel_key.hpp"
 
 namespace pgsteer::pgwire::test {
 
@@ -53,6 +54,12 @@ inline std::string startup(std::initializer_list<std::string_view> pairs,
 inline std::string startup_of_size(std::size_t size) {
   const auto fixed = startup({"user", "app", "options", ""}).size();
   return startup({"user", "app", "options", std::string(size - fixed, 'x')});
+}
+
+// Int32 length | Int32 80877102 | Int32 pid | Byte[n] secret
+// -- protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST
+inline std::string cancel_request(const cancel_key& key) {
+  return packet(cancel_code, int32(key.pid) + key.secret);
 }
 
 // A typed message whose length word is true.

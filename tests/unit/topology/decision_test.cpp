@@ -81,22 +81,11 @@ TEST(Snapshot, FindsByIdOrNotAtAll) {
   EXPECT_EQ(told.snapshot().find(backend_id{99}), nullptr);
 }
 
-TEST(TopologyOptions, AreChecked) {
-  EXPECT_TRUE(check(topology_options{}));
-  EXPECT_FALSE(check({.system = {}, .role_ttl = duration::zero()}));
-  EXPECT_FALSE(check({.system = {}, .role_ttl = seconds{5}, .dead_after = seconds{4}}));
-  EXPECT_EQ(check({.system = {}, .role_ttl = duration::zero()}).error().message(),
-            "role_ttl must be positive");
-}
-
-TEST(Words, OfRolesOutcomesAndPositions) {
+TEST(Words, OfRolesAndPositions) {
   EXPECT_EQ(to_string(role::primary), "primary");
-  EXPECT_EQ(to_string(session_verdict::close_read_write), "close_read_write");
   EXPECT_EQ(to_string(lsn{0x16B374D848}), "16/B374D848");
   EXPECT_EQ(to_string(lsn{}), "0/0");
   EXPECT_EQ(to_string(lsn{0xBAF6F78}), "0/BAF6F78");
-  EXPECT_TRUE(is_postgresql_answer(probe_outcome::too_many_clients));
-  EXPECT_FALSE(is_postgresql_answer(probe_outcome::not_postgresql));
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ class history {
       words >> word;
       std::vector<backend_spec> specs;
       for (const char letter : word) specs.push_back(spec_of(letter));
-      topology_.set_backends(specs, now_);
+      topology_.set_backends(specs);
       snapshot_ = topology_.decide(now_);
     } else if (word == "forget") {
       words >> word;
@@ -135,7 +135,7 @@ class history {
     } else {
       result.outcome = outcome_named(word);
     }
-    topology_.record(of(letter).id, result, now_);
+    topology_.record(of(letter).id, result);
   }
 
   static role_answer answer(bool is_in_recovery, std::istringstream& words, probe_outcome& outcome) {

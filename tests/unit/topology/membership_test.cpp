@@ -45,13 +45,12 @@ TEST(Membership, ResultOfAForgottenBackendIsIgnored) {
   class topology decider {
     topology_options {}
   };
-  decider.set_backends(std::vector{spec_of('a')}, time_point{});
+  decider.set_backends(std::vector{spec_of('a')});
   const backend_id id = decider.decide(time_point{}).backends.front().id;
-  decider.set_backends({}, time_point{});
+  decider.set_backends({});
   decider.forget(id);
   decider.record(
-      id, {.outcome = probe_outcome::refused, .answer = {}, .message = {}, .sent_at = {}, .received_at = {}},
-      time_point{});
+      id, {.outcome = probe_outcome::refused, .answer = {}, .message = {}, .sent_at = {}, .received_at = {}});
   EXPECT_TRUE(decider.decide(time_point{}).backends.empty());
 }
 
@@ -62,7 +61,7 @@ TEST(Membership, IsBoundedAndFreeOfDoubles) {
   std::vector<backend_spec> specs(2, spec_of('a'));
   for (std::uint16_t port = 1; port <= backends_max + 10; ++port)
     specs.push_back({"many", {"10.0.1.1", port}});
-  decider.set_backends(specs, time_point{});
+  decider.set_backends(specs);
   EXPECT_EQ(decider.decide(time_point{}).backends.size(), backends_max);
 }
 
