@@ -85,24 +85,25 @@ void read_dns(section& backends, discovery::dns_options& out) {
 }
 
 void read_backends(section& keys, discovery::discovery_options& out) {
-  discovery::static_options fixed;
-  discovery::dns_options dns;
-  read_static(keys, fixed);
-  read_dns(keys, dns);
+  std::vector<std::string> named;
+  const auto read = [&]<class Options>(const char* name, void (*read_keys)(section&, Options&)) {
+    Options options;
+    read_keys(keys, options);
+    if (!keys.has(name)) return;
+    named.emplace_back(name);
+    out = std::move(options);
+  };
+  read("static", read_static);
+  read("dns", read_dns);
   const bool has_kubernetes = keys.has("kubernetes");
   keys.refuse("kubernetes", "static or dns", "kubernetes, which is not available in this version");
-  if (keys.has("static") && keys.has("dns")) {
-    const place at = std::max(keys.place_of_key("static"), keys.place_of_key("dns"));
-    keys.file().report({at, keys.path(), "exactly one source", "both static and dns"});
-  } else if (!keys.has("static") && !keys.has("dns") && !has_kubernetes) {
+  if (named.size() > 1) {
+    const place at = std::max(keys.place_of_key(named[0]), keys.place_of_key(named[1]));
+    keys.file().report({at, keys.path(), "exactly one source", "both " + named[0] + " and " + named[1]});
+  } else if (named.empty() && !has_kubernetes) {
     keys.file().report({keys.at(), keys.path(), "a source: static or dns", "none"});
   }
   keys.finish();
-  if (keys.has("dns")) {
-    out = std::move(dns);
-  } else {
-    out = std::move(fixed);
-  }
 }
 
 }  // namespace

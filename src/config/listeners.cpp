@@ -9,7 +9,6 @@
 namespace pgsteer::config {
 namespace {
 
-using routing::balance;
 using routing::target_session_attrs;
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -81,16 +80,8 @@ void read_listener(section& keys, runtime::listener_options& out) {
   keys.require("route", "where sessions go, such as primary");
   read_name(keys, out.name);
   keys.bind_address("bind", out.bind);
-  keys.word("route", out.policy.route,
-            {{to_string(target_session_attrs::any), target_session_attrs::any},
-             {to_string(target_session_attrs::read_write), target_session_attrs::read_write},
-             {to_string(target_session_attrs::read_only), target_session_attrs::read_only},
-             {to_string(target_session_attrs::primary), target_session_attrs::primary},
-             {to_string(target_session_attrs::standby), target_session_attrs::standby},
-             {to_string(target_session_attrs::prefer_standby), target_session_attrs::prefer_standby}});
-  keys.word("balance", out.policy.balance,
-            {{to_string(balance::round_robin), balance::round_robin},
-             {to_string(balance::least_sessions), balance::least_sessions}});
+  keys.word("route", out.policy.route, routing::all_target_session_attrs);
+  keys.word("balance", out.policy.balance, routing::all_balances);
   read_max_replay_lag(keys, out.policy);
   keys.time("hold_timeout", out.hold_timeout, {seconds{0}, minutes{10}});
   keys.finish();

@@ -10,6 +10,7 @@
 //   keys.time("interval", options.interval, {milliseconds{50}, minutes{1}});
 //   ... one line for every other key ...
 //   keys.finish();   // what was not asked for is an unknown key
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -70,6 +71,13 @@ class section {
     std::vector<std::string_view> known;
     for (const auto& each : words) known.push_back(each.first);
     if (const auto index = word_index(name, known)) target = (words.begin() + *index)->second;
+  }
+  // One of these values, by its own name.
+  template <class Enum, std::size_t n>
+  void word(std::string_view name, Enum& target, const std::array<Enum, n>& values) {
+    std::vector<std::string_view> known;
+    for (const Enum value : values) known.push_back(to_string(value));
+    if (const auto index = word_index(name, known)) target = values[static_cast<std::size_t>(*index)];
   }
   // One of the words, kept as text.
   void word(std::string_view name, std::string& target, std::initializer_list<std::string_view> words);

@@ -6,17 +6,6 @@
 namespace pgsteer::config {
 namespace {
 
-std::string text_of(const discovery::static_options& source) {
-  std::string out = "static";
-  for (const endpoint& backend : source.backends) out += " " + to_string(backend);
-  return out;
-}
-
-std::string text_of(const discovery::dns_options& source) {
-  return "dns " + to_string(endpoint{source.name, source.port}) + ", refresh " +
-         duration_text(source.refresh);
-}
-
 std::string text_of(const runtime::listener_options& listener) {
   const routing::route_policy& policy = listener.policy;
   std::ostringstream out;
@@ -32,7 +21,7 @@ std::string text_of(const runtime::listener_options& listener) {
 
 std::string summary(const config& options) {
   std::ostringstream out;
-  out << "  backends  " << std::visit([](const auto& source) { return text_of(source); }, options.discovery)
+  out << "  backends  " << std::visit([](const auto& source) { return to_string(source); }, options.discovery)
       << '\n';
   out << "  probe     " << options.probe.user << "@" << options.probe.database << " every "
       << duration_text(options.probe.interval) << '\n';

@@ -41,6 +41,18 @@ class dns_source final : public source {
 
 }  // namespace
 
+bool are_valid(const dns_options& options) noexcept {
+  return !options.name.empty() && options.port != 0 && options.refresh > duration::zero();
+}
+
+std::string to_string(const dns_options& options) {
+  return "dns " + to_string(endpoint{options.name, options.port});
+}
+
+std::unique_ptr<source> make_source(boost::asio::io_context& context, const dns_options& options) {
+  return make_dns_source(context, options, make_resolver(context));
+}
+
 std::unique_ptr<source> make_dns_source(boost::asio::io_context& context, const dns_options& options,
                                         resolve_function resolve) {
   return std::make_unique<dns_source>(context, options, std::move(resolve));

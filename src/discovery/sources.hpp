@@ -1,5 +1,6 @@
 #pragma once
-// The makers of each kind of source, with the resolver as an argument: what make_source() and tests call.
+// The makers of the sources that resolve names, with the resolver as an argument: what make_source() and
+// tests call.
 //
 // One file per kind; the classes are private to it. Control thread.
 #include <boost/asio/io_context.hpp>

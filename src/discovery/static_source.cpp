@@ -90,6 +90,22 @@ class static_source final : public source {
 
 }  // namespace
 
+bool are_valid(const static_options& options) noexcept {
+  return !options.backends.empty() && options.refresh > duration::zero() &&
+         std::all_of(options.backends.begin(), options.backends.end(),
+                     [](const endpoint& backend) { return !backend.host.empty() && backend.port != 0; });
+}
+
+std::string to_string(const static_options& options) {
+  std::string out = "static";
+  for (const endpoint& backend : options.backends) out += " " + to_string(backend);
+  return out;
+}
+
+std::unique_ptr<source> make_source(boost::asio::io_context& context, const static_options& options) {
+  return make_static_source(context, options, make_resolver(context));
+}
+
 std::unique_ptr<source> make_static_source(boost::asio::io_context& context, const static_options& options,
                                            resolve_function resolve) {
   return std::make_unique<static_source>(context, options, resolve);

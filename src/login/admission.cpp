@@ -12,4 +12,12 @@ admission admit(permit_pools& pools, const runtime::limit_options& limits) noexc
   return refused{reason, std::move(*refusal)};
 }
 
+std::optional<permit> admit_cancel(permit_pools& pools, const runtime::limit_options& limits) noexcept {
+  return pools.cancels.take(limits.concurrent_cancels_max);
+}
+
+std::optional<permit> admit_held(permit_pools& pools, const runtime::limit_options& limits) noexcept {
+  return pools.held_logins.take(limits.held_logins_max);
+}
+
 }  // namespace pgsteer::login

@@ -97,7 +97,7 @@ question question_of(pgwire::packet_kind packet) {
 }
 
 action forward_cancel(data& d, state& s, time_point now) {
-  auto place = d.around.permits.cancels.take(d.around.limits().concurrent_cancels_max);
+  auto place = admit_cancel(d.around.permits, d.around.limits());
   if (!place) {
     d.around.cancel_counters.dropped.add();
     return finish(d, s, {.reason = close_reason::cancel_request, .detail = "too many cancels at once"});

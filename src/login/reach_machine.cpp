@@ -191,7 +191,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
               time_point now) {
   if (it.presence != client_presence::present) return gone();
   if (!d.hold) {
-    auto place = d.around.permits.held_logins.take(d.around.limits().held_logins_max);
+    auto place = admit_held(d.around.permits, d.around.limits());
     if (!place) return ending{.reason = close_reason::too_many_logins};
     d.hold.emplace(std::move(*place), d.around.counters.held);
     d.around.counters.held_total.add();

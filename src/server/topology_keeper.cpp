@@ -38,7 +38,7 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       handler_(std::move(handler)),
       mark_handler_(std::move(mark_handler)),
       topology_(options.topology),
-      source_(discovery::make_source(context, options.discovery)),
+      source_(std::visit([&](const auto& kind) { return make_source(context, kind); }, options.discovery)),
       prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
       deadline_timer_(context),
       tick_timer_(context) {}

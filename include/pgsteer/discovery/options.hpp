@@ -1,6 +1,8 @@
 #pragma once
-// Where the backends come from; filled by config, checked here.
+// Where the backends come from; filled by config, checked here. Each kind of source has its options and three
+// functions here, defined in its own file.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -8,13 +10,23 @@
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace pgsteer::discovery {
+
+class source;  // source.hpp
 
 // A fixed list. Names in it are resolved (first address), again every refresh.
 struct static_options {
   std::vector<endpoint> backends;
   duration refresh = seconds{2};
 };
+[[nodiscard]] bool are_valid(const static_options& options) noexcept;
+[[nodiscard]] std::string to_string(const static_options& options);  // "static 10.0.0.1:5432 pg-2:5432"
+[[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
+                                                  const static_options& options);
 
 // Every A and AAAA record of one name is a backend.
 struct dns_options {
@@ -22,10 +34,15 @@ struct dns_options {
   std::uint16_t port = 5432;
   duration refresh = seconds{2};
 };
+[[nodiscard]] bool are_valid(const dns_options& options) noexcept;
+[[nodiscard]] std::string to_string(const dns_options& options);  // "dns pg.example:5432"
+[[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
+                                                  const dns_options& options);
 
-// A new source is a new alternative here, one file in src/discovery and its keys in config.
 using discovery_options = std::variant<static_options, dns_options>;
 
-[[nodiscard]] bool are_valid(const discovery_options& options) noexcept;
+[[nodiscard]] inline bool are_valid(const discovery_options& options) noexcept {
+  return std::visit([](const auto& kind) { return are_valid(kind); }, options);
+}
 
 }  // namespace pgsteer::discovery

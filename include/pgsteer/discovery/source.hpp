@@ -32,7 +32,4 @@ class source {
   virtual void refresh_now() = 0;
 };
 
-[[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
-                                                  const discovery_options& options);
-
 }  // namespace pgsteer::discovery

@@ -1,7 +1,13 @@
 #pragma once
-// admit(): whether a connection that has just been accepted may log in, by the limits of the process.
+// Admission: whether a client may go on, by the limits of the process.
 //
-// What is known then is only that it came. Permits are RAII and shared by all workers; any thread.
+// Permits are RAII and shared by all workers; any thread.
+//
+// Flow: admit() when it has been accepted, and all that is known is that it came -> admit_cancel() or
+// admit_held() when its first packet is known, and there is something to do for it that has a limit of its
+// own.
+#include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "pgsteer/base/permit.hpp"
@@ -40,5 +46,11 @@ struct permit_pools {
   permit_pool refusals;
 };
 [[nodiscard]] admission admit(permit_pools& pools, const runtime::limit_options& limits) noexcept;
+
+// Of a CancelRequest that is to be forwarded, and of a login that is to be held. Nothing: there are too many.
+[[nodiscard]] std::optional<permit> admit_cancel(permit_pools& pools,
+                                                 const runtime::limit_options& limits) noexcept;
+[[nodiscard]] std::optional<permit> admit_held(permit_pools& pools,
+                                               const runtime::limit_options& limits) noexcept;
 
 }  // namespace pgsteer::login

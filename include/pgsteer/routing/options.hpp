@@ -1,5 +1,6 @@
 #pragma once
 // A listener's routing policy; filled by config. Values; any thread.
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -10,9 +11,13 @@ namespace pgsteer::routing {
 
 // libpq's values: libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS. "any" asks for no role.
 enum class target_session_attrs { any, read_write, read_only, primary, standby, prefer_standby };
+inline constexpr std::array all_target_session_attrs{
+    target_session_attrs::any,     target_session_attrs::read_write, target_session_attrs::read_only,
+    target_session_attrs::primary, target_session_attrs::standby,    target_session_attrs::prefer_standby};
 [[nodiscard]] std::string_view to_string(target_session_attrs value) noexcept;  // "prefer-standby"
 
 enum class balance { round_robin, least_sessions };
+inline constexpr std::array all_balances{balance::round_robin, balance::least_sessions};
 [[nodiscard]] std::string_view to_string(balance value) noexcept;  // "round-robin"
 
 struct route_policy {
