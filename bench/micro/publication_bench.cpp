@@ -152,24 +152,24 @@ void PublishChange(benchmark::State& state) {
 }
 
 // A login that is held again whenever it is woken, as one that finds no backend is.
-class held_login final : public waiter {
+class held_login {
  public:
   explicit held_login(lone_worker& worker) : worker_(worker) { join(); }
-  void wake() override {
-    asio::post(worker_.context().context, [this] {
-      place_.leave();
-      join();
-      ++woken_;
-    });
-  }
   [[nodiscard]] std::int64_t woken() const noexcept { return woken_; }
 
  private:
   void join() {
-    place_ = worker_.context().holds.join(worker_.listener().index, *this, clock::now(),
+    place_ = worker_.context().holds.join(worker_.listener().index, wake_, clock::now(),
                                           login::hold_line::wish::a_backend);
   }
   lone_worker& worker_;
+  const std::function<void()> wake_ = [this] {
+    worker_.context().post([this] {
+      place_.leave();
+      join();
+      ++woken_;
+    });
+  };
   login::hold_line::place place_;
   std::int64_t woken_ = 0;
 };

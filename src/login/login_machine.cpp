@@ -149,10 +149,10 @@ action after_step(data& d, state& s, reach_step step, question asked, time_point
 action reach(data& d, state& s, std::optional<attempt> kept, time_point now) {
   const question asked = question_of(d.packet.packet);
   if (asked == question::startup) {
-    if (const auto message = pgwire::parse_startup_message(d.packet.bytes)) {
-      d.user = message->user;
-      d.database = message->database;
-    }
+    const auto message = pgwire::parse_startup_message(d.packet.bytes);
+    PGSTEER_ASSERT(message.has_value());  // or the negotiation would have called the packet invalid
+    d.user = message->user;
+    d.database = message->database;
   }
   reach_machine& machine =
       s.emplace<reach_machine>(d.around, reach_machine::request{.what = asked,
@@ -200,7 +200,7 @@ action on(data& d, state& s, login_machine::reading& here, const event& what, ti
                                  const bool may_stay = may_go_on(*d.around.state, here.kept->place.id(),
                                                                  d.around.route(), here.kept->is_slow, now);
                                  if (may_stay) return next;
-                                 here.kept.reset();  // it has declined encryption, and that was all
+                                 here.kept.reset();  // it has declined encryption, and nothing else is lost
                                  d.around.counters.retried.add();
                                  next.drops_backend = true;
                                  return next;

@@ -12,7 +12,7 @@ namespace {
 
 using reach_data = reach_machine::data;
 using reach_state = reach_machine::state;
-using patience = reach_machine::patience;
+using slowness = reach_machine::slowness;
 using kind = action::kind;
 
 // A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
@@ -37,7 +37,7 @@ ending gone() {
 }
 
 ending hold_expired(reach_data& d, std::string detail) {
-  d.around.counters.hold_expired.add();
+  if (d.hold) d.around.counters.hold_expired.add();
   return {.reason = close_reason::hold_timeout, .detail = std::move(detail), .words = std::move(d.refusal)};
 }
 
@@ -74,13 +74,13 @@ attempt_end blame(reach_data& d, const failure& why) {
 
 void expect_answer(reach_data& d, time_point now) {
   d.asked_at = now;
-  d.so_far = patience::prompt;
+  d.so_far = slowness::prompt;
   d.due = now + std::min<duration>(slow_after, d.around.timeouts().connect_timeout);
 }
 
 // Long before the deadline the probe is told, which finds out whether only this login is slow.
 action note_slow(reach_data& d) {
-  d.so_far = patience::slow;
+  d.so_far = slowness::slow;
   d.is_client_watched = true;
   d.due = d.asked_at + d.around.timeouts().connect_timeout;
   action next = wait(d);
@@ -154,12 +154,12 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, cons
   permit_queue::place place = std::move(here.dial);
   if (!place.is_in(dials)) {
     place =
-        permit_queue::enter(dials, d.around.limits().concurrent_dials_max, d.around.who, d.around.arrived);
+        permit_queue::enter(dials, d.around.limits().concurrent_dials_max, d.around.wake, d.around.arrived);
   }
   if (place.is_granted()) return dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
-  d.due = d.rules.dial_by(now);
-  s = reach_machine::queueing{std::move(place), it.backend.id};
+  d.due = d.rules.dial_by(now, d.around.timeouts().connect_timeout);
+  s = reach_machine::queueing{std::move(place)};
   return wait(d);
 }
 reach_step on(reach_data&, reach_state& s, reach_machine::choosing&, const none_eligible& it, time_point) {
@@ -176,13 +176,12 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
               time_point now) {
   if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
   if (now < d.due) return wait(d);
-  return hold_expired(d, d.rules.words("too many logins dial at once"));
+  return hold_expired(d, d.rules.why_not_dialed(d.around.timeouts().connect_timeout));
 }
 // Nobody waits for a dial at a backend that would not be chosen now.
 reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const snapshot_changed&,
-              time_point now) {
-  if (login::may_go_on(*d.around.state, here.backend, d.around.route(), true, now)) return wait(d);
-  return choose(d, s);
+              time_point) {
+  return choose(d, s, std::move(here.dial));
 }
 
 // entering_hold, held, leaving_hold: waits for another snapshot, in the order of arrival. Nothing is asked,
@@ -200,7 +199,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
   const auto [until, wish] = d.rules.none_left(here.why, now);
   d.due = until;
   d.is_client_watched = true;
-  s = reach_machine::held{d.around.holds.join(d.around.listener, d.around.who, d.around.arrived, wish)};
+  s = reach_machine::held{d.around.holds.join(d.around.listener, d.around.wake, d.around.arrived, wish)};
   return wait(d);
 }
 reach_step leave_hold(reach_data& d, reach_state& s, bool is_woken) {
@@ -236,7 +235,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const back
 reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const deadline_passed&,
               time_point now) {
   if (now < d.due) return wait(d);
-  if (d.so_far == patience::prompt) return note_slow(d);
+  if (d.so_far == slowness::prompt) return note_slow(d);
   return failed_dial(d, s, attempt_end::failed, now);
 }
 reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const snapshot_changed&,
@@ -267,9 +266,9 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const backe
 reach_step on(reach_data& d, reach_state& s, reach_machine::asking& here, const deadline_passed&,
               time_point now) {
   if (now < d.due) return wait(d);
-  if (d.so_far == patience::prompt) return note_slow(d);
-  if (d.so_far == patience::late) return ending{.reason = close_reason::login_timeout};
-  d.so_far = patience::late;
+  if (d.so_far == slowness::prompt) return note_slow(d);
+  if (d.so_far == slowness::late) return ending{.reason = close_reason::login_timeout};
+  d.so_far = slowness::late;
   here.dial.leave();  // others need not wait for this one
   d.backend.is_slow = true;
   if (asks_for_encryption(d.asked.what)) return drop(d, s, attempt_end::failed, now);
@@ -305,10 +304,12 @@ bool awaits_client_seen(const reach_state& s) {
 // A client that leaves while a backend is being found has its place freed soon, also if it sent its first
 // query behind the startup packet. There is something to read then, and stays there, so that nothing can be
 // waited for any more: it is looked at again and again.
-reach_step watch_client(reach_data& d, const client_seen& seen, time_point now) {
-  // One that has only ended its sending direction may wait for the answer; but not while it is held.
+reach_step watch_client(reach_data& d, const reach_state& s, const client_seen& seen, time_point now) {
+  // One that has only ended its sending direction may wait for the answer; but not while it has to wait for
+  // its turn.
   const bool has_asked = d.asked.has_sent_more || seen.has_input;
-  const bool may_stay = seen.presence == client_presence::ended && has_asked && !d.hold;
+  const bool is_its_turn = !d.hold && !std::holds_alternative<reach_machine::queueing>(s);
+  const bool may_stay = seen.presence == client_presence::ended && has_asked && is_its_turn;
   if (seen.presence != client_presence::present && !may_stay) return gone();
   d.look_again_at = now + look_again_after;
   return wait(d);
@@ -339,7 +340,7 @@ reach_step reach_machine::begin(time_point now) {
 reach_step reach_machine::resume(const event& what, time_point now) {
   if (std::holds_alternative<client_readable>(what)) return finish(action{.what = kind::look_at_client});
   if (const auto* seen = std::get_if<client_seen>(&what); seen != nullptr && !awaits_client_seen(state_))
-    return finish(watch_client(data_, *seen, now));
+    return finish(watch_client(data_, state_, *seen, now));
   if (std::holds_alternative<deadline_passed>(what) && now >= data_.look_again_at) {
     data_.look_again_at = time_point::max();
     return finish(action{.what = kind::look_at_client});

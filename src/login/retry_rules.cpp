@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace pgsteer::login {
+namespace {
+
+std::string in_words(duration waited, std::string_view why) {
+  const auto ms = std::chrono::duration_cast<milliseconds>(waited).count();
+  const std::string wait = ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+  return "no usable backend after waiting " + wait + ": " + std::string(why);
+}
+
+}  // namespace
 
 std::optional<topology::hint> retry_rules::failed(topology::backend_id backend, attempt_end how) {
   switch (how) {
@@ -21,31 +30,38 @@ std::optional<topology::hint> retry_rules::failed(topology::backend_id backend, 
 }
 
 retry_rules::waiting retry_rules::none_left(routing::no_backend why, time_point now) noexcept {
-  if (!deadline_) deadline_ = now + hold_timeout_;
+  const time_point until_last = deadline(now);
   if (why != routing::no_backend::all_tried) {
     why_held_ = why;
-    return {*deadline_, hold_line::wish::a_backend};
+    return {until_last, hold_line::wish::a_backend};
   }
   // Eligible by the snapshot, yet it refused: ask again at the next change, or ever more rarely, since each
   // dial is a fork there.
-  const time_point until = std::min<time_point>(*deadline_, now + pause_);
+  const time_point until = std::min<time_point>(until_last, now + pause_);
   pause_ = std::min<duration>(pause_ * 2, pause_max);
   return {until, hold_line::wish::a_change};
 }
 
-time_point retry_rules::dial_by(time_point now) const noexcept {
-  return deadline_.value_or(now + hold_timeout_);
+time_point retry_rules::dial_by(time_point now, duration at_least) noexcept {
+  return deadline(now) + std::max(at_least - hold_timeout_, duration::zero());
 }
 
 time_point retry_rules::sit_out(time_point now) noexcept {
-  if (!deadline_) deadline_ = now + hold_timeout_;
-  return std::min<time_point>(now + local_trouble_pause, *deadline_);
+  return std::min<time_point>(now + local_trouble_pause, deadline(now));
 }
 
-std::string retry_rules::words(std::string_view why) const {
-  const auto ms = std::chrono::duration_cast<milliseconds>(hold_timeout_).count();
-  const std::string wait = ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
-  return "no usable backend after waiting " + wait + ": " + std::string(why);
+// Of all that it waits for, one after the other.
+time_point retry_rules::deadline(time_point now) noexcept {
+  if (!deadline_) deadline_ = now + hold_timeout_;
+  return *deadline_;
+}
+
+std::string retry_rules::why_held() const {
+  return in_words(hold_timeout_, routing::to_string(why_held_));
+}
+
+std::string retry_rules::why_not_dialed(duration at_least) const {
+  return in_words(std::max(hold_timeout_, at_least), "too many logins dial at once");
 }
 
 }  // namespace pgsteer::login

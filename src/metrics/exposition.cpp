@@ -113,6 +113,9 @@ void add_topology(document& out, const metrics_view& view) {
       .add({}, static_cast<std::uint64_t>(view.fence_timeline));
   out.gauge("primary_known", "1 if new read-write sessions have a primary to go to.")
       .add({}, view.has_primary);
+  out.gauge("rw_closed",
+            "1 while a worker has yet to let go of the old primary, so that nobody uses the new one.")
+      .add({}, view.is_rw_closed);
   out.gauge("primary_ambiguous", "1 if two backends claim to be primary on one timeline.")
       .add({}, view.is_ambiguous);
   out.gauge("fence_unsaved",
@@ -229,6 +232,10 @@ void add_backend_counters(document& out, const metrics_view& view) {
            [](const backend_view& of) { return of.counters->dial_failures.value(); });
   add_each(out.counter("backend_logins_answered_total", "Logins that got a first answer from the backend."),
            backends, [](const backend_view& of) { return of.counters->logins_answered.value(); });
+  add_each(out.gauge("backend_dials", "Logins that dial the backend, or wait for its first answer."),
+           backends, [](const backend_view& of) { return of.dials; });
+  add_each(out.gauge("backend_dials_waiting", "Logins that wait to dial it: limits.concurrent_dials."),
+           backends, [](const backend_view& of) { return of.dials_waiting; });
 }
 
 void add_cancels_and_probes(document& out, const metrics_view& view) {

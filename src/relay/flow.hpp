@@ -76,7 +76,7 @@ class flow {
   // False: its owner still watches what the backend says, or it has ended.
   [[nodiscard]] bool ask_to_detach() noexcept;
   [[nodiscard]] bool is_to_detach() const noexcept { return is_to_detach_ && !has_ended(); }
-  // Calls on_end() or on_detach(). Precondition: has_ended(), and nothing of it is the kernel's. Looks at
+  // Calls on_end() or on_detach(). Precondition: has_ended(), and no operation of it is pending. Looks at
   // the sockets.
   void tell_owner();
 

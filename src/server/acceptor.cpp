@@ -30,7 +30,7 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
       pause_timer_(context) {
   error_code ec;
   const auto bound = socket_.local_endpoint(ec);
-  address_ = ec ? state->options->listeners[listener.index].bind : net::to_endpoint(bound);
+  address_ = ec ? state->listener(listener.index).bind : net::to_endpoint(bound);
 }
 
 void acceptor::stop() {

@@ -6,7 +6,7 @@ namespace pgsteer::server {
 
 enum class errc {
   cannot_listen = 1,  // operator or host: an address is taken, not ours or not allowed; see failure()
-  cannot_start,       // host: the relay engine could not be set up
+  cannot_start,       // host: no relay engine, no thread; operator: the folder of the fence; see failure()
 };
 
 [[nodiscard]] const boost::system::error_category& server_category() noexcept;

@@ -43,9 +43,11 @@ sigset_t handled_signal_set() noexcept {
 
 config::config fit_to_host(config::config options) {
   if (options.workers == 0) options.workers = usable_cores();
-  std::uint32_t& sessions_max = options.runtime.limits.sessions_max;
-  sessions_max = raise_open_files_limit(
-      sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
+  runtime::limit_options& limits = options.runtime.limits;
+  limits.sessions_max = raise_open_files_limit(
+      limits.sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
+  limits.pending_logins_max = std::min(limits.pending_logins_max, limits.sessions_max);
+  limits.held_logins_max = std::min(limits.held_logins_max, limits.pending_logins_max);
   return options;
 }
 
@@ -118,6 +120,8 @@ class server::implementation {
       ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
     }
     context_.run();
+    // The drain is over: a signal that comes now must not end the process before it ends itself.
+    if (handle_signals) block_signals();
     end_workers();
     log(log_level::info, "pgsteer stopped");
     return 0;
@@ -234,8 +238,8 @@ class server::implementation {
   }
 
   view_sources sources() const {
-    return {keeper_,  *publication_.newest(), fence_memory_,      listeners_, acceptors_,
-            workers_, cancel_counters_,       start_time_seconds_};
+    return {keeper_,    publication_, fence_memory_,    listeners_,
+            acceptors_, workers_,     cancel_counters_, start_time_seconds_};
   }
 
   admin::admin_provider provider() {
@@ -276,6 +280,7 @@ class server::implementation {
     poll_drain();
   }
 
+  // Each session ends itself: session::review().
   void end_drain() { order(runtime::drain_step::ending); }
 
   void order(runtime::drain_step step) {
@@ -326,7 +331,7 @@ class server::implementation {
   topology_keeper keeper_;
   fence::fence_memory fence_memory_;
   std::vector<std::unique_ptr<session::listener_state>> listeners_;
-  runtime::publication publication_;  // its workers tell it that they have let go
+  runtime::publication publication_;  // outlives the workers, whose threads call it back
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   std::unique_ptr<admin::admin_server> admin_;

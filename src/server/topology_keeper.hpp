@@ -4,7 +4,8 @@
 // Decides nothing itself: who is what is topology's, whom to probe when is attention's. Lives on the control
 // thread, but for note_hint(), which any thread may call.
 //
-// Flow: start() -> on_publish(snapshot and counters) after every probe that ends -> stop().
+// Flow: start() -> on_publish(snapshot, and how its backends are used) after whatever may have changed
+// it, such as every probe that ends -> stop().
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>

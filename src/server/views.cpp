@@ -6,8 +6,8 @@
 namespace pgsteer::server {
 namespace {
 
-metrics::backend_view view_backend(const topology::backend_status& status,
-                                   const metrics::backend_counters& counters, time_point now) {
+metrics::backend_view view_backend(const topology::backend_status& status, const runtime::backend_use& use,
+                                   time_point now) {
   metrics::backend_view view;
   view.address = to_string(status.address);
   view.role = topology::to_string(status.role);
@@ -17,7 +17,10 @@ metrics::backend_view view_backend(const topology::backend_status& status,
   view.replay_lag_bytes = status.replay_lag_bytes;
   if (status.replay_delay) view.replay_delay_seconds = in_seconds(*status.replay_delay);
   if (status.answered_at) view.probe_age_seconds = in_seconds(now - *status.answered_at);
-  view.counters = &counters;
+  view.counters = &use.counters;
+  const permit_queue::counts dials = use.dials.count();
+  view.dials = dials.granted;
+  view.dials_waiting = dials.waiting;
   return view;
 }
 
@@ -25,7 +28,7 @@ metrics::backend_view view_backend(const topology::backend_status& status,
 
 metrics::metrics_view view_metrics(const view_sources& sources) {
   const time_point now = clock::now();
-  const auto& published = sources.state.topology;
+  const auto& published = sources.publication.newest()->topology;
   metrics::metrics_view view;
   view.version = PGSTEER_VERSION;
   view.start_time_seconds = sources.start_time_seconds;
@@ -34,7 +37,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   for (std::size_t i = 0; i < session::close_reason_count; ++i)
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
   for (std::size_t i = 0; i < published.snapshot->backends.size(); ++i)
-    view.backends.push_back(view_backend(published.snapshot->backends[i], published.uses[i]->counters, now));
+    view.backends.push_back(view_backend(published.snapshot->backends[i], *published.uses[i], now));
   view.cancels = &sources.cancels;
   view.probes = &sources.keeper.counters();
   view.failovers = &sources.keeper.story().histograms();
@@ -45,6 +48,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   view.topology_generation = published.snapshot->generation;
   view.fence_timeline = published.snapshot->fence.value;
   view.has_primary = published.snapshot->is_rw_open(now);
+  view.is_rw_closed = sources.publication.is_rw_closed();
   view.is_fence_unsaved = sources.memory.is_unsaved();
   view.is_ambiguous = published.snapshot->is_ambiguous;
   view.primary_changes = sources.keeper.primary_changes();
@@ -52,13 +56,16 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
 }
 
 std::vector<admin::listener_readiness> view_readiness(const view_sources& sources) {
-  const auto& published = sources.state.topology;
-  const std::vector<std::uint32_t> sessions(published.snapshot->backends.size());
+  const auto& published = sources.publication.newest()->topology;
   std::vector<admin::listener_readiness> listeners;
   for (std::size_t i = 0; i < sources.listeners.size(); ++i) {
-    const runtime::listener_options& options = sources.state.options->listeners[i];
-    const routing::choice chosen =
-        routing::choose({*published.snapshot, options.policy, sessions, {}, 0, clock::now()});
+    const runtime::listener_options& options = sources.publication.newest()->listener(i);
+    const routing::choice chosen = routing::choose({.snapshot = *published.snapshot,
+                                                    .policy = options.policy,
+                                                    .sessions = {},
+                                                    .tried = {},
+                                                    .now = clock::now(),
+                                                    .is_rw_closed = sources.publication.is_rw_closed()});
     admin::listener_readiness readiness;
     readiness.name = options.name;
     readiness.address = to_string(sources.acceptors[i]->address());
@@ -71,7 +78,7 @@ std::vector<admin::listener_readiness> view_readiness(const view_sources& source
 }
 
 admin::topology_view view_topology(const view_sources& sources) {
-  const auto& published = sources.state.topology;
+  const auto& published = sources.publication.newest()->topology;
   admin::topology_view view;
   view.snapshot = published.snapshot;
   for (const auto& use : published.uses) view.sessions.push_back(use->counters.sessions.value());

@@ -8,6 +8,7 @@
 #include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/session/worker_context.hpp"
 #include "server/acceptor.hpp"
 #include "server/topology_keeper.hpp"
@@ -17,7 +18,7 @@ namespace pgsteer::server {
 
 struct view_sources {
   const topology_keeper& keeper;
-  const runtime::state& state;
+  const runtime::publication& publication;
   const fence::fence_memory& memory;
   const std::vector<std::unique_ptr<session::listener_state>>& listeners;
   const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners

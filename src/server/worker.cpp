@@ -1,6 +1,5 @@
 #include "server/worker.hpp"
 
-#include <boost/asio/post.hpp>
 #include <future>
 
 namespace pgsteer::server {
@@ -14,7 +13,7 @@ constexpr auto housekeeping_interval = seconds{1};
 
 result<std::unique_ptr<worker>> worker::make(const session::worker_shared& shared,
                                              const relay::relay_options& options, runtime::state_ptr first) {
-  std::unique_ptr<worker> made(new worker(shared));
+  std::unique_ptr<worker> made(new worker);
   auto loop = relay::loop::make(made->context_, options, made->counters_);
   if (!loop) return loop.error();
   made->loop_ = std::move(*loop);
@@ -34,14 +33,8 @@ void worker::start() {
   thread_ = std::thread([this] { loop_->run(); });
 }
 
-template <class Handler>
-void worker::post(Handler handler) {
-  asio::post(context_, std::move(handler));
-  loop_->wake();
-}
-
 void worker::publish(runtime::state_ptr next, std::function<void()> on_taken) {
-  post([this, taken_over = std::move(next), taken = std::move(on_taken)]() mutable {
+  sessions_->post([this, taken_over = std::move(next), taken = std::move(on_taken)]() mutable {
     sessions_->publish(std::move(taken_over));
     if (taken) taken();
   });
@@ -51,7 +44,7 @@ void worker::take(session::listener_state& listener, session::accepted_client cl
   if (context_.get_executor().running_in_this_thread())
     return session::start_session(*sessions_, listener, std::move(client));
   handed_over_.fetch_add(1, std::memory_order_relaxed);
-  post([this, &listener, taken = std::move(client)]() mutable {
+  sessions_->post([this, &listener, taken = std::move(client)]() mutable {
     session::start_session(*sessions_, listener, std::move(taken));
     handed_over_.fetch_sub(1, std::memory_order_release);
   });
@@ -59,7 +52,7 @@ void worker::take(session::listener_state& listener, session::accepted_client cl
 
 void worker::call(const std::function<void()>& action) {
   std::promise<void> done;
-  post([&] {
+  sessions_->post([&] {
     action();
     done.set_value();
   });
@@ -67,7 +60,7 @@ void worker::call(const std::function<void()>& action) {
 }
 
 void worker::finish() {
-  post([this] {
+  sessions_->post([this] {
     is_finishing_ = true;
     tick_->cancel();  // and from now on every few milliseconds
   });

@@ -33,7 +33,7 @@ class worker {
   // on_taken: called on the worker's thread once its sessions and logins go by it.
   void publish(runtime::state_ptr next, std::function<void()> on_taken = {});
   void take(session::listener_state& listener, session::accepted_client client);
-  // The one that it goes by. On its thread, as what is read from it.
+  // Always the same object, which holds what the worker goes by. It is read on its thread.
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return sessions_->state(); }
   // Has action called on its thread, and returns after that. Not from its thread; between start() and
   // finish().
@@ -50,13 +50,9 @@ class worker {
   [[nodiscard]] std::string_view engine_name() const noexcept { return loop_->engine().name(); }
 
  private:
-  explicit worker(const session::worker_shared& shared) : shared_(shared) {}
-  // Has the handler called on the worker's thread.
-  template <class Handler>
-  void post(Handler handler);
+  worker() = default;
   void schedule_tick();
 
-  const session::worker_shared& shared_;
   metrics::relay_counters counters_;
   boost::asio::io_context context_{1};
   std::unique_ptr<relay::loop> loop_;

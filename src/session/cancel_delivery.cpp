@@ -63,7 +63,7 @@ std::vector<endpoint> cancel_targets(const worker_context& worker, byte_span pac
     return known;
   }
   auto candidates = login::cancel_candidates(*worker.state()->topology.snapshot,
-                                             worker.state()->options->listeners[listener.index].policy.route);
+                                             worker.state()->listener(listener.index).policy.route);
   (candidates.empty() ? counters.dropped : counters.broadcast).add();
   return candidates;
 }

@@ -18,7 +18,7 @@ login::login_machine make_machine(const login::surroundings& around, accepted_cl
 
 login_driver::login_driver(session& of, accepted_client client)
     : session_(of),
-      machine_(make_machine(of.worker().around(of.listener(), *this, client.accepted_at), client)),
+      machine_(make_machine(of.worker().around(of.listener(), wake_, client.accepted_at), client)),
       client_(of.worker().engine, *this),
       backend_(of.worker().engine, *this),
       deadline_(of.worker().context, [this] { go_on(login::deadline_passed{}); }) {
@@ -141,17 +141,16 @@ void login_driver::watch_client(bool is_wanted) {
   }
 }
 
+// wake_ is called by the hold line, and by whatever worker gives back a place among the dials of a backend;
+// perhaps after the end of this.
 void login_driver::start() {
-  owner_ = session_.alive();
+  wake_ = [&worker = session_.worker(), owner = std::weak_ptr(session_.alive())] {
+    worker.post([owner] {
+      const std::shared_ptr<session> alive = owner.lock();
+      if (alive && alive->login() != nullptr) alive->login()->go_on(login::woken{});
+    });
+  };
   go_on(login::begun{});
-}
-
-// By the hold line, and by any worker's thread where a place among the dials of a backend has come free.
-void login_driver::wake() {
-  session_.worker().post([owner = owner_] {
-    const std::shared_ptr<session> alive = owner.lock();
-    if (alive && alive->login() != nullptr) alive->login()->go_on(login::woken{});
-  });
 }
 
 void login_driver::on_ready(leg& which) {

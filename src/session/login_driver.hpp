@@ -6,7 +6,7 @@
 //
 // Flow: start() -> go_on() for whatever happens -> session::start_relay() -> session::finish_login(), or
 // session::fail_login().
-#include <memory>
+#include <functional>
 #include <optional>
 
 #include "pgsteer/login/login_machine.hpp"
@@ -19,7 +19,7 @@ namespace pgsteer::session {
 
 class session;
 
-class login_driver final : public leg::owner, public waiter {
+class login_driver final : public leg::owner {
  public:
   login_driver(session& of, accepted_client client);
   login_driver(const login_driver&) = delete;
@@ -45,10 +45,9 @@ class login_driver final : public leg::owner, public waiter {
   void watch_client(bool is_wanted);
 
   void on_ready(leg& which) override;
-  void wake() override;
 
   session& session_;
-  std::weak_ptr<session> owner_;  // session_, for other threads
+  std::function<void()> wake_;
   login::login_machine machine_;
   leg client_;
   leg backend_;

@@ -48,7 +48,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
     return worker_.state()->orders.drain == runtime::drain_step::ending;
   }
   [[nodiscard]] routing::target_session_attrs route() const noexcept {
-    return worker_.state()->options->listeners[listener_.index].policy.route;
+    return worker_.state()->listener(listener_.index).policy.route;
   }
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();

@@ -18,7 +18,7 @@ struct worker_context::session_list {
 
 namespace {
 
-// Much shorter than probe.burst_interval can be of use.
+// Two hints of one backend that are closer together start no second probe.
 constexpr auto news_interval = milliseconds{5};
 
 }  // namespace
@@ -42,22 +42,22 @@ void worker_context::publish(runtime::state_ptr next) {
                           state_->options != before->options || state_->orders != before->orders;
   if (is_changed) sessions_->for_each([](session& member) { member.review(); });
   if (holds.is_empty()) return;
-  holds.wake([this](std::size_t listener) { return choose(listener, {}, 0).backend != nullptr; }, is_changed);
+  holds.wake([this](std::size_t listener) { return choose(listener, {}, 0).backend != nullptr; },
+             is_changed || state_->is_rw_closed != before->is_rw_closed);
 }
 
 routing::choice worker_context::choose(std::size_t listener, std::span<const topology::backend_id> tried,
-                                       std::uint64_t ticket) const {
-  const topology::topology_snapshot& snapshot = *state_->topology.snapshot;
-  const routing::route_policy& policy = state_->options->listeners[listener].policy;
-  std::vector<std::uint32_t> sessions;
-  if (policy.balance == routing::balance::least_sessions) {
-    sessions.reserve(state_->topology.uses.size());
-    for (const runtime::backend_use_ptr& use : state_->topology.uses)
-      sessions.push_back(static_cast<std::uint32_t>(use->counters.sessions.value()));
-  } else {
-    sessions.resize(snapshot.backends.size());
-  }
-  return routing::choose({snapshot, policy, sessions, tried, ticket, clock::now(), state_->is_rw_closed});
+                                       std::uint64_t ticket) {
+  loads_.clear();
+  for (const runtime::backend_use_ptr& use : state_->topology.uses)
+    loads_.push_back(static_cast<std::uint32_t>(use->counters.sessions.value()));
+  return routing::choose({.snapshot = *state_->topology.snapshot,
+                          .policy = state_->listener(listener).policy,
+                          .sessions = loads_,
+                          .tried = tried,
+                          .ticket = ticket,
+                          .now = clock::now(),
+                          .is_rw_closed = state_->is_rw_closed});
 }
 
 mutable_byte_span worker_context::login_buffer(std::size_t bytes) {
@@ -65,14 +65,15 @@ mutable_byte_span worker_context::login_buffer(std::size_t bytes) {
   return mutable_byte_span(login_buffer_).first(bytes);
 }
 
-login::surroundings worker_context::around(listener_state& listener, waiter& who, time_point arrived) {
+login::surroundings worker_context::around(listener_state& listener, const std::function<void()>& wake,
+                                           time_point arrived) {
   return {.state = state_,
           .listener = listener.index,
           .counters = listener.counters,
           .cancel_counters = shared.cancel_counters,
           .holds = holds,
           .permits = shared.permits,
-          .who = who,
+          .wake = wake,
           .arrived = arrived};
 }
 

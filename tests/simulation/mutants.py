@@ -194,7 +194,7 @@ MUTANTS = [
     mutant("a backend that refused is hammered", "unit", "login/retry_rules.cpp",
            ("  pause_ = std::min<duration>(pause_ * 2, pause_max);\n", "")),
     mutant("each reason has a hold of its own", "unit", "login/retry_rules.cpp",
-           ("  if (!deadline_) deadline_ = now + hold_timeout_;\n  if (why", "  deadline_ = now + hold_timeout_;\n  if (why")),
+           ("  const time_point until_last = deadline(now);\n", "  deadline_.reset();\n  const time_point until_last = deadline(now);\n")),
     mutant("a login goes on at a demoted primary", "unit", "login/stay_rules.cpp",
            ("  if (needs_primary && status->role != topology::role::primary) return false;\n", "")),
     mutant("a missed probe cuts prompt logins", "unit", "login/stay_rules.cpp", ("is_eligible || !is_slow", "is_eligible")),
@@ -213,7 +213,7 @@ MUTANTS = [
     mutant("a client that has gone is held on", "unit", "login/reach_machine.cpp",
            ("  if (it.presence != client_presence::present) return gone();\n  if (!here.is_woken", "  if (!here.is_woken")),
     mutant("a client that has ended waits although it is held", "unit", "login/reach_machine.cpp",
-           (" && has_asked && !d.hold;", " && has_asked;")),
+           ("is_its_turn = !d.hold && ", "is_its_turn = ")),
     mutant("a backend that was kept is not looked at again", "unit", "login/reach_machine.cpp",
            ("  if (may_go_on(data_, now)) return finish(ask(data_, state_, {}, now));", "  if (now < time_point::max()) return finish(ask(data_, state_, {}, now));")),
     mutant("bytes ahead of encryption are taken for encrypted ones", "unit", "login/login_machine.cpp",
@@ -228,11 +228,15 @@ MUTANTS = [
     mutant("who came first does not dial first", "unit", "base/permit_queue.cpp",
            ("place_by_arrival(queue->waiting_, arrived)", "queue->waiting_.end()")),
     mutant("a place among the dials goes to nobody", "unit", "base/permit_queue.cpp",
-           ("      --queue_->used_;\n      queue_->grant_free();\n", "      --queue_->used_;\n")),
+           ("      woken = queue_->grant_free();\n", "")),
+    mutant("who has a place among the dials now is not told", "unit", "base/permit_queue.cpp",
+           ("    woken.push_back(std::move(waiting_.front().wake));\n", "")),
     mutant("who comes late takes the place of who waits", "unit", "base/permit_queue.cpp",
-           ("  queue->grant_free();  // the limit may have grown\n", "")),
+           ("    woken = queue->grant_free();  // the limit may have grown\n", "")),
     mutant("a login waits to dial where it may not go", "unit", "login/reach_machine.cpp",
-           ("here.backend, d.around.route(), true, now)) return wait(d);", "here.backend, d.around.route(), false, now)) return wait(d);")),
+           ("              time_point) {\n  return choose(d, s, std::move(here.dial));\n}", "              time_point) {\n  if (here.dial.is_granted()) return choose(d, s);\n  return wait(d);\n}")),
+    mutant("each queue for a dial has a hold of its own", "unit", "login/retry_rules.cpp",
+           ("  return deadline(now) + std::max(", "  return now + hold_timeout_ + std::max(")),
     mutant("a place among one backend's dials is one at another's", "unit", "login/reach_machine.cpp",
            ("if (!place.is_in(dials)) {", "if (!place.is_granted()) {")),
     mutant("a new primary is open before all have let go of the old one", "unit", "runtime/publication.cpp",
@@ -264,7 +268,7 @@ class Workshop:
         core = self.sources_of(CORE)
         core += [self.tree / "base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
         self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
-        login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp"]
+        login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp", ROOT / "src/net/options.cpp"]
         sources = [*core, *login, *self.simulation, *(test for tests in UNIT_TESTS.values() for test in tests)]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
         self.core = {source: self.objects[source] for source in core}
@@ -320,7 +324,7 @@ def simulation_verdict(program: Path, options) -> str:
 
 def unit_verdict(program: Path) -> str:
     """The first test that fails, or ""."""
-    done = subprocess.run([program, "--gtest_brief=1"], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, "--gtest_brief=1", "--gtest_fail_fast"], capture_output=True, text=True, check=False)
     if done.returncode < 0:
         return "assert: " + (done.stderr.strip().splitlines() or ["?"])[-1]
     failed = [line for line in done.stdout.splitlines() if line.startswith("[  FAILED  ]")]

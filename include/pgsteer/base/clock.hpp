@@ -1,5 +1,5 @@
 #pragma once
-// Monotonic time. Decisions never read the wall clock (invariant I7); pure modules are handed a time_point.
+// Monotonic time. Decisions never read the wall clock; pure modules are handed a time_point.
 #include <chrono>
 
 namespace pgsteer {

@@ -5,7 +5,7 @@
 namespace pgsteer {
 
 enum class errc {
-  malformed_endpoint = 1,  // operator: not host:port, or the port is not 1..65535 (0 is allowed in bind)
+  malformed_endpoint = 1,  // operator: not host:port, or the port is not 0..65535
 };
 
 [[nodiscard]] const boost::system::error_category& base_category() noexcept;

@@ -1,24 +1,34 @@
 #pragma once
-// permit_queue: permits of a limit, and a queue for those who have to wait for one.
+// permit_queue: permits of a limit, and a queue for those who have to wait for one, in the order in which
+// they came to the proxy.
 //
-// Shared by all workers: one mutex, taken for moments; any thread.
+// Shared by all workers: one mutex, held for a few moves of a list; any thread.
 //
-// Flow: enter() -> a place that is granted at once, or whose waiter is woken once it is; given back by its
+// Flow: enter() -> a place that is granted at once, or whose wake is called once it is; given back by its
 // destructor.
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
-#include "pgsteer/base/waiter.hpp"
+#include "pgsteer/base/arrival.hpp"
 
 namespace pgsteer {
 
 class permit_queue {
+ public:
+  // Called once, on whatever thread gives a permit back, perhaps after its place is gone: what there is to do
+  // about it is done later, on the own thread.
+  using wake_function = std::function<void()>;
+
+ private:
   struct entry {
-    waiter* who;  // null: it has been granted
+    wake_function wake;
     time_point arrived;
+    bool is_granted = false;
   };
   using line = std::list<entry>;
 
@@ -49,14 +59,21 @@ class permit_queue {
     std::optional<line::iterator> entry_;  // unset: there was no need to wait
   };
 
-  // limit: how many may be out, from now on.
+  // limit: how many may be out, from now on. wake: copied if there is a need to wait.
   [[nodiscard]] static place enter(const std::shared_ptr<permit_queue>& queue, std::uint32_t limit,
-                                   waiter& who, time_point arrived);
+                                   const wake_function& wake, time_point arrived);
+
+  struct counts {
+    std::uint32_t granted = 0;
+    std::size_t waiting = 0;
+  };
+  [[nodiscard]] counts count() const;
 
  private:
-  void grant_free() noexcept;
+  // Who is to be woken once the mutex is free.
+  [[nodiscard]] std::vector<wake_function> grant_free();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::uint32_t limit_ = 0;
   std::uint32_t used_ = 0;
   line waiting_;  // bounded by the pending logins

@@ -21,7 +21,7 @@ struct admitted {
   permit login;    // until it is logged in
 };
 
-// It is told why not, for which it has to say first what it wants (see login_machine.hpp).
+// The client is told why not, once it has sent its first packet: before, it could not read that.
 struct refused {
   close_reason reason;
   permit refusal;

@@ -63,7 +63,7 @@ struct cancel_delivered {};
 // Not asked for.
 struct begun {};            // the first one
 struct client_readable {};  // or ended, or failed; once, after an action with watches_client
-struct woken {};            // by the dial gate or the hold line, or for nothing
+struct woken {};            // by the queue for a dial or by the hold line, or for nothing
 struct snapshot_changed {};
 struct deadline_passed {};
 struct stopped {

@@ -1,14 +1,14 @@
 #pragma once
 // hold_line: logins that wait for a backend, and in which order they go on.
 //
-// Pure: no socket, no clock, no lock; a worker has one, on its own thread. A place in it is a value that
-// gives itself back when it goes, so that nobody has to remember that there is one.
+// Pure: no socket, no clock, no lock; a worker has one, on its own thread. A place in it is a value whose
+// destructor leaves the line.
 #include <cstddef>
 #include <functional>
 #include <list>
 #include <utility>
 
-#include "pgsteer/base/waiter.hpp"
+#include "pgsteer/base/arrival.hpp"
 
 namespace pgsteer::login {
 
@@ -23,7 +23,7 @@ class hold_line {
  private:
   struct entry {
     std::size_t listener;
-    waiter* who;
+    const std::function<void()>* wake;
     time_point arrived;
     hold_line::wish wish;
   };
@@ -55,9 +55,10 @@ class hold_line {
     line::iterator entry_;
   };
 
-  [[nodiscard]] place join(std::size_t listener, waiter& who, time_point arrived, wish wanted);
+  [[nodiscard]] place join(std::size_t listener, const std::function<void()>& wake, time_point arrived,
+                           wish wanted);
   // Those who wish for a backend and whose listener is_ready(), and, if something has changed, those who wait
-  // for that.
+  // for that. Nobody joins or leaves meanwhile: who is woken goes on later.
   void wake(const std::function<bool(std::size_t listener)>& is_ready, bool is_changed);
   [[nodiscard]] bool is_empty() const noexcept { return waiting_.empty(); }
 

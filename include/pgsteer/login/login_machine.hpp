@@ -2,9 +2,9 @@
 // login_machine: one login, from the client's first byte to the backend's ReadyForQuery. Decides what is done
 // next; does nothing itself.
 //
-// Pure: no socket, no clock, no log; counts in the counters it was given. A login's places (at a backend,
-// among the dials, in the hold line) belong to its present state and are given back with it. One worker's
-// thread.
+// Pure: no socket, no clock, no log; counts in the counters it was given. What it takes a place in is shared
+// with other workers and locks itself (base/permit.hpp, permit_queue.hpp). The places of a state are given
+// back with it, those of the whole login (data) at its end. One worker's thread.
 //
 // Flow:
 //   resume(begun) -> action; then resume(event) -> action for whatever happens (event.hpp, action.hpp)

@@ -2,8 +2,8 @@
 // reach_machine: finds a backend for one packet of a client: route, hold, dial, ask; and again until a
 // backend answers or the login has waited long enough. This is where a login is retried.
 //
-// Pure: no socket, no clock, no log; counts in the counters it was given. A part of login_machine, which says
-// how events and actions follow one another. One worker's thread.
+// Pure in the same sense as login_machine, whose part it is, and which says how events and actions follow one
+// another. One worker's thread.
 //
 // Flow: begin() -> resume() for every event -> in the end reached or ending instead of an action.
 #include <cstdint>
@@ -66,11 +66,10 @@ class reach_machine {
 
   // Its states, and what they have in common. For its own use.
   struct choosing {
-    permit_queue::place dial;
+    permit_queue::place dial;  // from an earlier choice: granted, or waited for
   };
-  struct queueing {  // for a dial at this backend
+  struct queueing {  // for a dial
     permit_queue::place dial;
-    topology::backend_id backend;
   };
   struct entering_hold {  // once the client is known to be there still
     routing::no_backend why;
@@ -107,7 +106,8 @@ class reach_machine {
     metrics::counter& of_listener_;
   };
 
-  enum class patience { prompt, slow, late };  // of an answer: of connect_timeout nothing, some, all is over
+  // How slow an answer is: within slow_after, within connect_timeout, slower.
+  enum class slowness { prompt, slow, late };
 
   struct data {
     surroundings around;
@@ -122,7 +122,7 @@ class reach_machine {
     bool is_client_watched = false;
     time_point look_again_at = time_point::max();
     time_point asked_at{};
-    patience so_far = patience::prompt;
+    slowness so_far = slowness::prompt;
   };
 
  private:

@@ -49,8 +49,9 @@ class retry_rules {
   };
   // Routing has no backend for it.
   [[nodiscard]] waiting none_left(routing::no_backend why, time_point now) noexcept;
-  // It has one, but nobody may dial now; until when the login waits for that.
-  [[nodiscard]] time_point dial_by(time_point now) const noexcept;
+  // It has one, but nobody may dial now; until when the login waits for that. at_least: however short it may
+  // be held, since there is a backend, and others merely came first.
+  [[nodiscard]] time_point dial_by(time_point now, duration at_least) noexcept;
   // Trouble of this host is no backend's fault, so the same one is tried again then.
   [[nodiscard]] time_point sit_out(time_point now) noexcept;
   [[nodiscard]] bool give_up(time_point now) const noexcept { return deadline_ && now >= *deadline_; }
@@ -59,10 +60,12 @@ class retry_rules {
   void another_round() noexcept { tried_.clear(); }
 
   // "no usable backend after waiting 10 s: no backend is proven primary"
-  [[nodiscard]] std::string why_held() const { return words(routing::to_string(why_held_)); }
-  [[nodiscard]] std::string words(std::string_view why) const;
+  [[nodiscard]] std::string why_held() const;
+  [[nodiscard]] std::string why_not_dialed(duration at_least) const;
 
  private:
+  [[nodiscard]] time_point deadline(time_point now) noexcept;
+
   duration hold_timeout_;
   std::optional<time_point> deadline_;  // set when the login first had to wait
   duration pause_ = pause_min;          // before an eligible backend that refused is asked again; doubles

@@ -3,6 +3,7 @@
 //
 // References; one worker's thread.
 #include <cstddef>
+#include <functional>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/login/admission.hpp"
@@ -19,12 +20,12 @@ struct surroundings {
   metrics::cancel_counters& cancel_counters;
   hold_line& holds;
   permit_pools& permits;
-  waiter& who;         // this login
-  time_point arrived;  // when its client was accepted
+  const std::function<void()>& wake;  // of this login: brings it woken; any thread
+  time_point arrived;                 // when its client was accepted
 
   // By the present state, as everything that may change.
   [[nodiscard]] const runtime::listener_options& listener_options() const noexcept {
-    return state->options->listeners[listener];
+    return state->listener(listener);
   }
   [[nodiscard]] routing::target_session_attrs route() const noexcept {
     return listener_options().policy.route;

@@ -75,6 +75,8 @@ struct backend_view {
   double replay_delay_seconds = 0;     // pgsteer_backend_replay_delay_seconds
   double probe_age_seconds = -1;       // pgsteer_backend_probe_age_seconds; -1: never answered, left out
   const backend_counters* counters = nullptr;
+  std::uint64_t dials = 0;          // pgsteer_backend_dials
+  std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting
 };
 
 struct metrics_view {
@@ -93,6 +95,7 @@ struct metrics_view {
   std::uint64_t topology_generation = 0;       // pgsteer_topology_generation
   std::uint32_t fence_timeline = 0;            // pgsteer_fence_timeline
   bool has_primary = false;                    // pgsteer_primary_known 0|1
+  bool is_rw_closed = false;                   // pgsteer_rw_closed 0|1
   bool is_fence_unsaved = false;               // pgsteer_fence_unsaved 0|1
   bool is_ambiguous = false;                   // pgsteer_primary_ambiguous 0|1
   std::uint64_t primary_changes = 0;           // pgsteer_primary_changes_total

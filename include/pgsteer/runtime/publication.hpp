@@ -26,9 +26,11 @@ class publication {
   publication(const publication&) = delete;
   publication& operator=(const publication&) = delete;
 
-  // Before the first publish(). It has newest() already.
+  // One that has newest() already.
   void add(taker worker) { workers_.push_back(std::move(worker)); }
   void publish(state next);
+  // Some worker has yet to let go of the old primary.
+  [[nodiscard]] bool is_rw_closed() const noexcept { return workers_to_close_ > 0; }
   // As it was published last, whether the workers have it yet or not.
   [[nodiscard]] const state_ptr& newest() const noexcept { return newest_; }
 

@@ -1,10 +1,13 @@
 #pragma once
 // state: the one value that workers go by. It never changes; what has changed is published as another one.
+// It refers to what all workers count and queue in for each backend (backend_use), which does.
 //
-// Pure; any thread.
+// Any thread.
+#include <cstddef>
 #include <memory>
 #include <vector>
 
+#include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/permit_queue.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/options.hpp"
@@ -33,18 +36,24 @@ enum class drain_step {
 };
 
 // What the operator has ordered.
-struct orders {
+struct operator_orders {
   drain_step drain = drain_step::none;
 
-  bool operator==(const orders&) const = default;
+  bool operator==(const operator_orders&) const = default;
 };
 
 struct state {
   used_topology topology;
   std::shared_ptr<const runtime::options> options;  // never null
-  runtime::orders orders;
+  operator_orders orders;
   // No new session that needs the primary: some worker may still send those to another one (publication.hpp).
   bool is_rw_closed = false;
+
+  // Of the listener with this place among the options.
+  [[nodiscard]] const listener_options& listener(std::size_t index) const noexcept {
+    PGSTEER_ASSERT(index < options->listeners.size());
+    return options->listeners[index];
+  }
 };
 
 using state_ptr = std::shared_ptr<const state>;

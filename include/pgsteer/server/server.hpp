@@ -2,8 +2,7 @@
 // server: the whole proxy, wired. Control thread (discovery, probes, topology, admin, accepting) and workers.
 //
 // Flow: server(config) -> start() binds and spawns workers -> run() blocks on the control thread until
-// drained
-// -> destructor. Tests use bound_endpoint() and request_stop() from another thread.
+// drained -> destructor. Tests use bound_endpoint() and request_stop() from another thread.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,8 +24,8 @@ class server {
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
-  // Binds every listener and the admin port, starts the workers. Errors: errc::cannot_listen with the reason
-  // in failure().
+  // Binds every listener and the admin port, starts the workers. Errors: errc::cannot_listen and
+  // errc::cannot_start with the reason in failure().
   [[nodiscard]] result<void> start();
   [[nodiscard]] const std::string& failure() const noexcept;
   // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP has the

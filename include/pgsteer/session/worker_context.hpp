@@ -1,8 +1,8 @@
 #pragma once
-// worker_context: all that the sessions of one worker share, and nothing that another worker may change.
+// worker_context: all that the sessions of one worker share.
 //
-// Not the worker's thread (server owns that). Used from that thread alone, but for the counters, permits and
-// cancel registry it refers to, which say themselves that any thread may use them.
+// Not the worker's thread (server owns that). Used from that thread alone, but for post(), session_count()
+// and what it refers to (counters, permits, cancel registry), which says itself that any thread may use it.
 //
 // Flow: publish() for every new state -> sessions whose backend lost its role are closed, all of them once a
 // drain is over; held logins that now have a backend are woken in the order they came.
@@ -83,13 +83,14 @@ class worker_context {
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return state_; }
   // One routing decision on the present snapshot for a login of this listener.
   [[nodiscard]] routing::choice choose(std::size_t listener, std::span<const topology::backend_id> tried,
-                                       std::uint64_t ticket) const;
+                                       std::uint64_t ticket);
 
   // What logins read into, all of them; at most pgwire::first_packet_bytes_max.
   [[nodiscard]] mutable_byte_span login_buffer(std::size_t bytes);
 
   // What a login of this listener reads and takes its places in. The listener and who outlive it.
-  [[nodiscard]] login::surroundings around(listener_state& listener, waiter& who, time_point arrived);
+  [[nodiscard]] login::surroundings around(listener_state& listener, const std::function<void()>& wake,
+                                           time_point arrived);
   // A client of that route was logged in there: tells the control thread if it waits for that.
   void note_login(topology::backend_id backend, routing::target_session_attrs route);
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
@@ -112,6 +113,7 @@ class worker_context {
   std::array<told, topology::hint_count> told_;  // by hint
   const std::function<void()> wake_loop_;
   runtime::state_ptr state_;
+  std::vector<std::uint32_t> loads_;        // of choose(), whose call it lives for
   std::vector<std::uint8_t> login_buffer_;  // never changes its size
   struct session_list;
   std::unique_ptr<session_list> sessions_;

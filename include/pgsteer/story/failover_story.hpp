@@ -6,7 +6,6 @@
 //
 // Flow: note_symptom(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>

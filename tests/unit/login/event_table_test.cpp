@@ -84,7 +84,7 @@ TEST(EventTable, EachPairIsHandledOrImpossible) {
       {"refusing", refused, "read_client", "+x+x xx xxxx x +.... +"},
       {"refusing, declining", refused, "write_client", "x++x xx xxxx x +.... +"},
       {"choosing", plain, "choose", "xxx+ ++ xxxx x x+... +"},
-      {"queueing", plain, "choose", "xxx+ xx xxxx x x+... +", true, 1},
+      {"queueing", plain, "choose", "xxx+ xx xxxx x x+.+. +", true, 1},
       {"dialing", plain, "dial", "xxx+ xx +xx+ x x+... +"},
       {"asking", plain, "write_backend", "xxx+ xx x+++ x x+... +"},
       {"entering a hold", starting_up, "drop choose look", "xxx+ xx xxxx x x+... +"},

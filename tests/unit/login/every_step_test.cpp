@@ -144,7 +144,9 @@ TEST(EveryStep, GoesOnWhenNothingHasChanged) {
       login_world undisturbed(world.planned);
       undisturbed.run();
       const bool is_held = !world.holds.is_empty() && std::holds_alternative<woken>(nothing);
-      if (!world.is_over() && !world.is_relaying && !is_held) world.inject(nothing);
+      const bool chooses_again =
+          world.backends[0]->dials.count().waiting > 0 && std::holds_alternative<snapshot_changed>(nothing);
+      if (!world.is_over() && !world.is_relaying && !is_held && !chooses_again) world.inject(nothing);
       EXPECT_EQ(world.run(), undisturbed.transcript);
       EXPECT_EQ(world.now, undisturbed.now);
     });

@@ -9,13 +9,13 @@ namespace pgsteer::login {
 namespace {
 
 // In the order of their names; what they are woken for goes to a text that all share.
-class caller final : public waiter {
+class caller {
  public:
   caller(char name, std::string& woken) : name_(name), woken_(woken) {}
-  void wake() override { woken_ += name_; }
+  const std::function<void()> wake = [this] { woken_ += name_; };
   [[nodiscard]] time_point arrived() const { return time_point(seconds{name_}); }
   void join(hold_line& line, std::size_t listener, hold_line::wish wish = hold_line::wish::a_backend) {
-    hold = line.join(listener, *this, arrived(), wish);
+    hold = line.join(listener, wake, arrived(), wish);
   }
   hold_line::place hold;
 
@@ -55,7 +55,7 @@ TEST_F(HoldLine, WakesThoseWhoWaitForAChangeAtAChangeOnly) {
 
 TEST_F(HoldLine, APlaceThatGoesLeavesTheLine) {
   {
-    const hold_line::place place = line_.join(rw_, a_, a_.arrived(), hold_line::wish::a_backend);
+    const hold_line::place place = line_.join(rw_, a_.wake, a_.arrived(), hold_line::wish::a_backend);
     EXPECT_FALSE(line_.is_empty());
   }
   EXPECT_TRUE(line_.is_empty());

@@ -117,10 +117,12 @@ TEST(LoginMachine, TellsAMalformedPacketWhatPostgresqlSays) {
 }
 
 TEST(LoginMachine, SaysNothingToOneWhoCannotReadItYet) {
-  login_world world({.client = {ssl_request + "x"}});
-  EXPECT_EQ(world.run(), "read_client end");
-  EXPECT_EQ(world.reason(), close_reason::malformed_startup);
-  EXPECT_TRUE(world.machine->end().is_untold);
+  for (const std::string& sent : {ssl_request + "x", gssenc_request + "x", wire::int32(1)}) {
+    login_world world({.client = {sent}});
+    EXPECT_EQ(world.run(), "read_client end");
+    EXPECT_EQ(world.reason(), close_reason::malformed_startup);
+    EXPECT_TRUE(world.machine->end().is_untold);
+  }
 }
 
 TEST(LoginMachine, ASilentClientEndsAtStartupTimeout) {
@@ -226,91 +228,6 @@ TEST(LoginMachine, TroubleOfThisHostThatLastsEndsTheLogin) {
   EXPECT_EQ(world.machine->end().detail.substr(0, 30), "pgsteer is out of resources: T");
 }
 
-// A place among the dials.
-
-TEST(LoginMachine, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
-  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
-  EXPECT_TRUE(world.last.watches_client);
-  EXPECT_EQ(world.last.deadline, world.now + seconds{10});
-  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U) << "no place is taken there meanwhile";
-  taken.leave();
-  EXPECT_TRUE(world.is_woken);
-  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
-}
-
-TEST(LoginMachine, AGrantedPlaceCountsAlsoAtTheDeadline) {
-  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
-  taken.leave();
-  ASSERT_TRUE(world.let_time_pass());
-  EXPECT_EQ(world.transcript, "read_client choose choose");
-}
-
-// The one it waits at is no longer to be used: what it goes on with has dials of its own.
-TEST(LoginMachine, WaitsForADialOnlyWhereItMayGo) {
-  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  const permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
-  world.inject(snapshot_changed{});
-  EXPECT_EQ(world.transcript, "read_client choose") << "it may still go there";
-  topology::topology_snapshot promoted =
-      routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)});
-  world.go_by(std::move(promoted));
-  world.inject(snapshot_changed{});
-  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
-  EXPECT_EQ(world.backends[1]->counters.sessions.value(), 1U);
-}
-
-// A primary that is silent gets no more logins, so that nobody need queue there; the next snapshot may have
-// it again, or another.
-TEST(LoginMachine, IsHeldWhereItsBackendFallsSilentWhileItWaitsForADial) {
-  login_world world({.client = {startup}});
-  const permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
-  topology::backend_status silent = routing::testing::primary(1);
-  silent.is_rw_eligible = silent.is_answering = false;
-  world.go_by(routing::testing::snapshot_of({silent}));
-  world.inject(snapshot_changed{});
-  ASSERT_TRUE(world.step());
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.transcript, "read_client choose choose look");
-  EXPECT_EQ(world.counters.held.value(), 1U);
-}
-
-// Its turn comes where it has queued, and by then it is to go elsewhere, where others dial.
-TEST(LoginMachine, QueuesAgainWhereItIsToGoNow) {
-  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
-  permit_queue::place first = world.enter(0), second = world.enter(1);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
-  world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
-  first.leave();
-  ASSERT_TRUE(world.step());
-  ASSERT_TRUE(world.step());
-  EXPECT_EQ(world.transcript, "read_client choose choose");
-  EXPECT_TRUE(world.is_at_rest());
-  EXPECT_TRUE(world.enter(0).is_granted()) << "its place there is given back";
-  second.leave();
-  EXPECT_EQ(world.run(), "read_client choose choose choose dial write_backend read_backend relay");
-}
-
-TEST(LoginMachine, GivesUpThePlaceAmongTheDialsAtHoldTimeout) {
-  login_world world({.client = {startup}});
-  const permit_queue::place taken = world.enter(0);
-  EXPECT_EQ(world.run(), "read_client choose end");
-  EXPECT_EQ(world.reason(), close_reason::hold_timeout);
-  EXPECT_EQ(world.machine->end().detail,
-            "no usable backend after waiting 10 s: too many logins dial at once");
-  EXPECT_EQ(world.counters.hold_expired.value(), 1U);
-}
-
 TEST(LoginMachine, ALoginThatCannotBeHeldIsRefused) {
   login_world world({.client = {startup}});
   world.have_no_primary();
@@ -339,15 +256,6 @@ TEST(LoginMachine, AFirstAnswerMayTakeAsLongAsALogin) {
             "read_client choose dial write_backend read_backend a:login_slow a:login_failed end");
   EXPECT_EQ(world.reason(), close_reason::login_timeout);
   EXPECT_EQ(world.now, begun_at + world.options.login.connect_timeout + world.options.login.login_timeout);
-}
-
-TEST(LoginMachine, ALateAnswerKeepsNobodyElseFromDialing) {
-  login_world world({.client = {startup}, .attempts = {answering({})}});
-  while (world.transcript.find("login_slow") == std::string::npos) advance(world);
-  EXPECT_FALSE(world.enter(0).is_granted());
-  while (world.transcript.find("login_failed") == std::string::npos) advance(world);
-  EXPECT_TRUE(world.enter(0).is_granted());
-  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 1U) << "it waits on";
 }
 
 // Clients that leave.
@@ -391,6 +299,15 @@ TEST(LoginMachine, AClientThatHasOnlyEndedItsSendingDirectionMayWaitForAnAnswer)
   }
 }
 
+TEST(LoginMachine, AClientThatHasSentItsFirstQueryTooMayWaitForAnAnswer) {
+  login_world world({.client = {startup + "Q"}, .attempts = {answering({})}});
+  while (!world.last.watches_client) advance(world);
+  world.presence = client_presence::ended;
+  world.inject(client_readable{});
+  world.run();
+  EXPECT_EQ(world.reason(), close_reason::login_timeout);
+}
+
 TEST(LoginMachine, ARefusedClientWhoseEncryptionIsNotDeclinedYetCannotRead) {
   login_world world({.client = {ssl_request}, .refused = close_reason::too_many_sessions});
   while (!world.transcript.ends_with("write_client")) advance(world);
@@ -415,6 +332,48 @@ TEST(LoginMachine, ABackendThatIsMerelyKeptIsLetGoWhenItLosesItsRole) {
   EXPECT_EQ(world.run(),
             "read_client choose dial write_backend read_backend look write_client read_client drop choose "
             "dial write_backend read_backend relay");
+}
+
+// The client does not read it.
+TEST(LoginMachine, AReplyToEncryptionIsWrittenForAsLongAsAFirstPacketIsReadFor) {
+  login_world world({.client = {ssl_request}, .attempts = {answering({"N"})}});
+  while (!world.transcript.ends_with("write_client")) advance(world);
+  const time_point begun_at = world.now;
+  world.inject(deadline_passed{});
+  EXPECT_FALSE(world.is_over());
+  ASSERT_TRUE(world.let_time_pass());
+  EXPECT_TRUE(world.is_over());
+  EXPECT_EQ(world.reason(), close_reason::startup_timeout);
+  EXPECT_EQ(world.now, begun_at + world.options.login.startup_timeout);
+}
+
+// The process has stood still while it dialed.
+TEST(LoginMachine, NothingIsSentWhereALoginMayNotGoAnyMore) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  while (!world.transcript.ends_with("dial")) advance(world);
+  world.have_no_primary();
+  world.inject(connected{});
+  EXPECT_EQ(world.transcript, "read_client choose dial drop choose");
+}
+
+TEST(LoginMachine, ALateAnswerIsNotAwaitedWhereALoginMayNotGoAnyMore) {
+  login_world world({.client = {startup}, .attempts = {answering({})}});
+  while (world.transcript.find("login_slow") == std::string::npos) advance(world);
+  topology::backend_status silent = routing::testing::primary(1);
+  silent.is_rw_eligible = silent.is_answering = false;
+  world.go_by(routing::testing::snapshot_of({silent}));
+  world.inject(snapshot_changed{});
+  EXPECT_EQ(world.transcript, "read_client choose dial write_backend read_backend a:login_slow")
+      << "one missed probe is no reason yet";
+  ASSERT_TRUE(world.let_time_pass());
+  EXPECT_EQ(world.transcript,
+            "read_client choose dial write_backend read_backend a:login_slow a:login_failed drop choose");
+}
+
+TEST(LoginMachine, HasTriedNobodyBeforeItIsToReachSomebody) {
+  login_world world({.client = {startup}});
+  world.inject(begun{});
+  EXPECT_TRUE(world.machine->tried().empty());
 }
 
 TEST(LoginMachine, AReplyToEncryptionMayNot) {

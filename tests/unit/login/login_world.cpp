@@ -51,13 +51,14 @@ login_world::login_world(plan of) : planned(std::move(of)) {
   options.limits.concurrent_cancels_max = 1;
   options.limits.concurrent_dials_max = 1;
   have_primary();
+  if (planned.dials_taken_for > duration::zero()) others_dial = enter(0);
   const surroundings around{.state = state,
                             .listener = 0,
                             .counters = counters,
                             .cancel_counters = cancel_counters,
                             .holds = holds,
                             .permits = permits,
-                            .who = *this,
+                            .wake = wake,
                             .arrived = now};
   if (planned.refused) {
     machine = std::make_unique<login_machine>(
@@ -70,7 +71,6 @@ login_world::login_world(plan of) : planned(std::move(of)) {
 void login_world::have_primary() {
   using namespace routing::testing;
   topology::topology_snapshot made = snapshot_of({primary(1), standby(2)});
-  made.rw_valid_until = time_point::max();
   go_by(std::move(made));
 }
 
@@ -82,6 +82,7 @@ void login_world::have_no_primary() {
 }
 
 void login_world::go_by(topology::topology_snapshot snapshot) {
+  if (snapshot.rw_valid_until) snapshot.rw_valid_until = time_point::max();
   runtime::state next;
   next.topology = {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), backends};
   next.options = std::make_shared<const runtime::options>(options);
@@ -89,11 +90,9 @@ void login_world::go_by(topology::topology_snapshot snapshot) {
 }
 
 permit_queue::place login_world::enter(std::size_t backend) {
-  static class nobody final : public waiter {
-    void wake() override {}
-  } somebody_else;
   const std::shared_ptr<permit_queue> dials(backends[backend], &backends[backend]->dials);
-  return permit_queue::enter(dials, 1, somebody_else, now);
+  return permit_queue::enter(
+      dials, options.limits.concurrent_dials_max, [] {}, now);
 }
 
 std::string login_world::run() {
@@ -105,12 +104,12 @@ std::string login_world::run() {
 }
 
 bool login_world::step() {
-  if (std::exchange(is_woken, false)) {
-    inject(woken{});
-    return true;
-  }
   if (std::exchange(is_looking_, false)) {
     inject(client_seen{presence, has_input});
+    return true;
+  }
+  if (pending_ != kind::choose && std::exchange(is_woken, false)) {  // a choice is answered at once, too
+    inject(woken{});
     return true;
   }
   auto next = is_silent_ ? std::nullopt : answer();
@@ -124,6 +123,12 @@ bool login_world::step() {
 }
 
 bool login_world::let_time_pass() {
+  const time_point freed_at = routing::testing::now + planned.dials_taken_for;
+  if (others_dial.is_granted() && freed_at <= last.deadline) {
+    now = std::max(now, freed_at);
+    others_dial.leave();
+    return true;
+  }
   if (last.deadline == time_point::max()) return false;
   now = std::max(now, last.deadline);
   inject(deadline_passed{});
@@ -186,7 +191,8 @@ std::optional<event> login_world::answer() {
       const auto& snapshot = *state->topology.snapshot;
       const std::vector<std::uint32_t> sessions(snapshot.backends.size());
       const auto& policy = state->options->listeners[0].policy;
-      const auto chosen = routing::choose({snapshot, policy, sessions, machine->tried(), 0, now});
+      const auto chosen =
+          routing::choose({snapshot, policy, sessions, machine->tried(), 0, now, state->is_rw_closed});
       if (chosen.backend == nullptr) return none_eligible{chosen.why_not};
       return picked{{chosen.backend->id, {"127.0.0.1", 5432}, backends[chosen.backend->id.value - 1]}};
     }
@@ -243,6 +249,7 @@ std::string login_world::owed() {
   add("refusals", permits.refusals.used());
   add("in the line", holds.is_empty() ? 0 : 1);
   is_woken = false;
+  others_dial.leave();
   for (std::size_t i = 0; i < backends.size(); ++i) add("dials", enter(i).is_granted() ? 0 : 1);
   return words;
 }

@@ -42,9 +42,10 @@ struct plan {
   std::vector<attempt_plan> attempts{};
   routing::target_session_attrs route = routing::target_session_attrs::primary;
   std::optional<close_reason> refused{};  // by admission
+  duration dials_taken_for{};             // how long others dial a, so that nobody else may
 };
 
-class login_world final : public waiter {
+class login_world {
  public:
   explicit login_world(plan of);
   login_world(const login_world&) = delete;
@@ -64,7 +65,6 @@ class login_world final : public waiter {
   // a is the primary, b a standby; the machine is not told.
   void have_primary();
   void have_no_primary();
-  void wake() override { is_woken = true; }
 
   [[nodiscard]] bool is_over() const { return last.what == action::kind::end; }
   [[nodiscard]] close_reason reason() const { return machine->end().reason; }
@@ -93,11 +93,14 @@ class login_world final : public waiter {
   std::string transcript;  // its actions so far, and what it told of whom: "a:login_failed"
   bool is_relaying = false;
   bool is_woken = false;
+  const std::function<void()> wake = [this] { is_woken = true; };
 
   // A place among the dials at this backend, or in the queue for one, for somebody else.
   [[nodiscard]] permit_queue::place enter(std::size_t backend);
-  // Publishes it.
+  // Publishes it; what it proves is proven for good.
   void go_by(topology::topology_snapshot snapshot);
+
+  permit_queue::place others_dial;  // while dials_taken_for lasts
 
  private:
   void take(const action& next);

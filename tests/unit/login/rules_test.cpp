@@ -87,20 +87,31 @@ TEST(RetryRules, AskABackendThatRefusedEverMoreRarely) {
 TEST(RetryRules, HoldUntilOneDeadlineForAllReasons) {
   retry_rules rules(milliseconds{1500});
   const time_point begun_at{seconds{5}};
-  EXPECT_EQ(rules.dial_by(begun_at), begun_at + milliseconds{1500}) << "and nothing is held yet";
-  EXPECT_FALSE(rules.give_up(begun_at + seconds{60}));
-  const auto first = rules.none_left(no_backend::no_primary, begun_at);
+  EXPECT_FALSE(rules.give_up(begun_at + seconds{60})) << "it has not had to wait yet";
+  EXPECT_EQ(rules.dial_by(begun_at, seconds{1}), begun_at + milliseconds{1500});
+  const auto first = rules.none_left(no_backend::no_primary, begun_at + milliseconds{300});
   EXPECT_EQ(first.until, begun_at + milliseconds{1500});
   EXPECT_EQ(first.wish, hold_line::wish::a_backend);
   const time_point later = begun_at + milliseconds{600};
   EXPECT_EQ(rules.none_left(no_backend::ambiguous, later).until, first.until);
-  EXPECT_EQ(rules.dial_by(later), first.until);
+  EXPECT_EQ(rules.dial_by(later, seconds{1}), first.until);
   EXPECT_EQ(rules.sit_out(later), later + milliseconds{100});
   EXPECT_EQ(rules.sit_out(first.until - milliseconds{1}), first.until);
   (void)rules.none_left(no_backend::all_tried, later);
   EXPECT_EQ(rules.why_held(),
             "no usable backend after waiting 1500 ms: two backends claim to be primary on the same timeline")
       << "that all were tried is no reason of its own";
+}
+
+// It is not to be held, but there is a backend, and others only came first.
+TEST(RetryRules, ALoginMayQueueForADialAlsoIfItIsNotHeld) {
+  retry_rules rules(duration::zero());
+  const time_point begun_at{seconds{5}};
+  EXPECT_EQ(rules.dial_by(begun_at, seconds{1}), begun_at + seconds{1});
+  EXPECT_EQ(rules.dial_by(begun_at + milliseconds{300}, seconds{1}), begun_at + seconds{1});
+  EXPECT_TRUE(rules.give_up(begun_at));
+  EXPECT_EQ(rules.why_not_dialed(seconds{1}),
+            "no usable backend after waiting 1 s: too many logins dial at once");
 }
 
 runtime::state state_of(std::vector<topology::backend_status> backends) {

@@ -53,6 +53,8 @@ inline std::vector<way> ways() {
       {"local trouble", {.client = {startup}, .attempts = {{dial::meets_local_trouble}, good}}},
       {"a backend that ends",
        {.client = {startup}, .attempts = {{dial::connects, {}, true}, good}, .route = any}},
+      {"a queue for dials", {.client = {startup}, .attempts = {good}, .dials_taken_for = seconds{3}}},
+      {"a queue for dials that does not move", {.client = {startup}, .dials_taken_for = seconds{60}}},
       {"malformed", {.client = {wire::packet(2U << 16)}}},
       {"malformed and refused",
        {.client = {wire::packet(2U << 16)}, .refused = close_reason::too_many_sessions}},

@@ -59,8 +59,8 @@ class Exposition : public testing::Test {
     view_.listeners = {&rw_, &ro_};
     view_.close_reasons = {"client_closed", "backend_lost"};
     view_.backends = {
-        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, &first_},
-        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, nullptr},
+        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, &first_, 35, 36},
+        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, nullptr, 0, 0},
     };
     view_.cancels = &cancels_;
     view_.probes = &probes_;
@@ -70,6 +70,7 @@ class Exposition : public testing::Test {
     view_.topology_generation = 7;
     view_.fence_timeline = 3;
     view_.has_primary = true;
+    view_.is_rw_closed = true;
     view_.primary_changes = 2;
   }
 
@@ -96,6 +97,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_topology_generation)", 7},
     {R"(pgsteer_fence_timeline)", 3},
     {R"(pgsteer_primary_known)", 1},
+    {R"(pgsteer_rw_closed)", 1},
     {R"(pgsteer_primary_ambiguous)", 0},
     {R"(pgsteer_fence_unsaved)", 0},
     {R"(pgsteer_primary_changes_total)", 2},
@@ -131,6 +133,8 @@ const series_case series_cases[] = {
     {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
     {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
     {R"(pgsteer_backend_logins_answered_total{backend="10.0.0.1:5432"})", 34},
+    {R"(pgsteer_backend_dials{backend="10.0.0.1:5432"})", 35},
+    {R"(pgsteer_backend_dials_waiting{backend="10.0.0.1:5432"})", 36},
     {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},
     {R"(pgsteer_cancels_total{result="forwarded"})", 41},
     {R"(pgsteer_cancels_total{result="broadcast"})", 42},

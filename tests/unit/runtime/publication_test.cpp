@@ -174,5 +174,41 @@ TEST_F(Publication, WhatElseChangesGoesOutAtOnceAndOpensNothing) {
   EXPECT_EQ(goes_by_, all("rw=2"));
 }
 
+// Before the workers have let go of the first one, it is the primary again, and then nobody is.
+TEST_F(Publication, WhatComesWhileItClosesIsWhatIsOpened) {
+  publication_.publish(with_primary(1, 1));
+  take_all();
+  publication_.publish(with_primary(2, 2));
+  EXPECT_TRUE(publication_.is_rw_closed());
+  publication_.publish(with_primary(1, 3));
+  take_all();
+  EXPECT_FALSE(publication_.is_rw_closed());
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=1"));
+  publication_.publish(with_primary(2, 4));
+  publication_.publish(with_primary(0, 5));
+  take_all();
+  take_all();
+  EXPECT_EQ(goes_by_, all("none"));
+  publication_.publish(with_primary(2, 6));
+  EXPECT_FALSE(publication_.is_rw_closed()) << "there is nobody to let go of";
+  take_all();
+  EXPECT_EQ(goes_by_, all("rw=2"));
+}
+
+// It may be stopped, or starved of its core: rw stays closed, and that can be seen.
+TEST_F(Publication, StaysClosedForAsLongAsOneWorkerHasNotLetGo) {
+  publication_.publish(with_primary(1, 1));
+  take_all();
+  publication_.publish(with_primary(2, 2));
+  for (std::uint64_t generation = 3; generation < 10; ++generation) {
+    publication_.publish(with_primary(2, generation));
+    while (take(0) || take(1)) continue;
+  }
+  EXPECT_TRUE(publication_.is_rw_closed());
+  EXPECT_EQ(goes_by_[0], "none");
+  EXPECT_EQ(goes_by_[1], "none");
+}
+
 }  // namespace
 }  // namespace pgsteer::runtime

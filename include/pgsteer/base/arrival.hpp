@@ -1,6 +1,4 @@
 #pragma once
-// waiter: who stands in a line, and is told that its turn has come.
-//
 // Lines go by when their members came to the proxy: one that comes a second time has waited longer than those
 // behind it.
 #include <iterator>
@@ -8,16 +6,6 @@
 #include "pgsteer/base/clock.hpp"
 
 namespace pgsteer {
-
-class waiter {
- public:
-  // Perhaps on another thread, and from inside the line, which may be locked: what there is to do about it is
-  // done later, on the waiter's own thread.
-  virtual void wake() = 0;
-
- protected:
-  ~waiter() = default;
-};
 
 // Where one that came at that time belongs in a list of entries: before the first that came later.
 template <class List>

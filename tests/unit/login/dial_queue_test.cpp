@@ -1,0 +1,139 @@
+// A login's place among the dials of its backend: waited for in the order of arrival, and only where it may
+// go.
+#include <gtest/gtest.h>
+
+#include "unit/login/ways.hpp"
+
+namespace pgsteer::login::test {
+namespace {
+
+void go_on(login_world& world) {
+  if (world.transcript.empty()) return world.inject(begun{});
+  ASSERT_TRUE(world.step());
+}
+
+TEST(DialQueue, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  EXPECT_TRUE(world.last.watches_client);
+  EXPECT_EQ(world.last.deadline, world.now + seconds{10});
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U) << "no place is taken there meanwhile";
+  taken.leave();
+  EXPECT_TRUE(world.is_woken);
+  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
+}
+
+TEST(DialQueue, AGrantedPlaceCountsAlsoAtTheDeadline) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  taken.leave();
+  ASSERT_TRUE(world.let_time_pass());
+  EXPECT_EQ(world.transcript, "read_client choose choose");
+}
+
+// The one it waits at is no longer to be used: what it goes on with has dials of its own.
+TEST(DialQueue, WaitsForADialOnlyWhereItMayGo) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  const permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, "read_client choose choose") << "to the same one";
+  EXPECT_EQ(world.backends[0]->dials.count().waiting, 1U);
+  topology::topology_snapshot promoted =
+      routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)});
+  world.go_by(std::move(promoted));
+  world.inject(snapshot_changed{});
+  EXPECT_EQ(world.run(), "read_client choose choose choose dial write_backend read_backend relay");
+  EXPECT_EQ(world.backends[0]->dials.count().waiting, 0U);
+  EXPECT_EQ(world.backends[1]->counters.sessions.value(), 1U);
+}
+
+// A primary that is silent gets no more logins, so that nobody need queue there; the next snapshot may have
+// it again, or another.
+TEST(DialQueue, IsHeldWhereItsBackendFallsSilentWhileItWaitsForADial) {
+  login_world world({.client = {startup}});
+  const permit_queue::place taken = world.enter(0);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  topology::backend_status silent = routing::testing::primary(1);
+  silent.is_rw_eligible = silent.is_answering = false;
+  world.go_by(routing::testing::snapshot_of({silent}));
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, "read_client choose choose look");
+  EXPECT_EQ(world.counters.held.value(), 1U);
+}
+
+// Its turn comes where it has queued, and by then it is to go elsewhere, where others dial.
+TEST(DialQueue, QueuesAgainWhereItIsToGoNow) {
+  login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
+  permit_queue::place first = world.enter(0), second = world.enter(1);
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
+  first.leave();
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, "read_client choose choose");
+  EXPECT_TRUE(world.is_at_rest());
+  EXPECT_TRUE(world.enter(0).is_granted()) << "its place there is given back";
+  second.leave();
+  EXPECT_EQ(world.run(), "read_client choose choose choose dial write_backend read_backend relay");
+}
+
+TEST(DialQueue, GivesUpThePlaceAmongTheDialsAtHoldTimeout) {
+  login_world world({.client = {startup}});
+  const permit_queue::place taken = world.enter(0);
+  EXPECT_EQ(world.run(), "read_client choose end");
+  EXPECT_EQ(world.reason(), close_reason::hold_timeout);
+  EXPECT_EQ(world.machine->end().detail,
+            "no usable backend after waiting 10 s: too many logins dial at once");
+  EXPECT_EQ(world.counters.hold_expired.value(), 0U) << "it was never held";
+}
+
+// However often it has to queue elsewhere.
+TEST(DialQueue, HoldTimeoutBoundsAllThatALoginWaitsFor) {
+  login_world world({.client = {startup}});
+  permit_queue::place first = world.enter(0), second = world.enter(1);
+  const time_point begun_at = world.now;
+  world.inject(begun{});
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  world.now += seconds{7};
+  world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  world.now += seconds{2};
+  world.have_no_primary();
+  world.inject(snapshot_changed{});
+  EXPECT_EQ(world.run(), "read_client choose choose choose look look end");
+  EXPECT_EQ(world.now, begun_at + seconds{10});
+}
+
+TEST(DialQueue, ALateAnswerKeepsNobodyElseFromDialing) {
+  login_world world({.client = {startup}, .attempts = {answering({})}});
+  while (world.transcript.find("login_slow") == std::string::npos) go_on(world);
+  EXPECT_FALSE(world.enter(0).is_granted());
+  while (world.transcript.find("login_failed") == std::string::npos) go_on(world);
+  EXPECT_TRUE(world.enter(0).is_granted());
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 1U) << "it waits on";
+}
+
+// It has sent a query behind its startup packet, and ended: maybe nobody is there, and others wait.
+TEST(DialQueue, EndsWithItsClientsSendingDirection) {
+  login_world world({.client = {startup + "Q"}, .dials_taken_for = seconds{3}});
+  while (!world.last.watches_client) go_on(world);
+  world.presence = client_presence::ended;
+  world.inject(client_readable{});
+  EXPECT_EQ(world.run(), "read_client choose look end");
+  EXPECT_EQ(world.reason(), close_reason::client_left_early);
+}
+
+}  // namespace
+}  // namespace pgsteer::login::test
