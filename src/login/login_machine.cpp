@@ -29,6 +29,7 @@ struct overloaded : Handlers... {
 template <class... Handlers>
 overloaded(Handlers...) -> overloaded<Handlers...>;
 
+// d and s, everywhere below: what the states have in common, and the present one.
 action wait(const data& d) {
   return {.deadline = d.due};
 }
@@ -340,7 +341,7 @@ login_machine::login_machine(const surroundings& around, permit login)
 
 login_machine::login_machine(const surroundings& around, refused why)
     : data_{.around = around},
-      state_(refusing{.why = {.reason = why.reason}, .place = std::move(why.refusal)}) {}
+      state_(refusing{.why = {.reason = why.reason}, .refusal = std::move(why.refusal)}) {}
 
 action login_machine::resume(const event& what, time_point now) {
   return std::visit([&](auto& present) { return on(data_, state_, present, what, now); }, state_);

@@ -24,6 +24,7 @@ constexpr std::size_t answer_read_bytes = 1024;
 // One byte, and another one if there is something wrong.
 constexpr std::size_t encryption_read_bytes = 2;
 
+// d and s, everywhere below: what the states have in common, and the present one.
 action wait(const reach_data& d) {
   return {.deadline = d.due};
 }
@@ -88,8 +89,8 @@ action note_slow(reach_data& d) {
   return next;
 }
 
-reach_step dial(reach_data& d, reach_state& s, picked_backend backend, permit_queue::place dial,
-                time_point now) {
+reach_step begin_dial(reach_data& d, reach_state& s, picked_backend backend, permit_queue::place dial,
+                      time_point now) {
   s = reach_machine::dialing{std::move(dial)};
   d.backend = {lease(std::move(backend)), true};
   expect_answer(d, now);
@@ -117,7 +118,7 @@ reach_step ask(reach_data& d, reach_state& s, permit_queue::place dial, time_poi
 }
 
 reach_step answered(reach_data& d) {
-  d.backend.place.counters().logins_answered.add();
+  if (!d.answer.empty()) d.backend.place.counters().logins_answered.add();  // direct TLS: not known
   if (d.hold) d.around.counters.hold_released.add();
   return reached{std::move(d.backend), std::move(d.answer)};
 }
@@ -150,13 +151,13 @@ reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
 // choosing
 reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, const picked& it,
               time_point now) {
-  const std::shared_ptr<permit_queue> dials(it.backend.use, &it.backend.use->dials);
+  const std::shared_ptr<permit_queue> dials = runtime::dials_of(it.backend.use);
   permit_queue::place place = std::move(here.dial);
   if (!place.is_in(dials)) {
     place =
         permit_queue::enter(dials, d.around.limits().concurrent_dials_max, d.around.wake, d.around.arrived);
   }
-  if (place.is_granted()) return dial(d, s, it.backend, std::move(place), now);
+  if (place.is_granted()) return begin_dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
   d.due = d.rules.dial_by(now, d.around.timeouts().connect_timeout);
   s = reach_machine::queueing{std::move(place)};
@@ -176,7 +177,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
               time_point now) {
   if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
   if (now < d.due) return wait(d);
-  return hold_expired(d, d.rules.why_not_dialed(d.around.timeouts().connect_timeout));
+  return hold_expired(d, d.rules.why_not_dialed());
 }
 // Nobody waits for a dial at a backend that would not be chosen now.
 reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const snapshot_changed&,
@@ -308,7 +309,8 @@ reach_step watch_client(reach_data& d, const reach_state& s, const client_seen& 
   // One that has only ended its sending direction may wait for the answer; but not while it has to wait for
   // its turn.
   const bool has_asked = d.asked.has_sent_more || seen.has_input;
-  const bool is_its_turn = !d.hold && !std::holds_alternative<reach_machine::queueing>(s);
+  const bool is_its_turn =
+      !std::holds_alternative<reach_machine::held>(s) && !std::holds_alternative<reach_machine::queueing>(s);
   const bool may_stay = seen.presence == client_presence::ended && has_asked && is_its_turn;
   if (seen.presence != client_presence::present && !may_stay) return gone();
   d.look_again_at = now + look_again_after;

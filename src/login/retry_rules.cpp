@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pgsteer/base/assert.hpp"
+
 namespace pgsteer::login {
 namespace {
 
@@ -43,7 +45,8 @@ retry_rules::waiting retry_rules::none_left(routing::no_backend why, time_point 
 }
 
 time_point retry_rules::dial_by(time_point now, duration at_least) noexcept {
-  return deadline(now) + std::max(at_least - hold_timeout_, duration::zero());
+  if (!dial_by_) dial_by_ = std::max<time_point>(deadline(now), now + at_least);
+  return *dial_by_;
 }
 
 time_point retry_rules::sit_out(time_point now) noexcept {
@@ -60,8 +63,9 @@ std::string retry_rules::why_held() const {
   return in_words(hold_timeout_, routing::to_string(why_held_));
 }
 
-std::string retry_rules::why_not_dialed(duration at_least) const {
-  return in_words(std::max(hold_timeout_, at_least), "too many logins dial at once");
+std::string retry_rules::why_not_dialed() const {
+  PGSTEER_ASSERT(deadline_ && dial_by_);
+  return in_words(*dial_by_ - (*deadline_ - hold_timeout_), "too many logins dial at once");
 }
 
 }  // namespace pgsteer::login

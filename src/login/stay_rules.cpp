@@ -13,8 +13,8 @@ bool may_go_on(const runtime::state& present, topology::backend_id backend,
   if (status == nullptr || status->sessions == session_verdict::close_all) return false;
   const bool needs_primary = routing::needs_primary(route);
   if (needs_primary && status->role != topology::role::primary) return false;
-  const bool is_rw_open = !present.is_rw_closed && snapshot.is_rw_open(now);
-  const bool is_eligible = needs_primary ? status->is_rw_eligible && is_rw_open : status->is_answering;
+  const bool is_eligible =
+      needs_primary ? status->is_rw_eligible && present.is_rw_open(now) : status->is_answering;
   return is_eligible || !is_slow;
 }
 

@@ -232,7 +232,7 @@ void add_backend_counters(document& out, const metrics_view& view) {
            [](const backend_view& of) { return of.counters->dial_failures.value(); });
   add_each(out.counter("backend_logins_answered_total", "Logins that got a first answer from the backend."),
            backends, [](const backend_view& of) { return of.counters->logins_answered.value(); });
-  add_each(out.gauge("backend_dials", "Logins that dial the backend, or wait for its first answer."),
+  add_each(out.gauge("backend_dials", "Logins that hold one of its limits.concurrent_dials places."),
            backends, [](const backend_view& of) { return of.dials; });
   add_each(out.gauge("backend_dials_waiting", "Logins that wait to dial it: limits.concurrent_dials."),
            backends, [](const backend_view& of) { return of.dials_waiting; });

@@ -4,7 +4,7 @@
 // Knows nothing of lists of flows or Asio (that is uring_engine, which owns it). Worker's thread.
 //
 // Flow: pump() -> on_completion() for each one -> pump() after a batch of them, until it says ended ->
-// cancel_all() until has_pending_operations() is false -> summary().
+// cancel_all() until has_pending_operations() is false -> release(), tell_owner().
 //
 // A direction: one multishot receive fills buffers of the worker's ring; each is sent on from where it lies,
 // several together from one piece of memory; one send at a time, which completes with the submission. When a

@@ -1,5 +1,6 @@
 #include "pgsteer/server/server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>

@@ -4,12 +4,12 @@
 
 namespace pgsteer::session {
 
-cancel_registry::place cancel_registry::add(const pgwire::cancel_key& key, const endpoint& backend) {
+cancel_registry::entry cancel_registry::add(const pgwire::cancel_key& key, const endpoint& backend) {
   const std::lock_guard lock(mutex_);
   return &*backends_.emplace(key, &backend);
 }
 
-void cancel_registry::remove(place of_session) {
+void cancel_registry::remove(entry of_session) {
   const std::lock_guard lock(mutex_);
   auto [at, last] = backends_.equal_range(of_session->first);
   while (&*at != of_session) ++at;

@@ -24,7 +24,7 @@ session::session(worker_context& worker, listener_state& listener, accepted_clie
 }
 
 session::~session() {
-  if (cancel_place_ != nullptr) worker_.shared.cancels.remove(cancel_place_);
+  if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
   worker_.delist(*this);
   listener_.counters.active.subtract();
 }
@@ -77,7 +77,7 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
   worker_.note_login(backend_.id(), route());
   listener_.counters.login.observe(in_seconds(clock::now() - accepted_at_));
   if (const auto& key = login_->machine().key())
-    cancel_place_ = worker_.shared.cancels.add(*key, backend_.address());
+    cancel_entry_ = worker_.shared.cancels.add(*key, backend_.address());
   finish_login();
   return relay::watch_verdict::done;
 }
@@ -132,8 +132,8 @@ void session::on_end(const relay::flow_summary& summary) {
 }
 
 void session::close(close_reason reason, const relay::flow_summary& summary) {
-  if (cancel_place_ != nullptr) worker_.shared.cancels.remove(cancel_place_);
-  cancel_place_ = nullptr;
+  if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
+  cancel_entry_ = nullptr;
   const std::shared_ptr<session> alive = std::move(itself_);
   backend_.give_back();
   listener_.counters.closed[static_cast<std::size_t>(reason)].add();

@@ -66,7 +66,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   net::unique_fd backend_fd_;
   relay::flow* flow_ = nullptr;
   login::lease backend_;
-  cancel_registry::place cancel_place_ = nullptr;
+  cancel_registry::entry cancel_entry_ = nullptr;
 
   std::shared_ptr<session> itself_;        // until it is closed
   std::optional<close_reason> requested_;  // somebody else wants this session closed

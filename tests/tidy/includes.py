@@ -49,7 +49,7 @@ THIRD_PARTY = {
     "CLI/": {"main"},
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "fence", "server", "main"},
 }
-# The pure modules decide without I/O: no socket, no clock, no lock, no log.
+# The pure modules decide without I/O: no socket, no clock, no lock of their own, no log.
 PURE = {"pgwire", "topology", "routing", "runtime", "login"}
 PURE_FORBIDS = re.compile(
     r"^(mutex|shared_mutex|thread|condition_variable|future|fstream|iostream|cstdio|unistd\.h|poll\.h"

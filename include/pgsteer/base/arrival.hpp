@@ -1,6 +1,6 @@
 #pragma once
-// Lines go by when their members came to the proxy: one that comes a second time has waited longer than those
-// behind it.
+// Lines go by when their members came to the proxy: a login that joins one again, after a dial that failed,
+// goes before those that came after it.
 #include <iterator>
 
 #include "pgsteer/base/clock.hpp"

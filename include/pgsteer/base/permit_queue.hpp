@@ -2,7 +2,8 @@
 // permit_queue: permits of a limit, and a queue for those who have to wait for one, in the order in which
 // they came to the proxy.
 //
-// Shared by all workers: one mutex, held for a few moves of a list; any thread.
+// Shared by all workers: one mutex, held for a few moves of a list and, for one that has to wait, O(those who
+// came later); any thread.
 //
 // Flow: enter() -> a place that is granted at once, or whose wake is called once it is; given back by its
 // destructor.
@@ -20,8 +21,8 @@ namespace pgsteer {
 
 class permit_queue {
  public:
-  // Called once, on whatever thread gives a permit back, perhaps after its place is gone: what there is to do
-  // about it is done later, on the own thread.
+  // Called once, on whatever thread gives a permit back or enters with a higher limit, perhaps after its
+  // place is gone: what there is to do about it is done later, on the own thread.
   using wake_function = std::function<void()>;
 
  private:

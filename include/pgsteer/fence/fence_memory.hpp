@@ -25,7 +25,7 @@ class fence_memory {
  public:
   using on_mark = std::function<void(const std::optional<topology::fence_mark>&)>;
 
-  // handler: gets what was read and is not what was kept. named: cluster.system_identifier, 0 if it names
+  // handler: gets a mark that was read and differs from ours. named: cluster.system_identifier, 0 if it names
   // none.
   fence_memory(boost::asio::io_context& control, std::string state_dir, topology::system_identifier named,
                on_mark handler);

@@ -38,7 +38,7 @@ struct action {
   time_point deadline = time_point::max();  // deadline_passed is due then
   bool watches_client = false;              // client_readable is wanted
   bool drops_backend = false;               // before anything else: close the connection to it
-  std::optional<topology::hint> hint{};     // before anything else: there is this to tell of backend()
+  std::optional<topology::hint> hint{};     // before anything else: what the prober is told of backend()
 };
 
 struct ending {

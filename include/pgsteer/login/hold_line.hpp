@@ -57,8 +57,8 @@ class hold_line {
 
   [[nodiscard]] place join(std::size_t listener, const std::function<void()>& wake, time_point arrived,
                            wish wanted);
-  // Those who wish for a backend and whose listener is_ready(), and, if something has changed, those who wait
-  // for that. Nobody joins or leaves meanwhile: who is woken goes on later.
+  // Those who wish for a backend and whose listener is_ready(), which is asked once for each listener; and,
+  // if is_changed, those who wish for a change. Nobody joins or leaves meanwhile: who is woken goes on later.
   void wake(const std::function<bool(std::size_t listener)>& is_ready, bool is_changed);
   [[nodiscard]] bool is_empty() const noexcept { return waiting_.empty(); }
 

@@ -33,7 +33,7 @@ class lease {
   }
   ~lease() { give_back(); }
 
-  // What it is a lease of stays known.
+  // id() and address() stay valid.
   void give_back() noexcept {
     if (is_held()) counters().sessions.subtract();
     backend_.use.reset();

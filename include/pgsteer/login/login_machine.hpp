@@ -80,14 +80,14 @@ class login_machine {
   };
   struct refusing {  // until the client can read why
     ending why;
-    permit place{};             // among the refused
+    permit refusal{};           // among the refused
     bool is_reply_due = false;  // to a request for encryption
   };
   struct replying {  // to a request for encryption, as the backend has
     attempt backend;
   };
   struct forwarding_cancel {
-    permit place;
+    permit cancel;  // among those that are under way
   };
   struct logging_in {};
   struct over {};

@@ -77,7 +77,7 @@ class reach_machine {
   struct held {
     hold_line::place place;
   };
-  struct leaving_hold {  // likewise
+  struct leaving_hold {  // once the client is known to be there still
     bool is_woken;
   };
   struct dialing {
@@ -116,7 +116,7 @@ class reach_machine {
     attempt backend;
     std::vector<std::uint8_t> answer;    // the backend's first bytes
     std::vector<std::uint8_t> refusal;   // a backend's own 53300, for the client if nothing better comes
-    std::optional<hold_count> hold;      // from the first time that it had to wait until it is answered
+    std::optional<hold_count> hold;      // from the first time that nobody was eligible until it is answered
     std::string local_trouble;           // the latest, in words
     time_point due = time_point::max();  // of the present state
     bool is_client_watched = false;

@@ -1,7 +1,7 @@
 #pragma once
 // retry_rules: what follows an attempt at a backend that did not work out, and how long a login waits.
 //
-// Pure; one per login, on its worker's thread.
+// Pure; one for each packet of a login that needs a backend, on its worker's thread.
 //
 // Flow: failed() after each attempt; none_left() when routing has nobody -> wait until then, give_up() if
 // that was too long; another_round() before routing is asked again.
@@ -38,8 +38,8 @@ class retry_rules {
   // hold_timeout: of the listener, as it is when the login begins to look for a backend.
   explicit retry_rules(duration hold_timeout) noexcept : hold_timeout_(hold_timeout) {}
 
-  // The backend is not chosen again for this login until another_round(), unless it was not at fault. What
-  // there is to tell of it.
+  // The backend is not chosen again for this login until another_round(), unless it was not at fault.
+  // Returns what the prober is told of it, if anything.
   std::optional<topology::hint> failed(topology::backend_id backend, attempt_end how);
   [[nodiscard]] std::span<const topology::backend_id> tried() const noexcept { return tried_; }
 
@@ -49,8 +49,9 @@ class retry_rules {
   };
   // Routing has no backend for it.
   [[nodiscard]] waiting none_left(routing::no_backend why, time_point now) noexcept;
-  // It has one, but nobody may dial now; until when the login waits for that. at_least: however short it may
-  // be held, since there is a backend, and others merely came first.
+  // It has one, but nobody may dial now; until when the login waits for that, in whatever queues. at_least:
+  // from the first of them on, however long it has been held, since there is a backend, and others merely
+  // came first.
   [[nodiscard]] time_point dial_by(time_point now, duration at_least) noexcept;
   // Trouble of this host is no backend's fault, so the same one is tried again then.
   [[nodiscard]] time_point sit_out(time_point now) noexcept;
@@ -61,13 +62,14 @@ class retry_rules {
 
   // "no usable backend after waiting 10 s: no backend is proven primary"
   [[nodiscard]] std::string why_held() const;
-  [[nodiscard]] std::string why_not_dialed(duration at_least) const;
+  [[nodiscard]] std::string why_not_dialed() const;
 
  private:
   [[nodiscard]] time_point deadline(time_point now) noexcept;
 
   duration hold_timeout_;
   std::optional<time_point> deadline_;  // set when the login first had to wait
+  std::optional<time_point> dial_by_;   // set when it first had to wait for a dial
   duration pause_ = pause_min;          // before an eligible backend that refused is asked again; doubles
   routing::no_backend why_held_ = routing::no_backend::all_tried;
   std::vector<topology::backend_id> tried_;

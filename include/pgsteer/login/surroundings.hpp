@@ -20,7 +20,7 @@ struct surroundings {
   metrics::cancel_counters& cancel_counters;
   hold_line& holds;
   permit_pools& permits;
-  const std::function<void()>& wake;  // of this login: brings it woken; any thread
+  const std::function<void()>& wake;  // posts woken to this login; any thread
   time_point arrived;                 // when its client was accepted
 
   // By the present state, as everything that may change.

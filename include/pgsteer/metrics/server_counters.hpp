@@ -39,8 +39,8 @@ struct backend_counters {
   counter sessions;        // pgsteer_backend_sessions (gauge)
   counter sessions_total;  // pgsteer_backend_sessions_total
   counter dial_failures;   // pgsteer_backend_dial_failures_total
-  // pgsteer_backend_logins_answered_total: got a first answer (direct TLS: a connection). The probe reads it
-  // too: see probe_callbacks.
+  // pgsteer_backend_logins_answered_total: got a first answer (with direct TLS nobody knows). The probe reads
+  // it too: see probe_callbacks.
   counter logins_answered;
 };
 

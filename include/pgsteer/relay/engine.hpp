@@ -65,7 +65,7 @@ class flow_owner {
   // them any more. Whoever calls detach() overrides it; it may destroy the owner.
   virtual void on_detach(carried_flow&& flow) {
     (void)flow;
-    PGSTEER_ASSERT(!"this owner detaches flows");
+    PGSTEER_ASSERT(!"an owner that calls detach() overrides on_detach()");
   }
 
  protected:

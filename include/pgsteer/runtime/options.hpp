@@ -1,5 +1,6 @@
 #pragma once
-// The options that sessions go by and that may change while there are some: listeners, limits, time-outs.
+// The options that sessions go by as the present state has them, not as they were when they began: listeners,
+// limits, time-outs.
 // Filled by config, checked here. Values; any thread.
 #include <cstdint>
 #include <string>

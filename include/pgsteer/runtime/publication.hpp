@@ -6,7 +6,9 @@
 //
 // Flow: publish(next); if its primary is another than the workers have, they first get next with
 // is_rw_closed, which also ends the sessions that must go, and next itself once each of them has said that it
-// has it. What is published meanwhile goes out in the same two steps.
+// has it. What is published meanwhile goes out in the same two steps. That wait has no bound, since a worker
+// that has not let go may use the old primary: is_rw_closed() shows it, and held logins end at their own
+// deadline.
 #include <cstddef>
 #include <functional>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
 // state: the one value that workers go by. It never changes; what has changed is published as another one.
-// It refers to what all workers count and queue in for each backend (backend_use), which does.
+// The counters and queues that it points to (backend_use) do change.
 //
 // Any thread.
 #include <cstddef>
@@ -21,6 +21,11 @@ struct backend_use {
   permit_queue dials;  // each is a fork there
 };
 using backend_use_ptr = std::shared_ptr<backend_use>;
+
+// Keeps use alive.
+[[nodiscard]] inline std::shared_ptr<permit_queue> dials_of(const backend_use_ptr& use) noexcept {
+  return {use, &use->dials};
+}
 
 // A snapshot and, in the order of its backends, how they are used.
 struct used_topology {
@@ -44,11 +49,15 @@ struct operator_orders {
 
 struct state {
   used_topology topology;
-  std::shared_ptr<const runtime::options> options;  // never null
+  std::shared_ptr<const runtime::options> options = std::make_shared<const runtime::options>();  // never null
   operator_orders orders;
   // No new session that needs the primary: some worker may still send those to another one (publication.hpp).
   bool is_rw_closed = false;
 
+  // The primary may be given new sessions.
+  [[nodiscard]] bool is_rw_open(time_point now) const noexcept {
+    return !is_rw_closed && topology.snapshot->is_rw_open(now);
+  }
   // Of the listener with this place among the options.
   [[nodiscard]] const listener_options& listener(std::size_t index) const noexcept {
     PGSTEER_ASSERT(index < options->listeners.size());

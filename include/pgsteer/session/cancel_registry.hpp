@@ -17,11 +17,11 @@ class cancel_registry {
 
  public:
   // Of one session; it keeps no second copy of its key.
-  using place = const table::value_type*;
+  using entry = const table::value_type*;
 
   // backend lives until remove(): one address less for each idle session.
-  [[nodiscard]] place add(const pgwire::cancel_key& key, const endpoint& backend);
-  void remove(place of_session);
+  [[nodiscard]] entry add(const pgwire::cancel_key& key, const endpoint& backend);
+  void remove(entry of_session);
   // Each backend once, mostly one at most. Two may have handed out the same key, and whoever has it may
   // cancel at both; what poses as a backend may hand out one key for all of its sessions.
   [[nodiscard]] std::vector<endpoint> find(const pgwire::cancel_key& key) const;

@@ -1,8 +1,9 @@
 #pragma once
-// failover_story: measures the phases of a failover and tells it in five lines of the log.
+// failover_story: measures the phases of a failover and tells it in the log.
 //
 // first sign -> primary lost -> successor proven -> first rw login on it; beside that the end of the sessions
-// on the old primary. Decides nothing. Control thread.
+// on the old primary. That the primary was lost, and its successor proven, is told by topology_story. Decides
+// nothing. Control thread.
 //
 // Flow: note_symptom(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>

@@ -72,7 +72,7 @@ class attention {
   std::optional<backend_id> primary_;
   bool has_had_primary_ = false;
   std::optional<time_point> lost_at_;  // since when there is no usable primary, once there was one
-  time_point burst_at_;                // the last burst_all since lost_at_
+  time_point burst_at_;                // the last burst_all that was ordered
   std::optional<time_point> ticked_at_;
 };
 

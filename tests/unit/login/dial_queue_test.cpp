@@ -12,11 +12,15 @@ void go_on(login_world& world) {
   ASSERT_TRUE(world.step());
 }
 
+// It has chosen its backend, and waits for a dial there.
+void until_queued(login_world& world) {
+  while (world.transcript != "read_client choose" || !world.is_at_rest()) go_on(world);
+}
+
 TEST(DialQueue, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
   permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   EXPECT_TRUE(world.last.watches_client);
   EXPECT_EQ(world.last.deadline, world.now + seconds{10});
   EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U) << "no place is taken there meanwhile";
@@ -28,8 +32,7 @@ TEST(DialQueue, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
 TEST(DialQueue, AGrantedPlaceCountsAlsoAtTheDeadline) {
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
   permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   taken.leave();
   ASSERT_TRUE(world.let_time_pass());
   EXPECT_EQ(world.transcript, "read_client choose choose");
@@ -39,8 +42,7 @@ TEST(DialQueue, AGrantedPlaceCountsAlsoAtTheDeadline) {
 TEST(DialQueue, WaitsForADialOnlyWhereItMayGo) {
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
   const permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   world.inject(snapshot_changed{});
   ASSERT_TRUE(world.step());
   EXPECT_EQ(world.transcript, "read_client choose choose") << "to the same one";
@@ -59,8 +61,7 @@ TEST(DialQueue, WaitsForADialOnlyWhereItMayGo) {
 TEST(DialQueue, IsHeldWhereItsBackendFallsSilentWhileItWaitsForADial) {
   login_world world({.client = {startup}});
   const permit_queue::place taken = world.enter(0);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   topology::backend_status silent = routing::testing::primary(1);
   silent.is_rw_eligible = silent.is_answering = false;
   world.go_by(routing::testing::snapshot_of({silent}));
@@ -75,8 +76,7 @@ TEST(DialQueue, IsHeldWhereItsBackendFallsSilentWhileItWaitsForADial) {
 TEST(DialQueue, QueuesAgainWhereItIsToGoNow) {
   login_world world({.client = {startup}, .attempts = {answering({authentication_ok})}});
   permit_queue::place first = world.enter(0), second = world.enter(1);
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
   first.leave();
   ASSERT_TRUE(world.step());
@@ -103,8 +103,7 @@ TEST(DialQueue, HoldTimeoutBoundsAllThatALoginWaitsFor) {
   login_world world({.client = {startup}});
   permit_queue::place first = world.enter(0), second = world.enter(1);
   const time_point begun_at = world.now;
-  world.inject(begun{});
-  while (world.transcript != "read_client choose" || !world.is_at_rest()) ASSERT_TRUE(world.step());
+  until_queued(world);
   world.now += seconds{7};
   world.go_by(routing::testing::snapshot_of({routing::testing::standby(1), routing::testing::primary(2)}));
   world.inject(snapshot_changed{});

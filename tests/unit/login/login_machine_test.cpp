@@ -72,6 +72,7 @@ TEST(LoginMachine, DirectTls) {
   login_world world({.client = {client_hello}, .attempts = {answering({})}});
   EXPECT_EQ(world.run(), "read_client choose dial write_backend relay");
   EXPECT_FALSE(world.machine->is_readable());
+  EXPECT_EQ(world.backends[0]->counters.logins_answered.value(), 0U) << "nobody has answered yet";
 }
 
 // CVE-2021-23222, CVE-2024-10977: nothing else than one byte is a reply.
@@ -286,6 +287,21 @@ TEST_F(HeldLogin, EndsWithItsClientsSendingDirection) {
   EXPECT_EQ(world_.reason(), close_reason::client_left_early);
 }
 
+// A client that sent its first query with its startup packet and ended waits for the answer, held before or
+// not.
+TEST(LoginMachine, AClientThatWasHeldMayEndItsSendingDirectionOnceItIsItsTurn) {
+  login_world world({.client = {startup + "Q"}, .attempts = {answering({})}});
+  world.have_no_primary();
+  while (world.holds.is_empty()) advance(world);
+  world.have_primary();
+  world.wake();
+  while (!world.transcript.ends_with("read_backend")) advance(world);
+  world.presence = client_presence::ended;
+  world.inject(client_readable{});
+  world.run();
+  EXPECT_EQ(world.reason(), close_reason::login_timeout);
+}
+
 // As psql -c does with its one query behind the StartupMessage.
 TEST(LoginMachine, AClientThatHasOnlyEndedItsSendingDirectionMayWaitForAnAnswer) {
   for (const bool has_asked : {true, false}) {
@@ -376,7 +392,7 @@ TEST(LoginMachine, HasTriedNobodyBeforeItIsToReachSomebody) {
   EXPECT_TRUE(world.machine->tried().empty());
 }
 
-TEST(LoginMachine, AReplyToEncryptionMayNot) {
+TEST(LoginMachine, AReplyToEncryptionMayNotTakeLongerThanConnectTimeout) {
   login_world world({.client = {ssl_request, startup}, .attempts = {answering({}), answering({"N"})}});
   const time_point begun_at = world.now;
   while (world.transcript.find("drop") == std::string::npos) advance(world);

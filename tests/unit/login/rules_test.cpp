@@ -94,13 +94,24 @@ TEST(RetryRules, HoldUntilOneDeadlineForAllReasons) {
   EXPECT_EQ(first.wish, hold_line::wish::a_backend);
   const time_point later = begun_at + milliseconds{600};
   EXPECT_EQ(rules.none_left(no_backend::ambiguous, later).until, first.until);
-  EXPECT_EQ(rules.dial_by(later, seconds{1}), first.until);
   EXPECT_EQ(rules.sit_out(later), later + milliseconds{100});
   EXPECT_EQ(rules.sit_out(first.until - milliseconds{1}), first.until);
   (void)rules.none_left(no_backend::all_tried, later);
   EXPECT_EQ(rules.why_held(),
             "no usable backend after waiting 1500 ms: two backends claim to be primary on the same timeline")
       << "that all were tried is no reason of its own";
+}
+
+// A login that has been held for nearly all of it has its turn still.
+TEST(RetryRules, ALoginMayQueueForADialAlsoIfItHasBeenHeld) {
+  retry_rules rules(seconds{10});
+  const time_point begun_at{seconds{5}};
+  (void)rules.none_left(no_backend::no_primary, begun_at);
+  const time_point released_at = begun_at + milliseconds{9'900};
+  EXPECT_EQ(rules.dial_by(released_at, seconds{1}), released_at + seconds{1});
+  EXPECT_EQ(rules.dial_by(released_at + milliseconds{500}, seconds{1}), released_at + seconds{1})
+      << "in whatever queue";
+  EXPECT_EQ(rules.why_not_dialed(), "no usable backend after waiting 10900 ms: too many logins dial at once");
 }
 
 // It is not to be held, but there is a backend, and others only came first.
@@ -110,8 +121,7 @@ TEST(RetryRules, ALoginMayQueueForADialAlsoIfItIsNotHeld) {
   EXPECT_EQ(rules.dial_by(begun_at, seconds{1}), begun_at + seconds{1});
   EXPECT_EQ(rules.dial_by(begun_at + milliseconds{300}, seconds{1}), begun_at + seconds{1});
   EXPECT_TRUE(rules.give_up(begun_at));
-  EXPECT_EQ(rules.why_not_dialed(seconds{1}),
-            "no usable backend after waiting 1 s: too many logins dial at once");
+  EXPECT_EQ(rules.why_not_dialed(), "no usable backend after waiting 1 s: too many logins dial at once");
 }
 
 runtime::state state_of(std::vector<topology::backend_status> backends) {
