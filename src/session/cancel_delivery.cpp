@@ -62,8 +62,7 @@ std::vector<endpoint> cancel_targets(const worker_context& worker, byte_span pac
     counters.forwarded.add();
     return known;
   }
-  auto candidates = login::cancel_candidates(*worker.state()->topology.snapshot,
-                                             worker.state()->listener(listener.index).policy.route);
+  auto candidates = login::cancel_candidates(*worker.state()->topology.snapshot, worker.route_of(listener));
   (candidates.empty() ? counters.dropped : counters.broadcast).add();
   return candidates;
 }

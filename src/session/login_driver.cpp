@@ -110,9 +110,8 @@ login_driver::maybe_event login_driver::choose() {
   if (!ticket_) ticket_ = listener.ticket.fetch_add(1, std::memory_order_relaxed);
   const routing::choice chosen = worker.choose(listener.index, machine_.tried(), *ticket_);
   if (chosen.backend == nullptr) return login::none_eligible{chosen.why_not};
-  const runtime::used_topology& topology = worker.state()->topology;
-  const auto index = static_cast<std::size_t>(chosen.backend - topology.snapshot->backends.data());
-  return login::picked{{chosen.backend->id, chosen.backend->address, topology.uses[index]}};
+  const topology::backend_status& backend = *chosen.backend;
+  return login::picked{{backend.id, backend.address, worker.state()->topology.use_of(backend)}};
 }
 
 login_driver::maybe_event login_driver::dial() {

@@ -43,7 +43,6 @@ class login_driver final : public leg::owner {
   maybe_event dial();
   void forward_cancel(byte_span packet);
   void watch_client(bool is_wanted);
-
   void on_ready(leg& which) override;
 
   session& session_;

@@ -32,7 +32,7 @@ session::~session() {
 void session::start(const std::shared_ptr<session>& self) {
   self->itself_ = self;
   self->login_->start();
-  if (self->is_drain_over()) self->request_close(close_reason::draining);  // it was on its way
+  if (self->worker_.is_drain_over()) self->request_close(close_reason::draining);  // it was on its way
 }
 
 void session::start_relay() {
@@ -53,7 +53,7 @@ void session::start_relay() {
   start.to_client = login.to_client();
   flow_ = worker_.engine.start(start);
   // More of an encrypted login cannot be seen.
-  if (!start.is_watched) worker_.note_login(backend_.id(), route());
+  if (!start.is_watched) worker_.note_login(backend_.id(), worker_.route_of(listener_));
   review();  // what changed since the backend answered
   if (!start.is_watched) login_.reset();
 }
@@ -74,7 +74,7 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
     case verdict::logged_in:
       break;
   }
-  worker_.note_login(backend_.id(), route());
+  worker_.note_login(backend_.id(), worker_.route_of(listener_));
   listener_.counters.login.observe(in_seconds(clock::now() - accepted_at_));
   if (const auto& key = login_->machine().key())
     cancel_entry_ = worker_.shared.cancels.add(*key, backend_.address());
@@ -88,12 +88,13 @@ void session::finish_login() {
 }
 
 void session::review() {
-  if (is_drain_over()) return request_close(close_reason::draining);
+  if (worker_.is_drain_over()) return request_close(close_reason::draining);
   if (flow_ == nullptr) {
     if (login_) login_->go_on(login::snapshot_changed{});
     return;
   }
-  auto removal = login::must_leave(*worker_.state()->topology.snapshot, backend_.id(), route());
+  auto removal =
+      login::must_leave(*worker_.state()->topology.snapshot, backend_.id(), worker_.route_of(listener_));
   if (!removal) return;
   if (!removal->detail.empty() && !requested_)
     detail_ = std::make_unique<const std::string>(std::move(removal->detail));

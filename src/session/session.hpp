@@ -25,8 +25,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   ~session();
 
   static void start(const std::shared_ptr<session>& self);
-  // The worker's state has changed: leaves a backend that may no longer have this session, and ends with the
-  // end of a drain.
+  // The worker's state has changed: leaves a backend that may no longer have it; ends when a drain does.
   void review();
 
   // Of its login.
@@ -44,12 +43,6 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void close(close_reason reason, const relay::flow_summary& summary);
   // Idle outside a transaction, the client is told why.
   void request_close(close_reason reason);
-  [[nodiscard]] bool is_drain_over() const noexcept {
-    return worker_.state()->orders.drain == runtime::drain_step::ending;
-  }
-  [[nodiscard]] routing::target_session_attrs route() const noexcept {
-    return worker_.state()->listener(listener_.index).policy.route;
-  }
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }

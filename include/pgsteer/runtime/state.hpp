@@ -31,6 +31,11 @@ using backend_use_ptr = std::shared_ptr<backend_use>;
 struct used_topology {
   topology::snapshot_ptr snapshot = std::make_shared<const topology::topology_snapshot>();
   std::vector<backend_use_ptr> uses;
+
+  // status: one of the snapshot's own.
+  [[nodiscard]] const backend_use_ptr& use_of(const topology::backend_status& status) const noexcept {
+    return uses[static_cast<std::size_t>(&status - snapshot->backends.data())];
+  }
 };
 
 // How far a drain of the whole process is.

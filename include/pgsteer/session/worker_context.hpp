@@ -81,6 +81,12 @@ class worker_context {
   void publish(runtime::state_ptr next);
   // The same object always, which holds the present one.
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return state_; }
+  [[nodiscard]] bool is_drain_over() const noexcept {
+    return state_->orders.drain == runtime::drain_step::ending;
+  }
+  [[nodiscard]] routing::target_session_attrs route_of(const listener_state& listener) const noexcept {
+    return state_->listener(listener.index).policy.route;
+  }
   // One routing decision on the present snapshot for a login of this listener.
   [[nodiscard]] routing::choice choose(std::size_t listener, std::span<const topology::backend_id> tried,
                                        std::uint64_t ticket);
