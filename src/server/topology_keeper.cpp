@@ -164,12 +164,10 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   const bool is_changed = before->generation != next->generation;
   published_.snapshot = next;
   published_.uses.clear();
-  std::vector<probe::probe_target> targets;
   for (const topology::backend_status& status : next->backends) {
     auto& use = uses_[status.id.value];
     if (!use) use = std::make_shared<runtime::backend_use>();
     published_.uses.push_back(use);
-    targets.push_back({status.id, status.name.text(), status.address});
   }
   if (next->primary && next->primary != last_primary_) {
     if (last_primary_) ++primary_changes_;
@@ -181,6 +179,9 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
   story::tell_topology_change(*before, *next);
+  std::vector<probe::probe_target> targets;
+  for (const topology::backend_status& status : next->backends)
+    targets.push_back({status.id, status.name.text(), status.address});
   prober_->set_targets(targets);
   carry_out(attention_.note_snapshot(*next, clock::now()));
 }

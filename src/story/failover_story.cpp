@@ -1,7 +1,5 @@
 #include "pgsteer/story/failover_story.hpp"
 
-#include <algorithm>
-
 #include "pgsteer/base/log.hpp"
 
 namespace pgsteer::story {
@@ -56,10 +54,8 @@ void failover_story::note_decision(const runtime::used_topology& published, time
 
 // What is needed of it once it is lost, when the snapshot may no longer have it.
 void failover_story::remember_primary(const runtime::used_topology& published) {
-  const auto& backends = published.snapshot->backends;
-  const auto found = std::ranges::find(backends, *primary_, &topology::backend_status::id);
-  const auto index = static_cast<std::size_t>(found - backends.begin());
-  in_use_ = {to_string(found->address), published.uses[index], 0};
+  const topology::backend_status& primary = *published.snapshot->find(*primary_);
+  in_use_ = {to_string(primary.address), published.use_of(primary), 0};
 }
 
 void failover_story::lose(time_point now) {
