@@ -119,6 +119,7 @@ void read_cluster(section& keys, config& out) {
   keys.file_path("state_dir", out.state_dir);
   keys.time("role_ttl", out.topology.role_ttl, {milliseconds{100}, minutes{10}});
   keys.time("dead_after", out.topology.dead_after, {seconds{1}, hours{24}});
+  keys.word("smart_shutdown", out.topology.smart_shutdown, topology::all_smart_shutdowns);
   keys.finish();
 }
 

@@ -23,6 +23,8 @@ void read_probe(section& keys, probe::probe_options& out) {
   keys.time("timeout", out.timeout, {milliseconds{10}, minutes{1}});
   keys.time("late_after", out.late_after, {milliseconds{5}, minutes{1}});
   keys.time("login_interval", out.login_interval, {milliseconds{500}, hours{1}});
+  keys.time("primary_login_interval", out.primary_login_interval, {milliseconds{100}, hours{1}});
+  keys.time("watch_interval", out.watch_interval, {milliseconds{10}, hours{1}});
   // libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
   keys.word("sslmode", out.sslmode, {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
   keys.file_path("sslrootcert", out.sslrootcert);

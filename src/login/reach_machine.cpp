@@ -136,6 +136,7 @@ reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
     case pgwire::first_answer_kind::needs_more:
       return action{.what = kind::read_backend, .bytes_max = answer_read_bytes, .deadline = d.due};
     case pgwire::first_answer_kind::other:
+      d.backend.place.counters().logins_let_in.add();
       return answered(d);
     case pgwire::first_answer_kind::not_postgresql:
       return drop(d, s, attempt_end::failed, now);

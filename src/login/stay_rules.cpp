@@ -18,20 +18,17 @@ bool may_go_on(const runtime::state& present, topology::backend_id backend,
   return is_eligible || !is_slow;
 }
 
-std::optional<removal> must_leave(const topology::topology_snapshot& snapshot, topology::backend_id backend,
+std::optional<removal> must_leave(const runtime::state& present, topology::backend_id backend,
                                   routing::target_session_attrs route) {
-  const topology::backend_status* status = snapshot.find(backend);
+  const topology::backend_status* status = present.topology.snapshot->find(backend);
   if (status == nullptr) return removal{close_reason::fenced, {}};
-  switch (status->sessions) {
-    case session_verdict::keep:
-      return std::nullopt;
-    case session_verdict::close_read_write:
-      if (!routing::needs_primary(route)) return std::nullopt;
-      return removal{close_reason::lost_role, {}};
-    case session_verdict::close_all:
-      return removal{close_reason::fenced,
-                     "terminating connection due to failover: " + topology::to_string(status->reason)};
+  if (status->sessions == session_verdict::close_all) {
+    return removal{close_reason::fenced,
+                   "terminating connection due to failover: " + topology::to_string(status->reason)};
   }
+  if (status->sessions == session_verdict::close_read_write && routing::needs_primary(route))
+    return removal{close_reason::lost_role, {}};
+  if (status->close_when_idle) return removal{close_reason::backend_shutting_down, {}, true};
   return std::nullopt;
 }
 

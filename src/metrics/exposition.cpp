@@ -232,6 +232,9 @@ void add_backend_counters(document& out, const metrics_view& view) {
            [](const backend_view& of) { return of.counters->dial_failures.value(); });
   add_each(out.counter("backend_logins_answered_total", "Logins that got a first answer from the backend."),
            backends, [](const backend_view& of) { return of.counters->logins_answered.value(); });
+  add_each(out.counter("backend_logins_let_in_total",
+                       "Logins in the clear that the backend did not refuse at once."),
+           backends, [](const backend_view& of) { return of.counters->logins_let_in.value(); });
   add_each(out.gauge("backend_dials", "Logins that hold one of its limits.concurrent_dials places."),
            backends, [](const backend_view& of) { return of.dials; });
   add_each(out.gauge("backend_dials_waiting", "Logins that wait to dial it: limits.concurrent_dials."),

@@ -80,7 +80,10 @@ asio::awaitable<void> backend_probe::run(std::shared_ptr<backend_probe> self) {
     self->schedule_.start(clock::now());
     const probe_result result = co_await self->probe();
     if (self->is_stopped_) break;
-    self->schedule_.end(probe_schedule::ending_of(result.outcome), clock::now(), self->random());
+    // A shutdown may take minutes, and whoever knocks costs it a process and a line of its log.
+    const bool is_known = self->is_shutting_down_ && result.outcome == probe_outcome::not_accepting;
+    const ending how = is_known ? ending::turned_away : probe_schedule::ending_of(result.outcome);
+    self->schedule_.end(how, clock::now(), self->random());
     if (was_open && !self->open_) self->schedule_.lose(clock::now());
     self->deliver(result);
   }
@@ -89,20 +92,57 @@ asio::awaitable<void> backend_probe::run(std::shared_ptr<backend_probe> self) {
 // Also ends when the open connection does.
 asio::awaitable<void> backend_probe::wait_until_due() {
   if (open_) {
-    open_->watch([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->wait_point_.wake();
-    });
+    const std::weak_ptr<backend_probe> weak = weak_from_this();
+    open_->watch({.on_loss =
+                      [weak] {
+                        if (const auto self = weak.lock()) self->wait_point_.wake();
+                      },
+                  .on_promotion =
+                      [weak] {
+                        if (const auto self = weak.lock()) self->expedite();
+                      }});
   }
-  bool is_woken = true;
-  while (is_woken && !is_stopped_ && (!open_ || open_->is_usable()) && clock::now() < schedule_.due()) {
-    is_woken = co_await wait_point_.wait_until(schedule_.due());
+  while (!is_stopped_ && (!open_ || open_->is_usable())) {
+    const time_point now = clock::now();
+    if (open_) {
+      note_clients(now);
+      if (now >= schedule_.login_due()) start_fresh_login();
+    }
+    if (now >= schedule_.due()) break;
+    const time_point login_due = open_ ? schedule_.login_due() : time_point::max();
+    [[maybe_unused]] const bool is_woken =
+        co_await wait_point_.wait_until(std::min(login_due, schedule_.due()));
   }
   if (open_) open_->unwatch();
 }
 
+void backend_probe::watch(duration until_next) {
+  const time_point now = clock::now();
+  if (!open_ || !open_->is_watched() || !schedule_.wants_watching(now)) return;
+  // The role query tells as much: at once if it is due before the next turn, which saves waking up for it
+  // alone. And if the last question has no answer after a whole interval: then it has that in the end, or its
+  // time-out.
+  const bool is_query_due = schedule_.due() <= now + until_next;
+  if (!is_query_due && !open_->is_recovery_asked()) return open_->ask_recovery();
+  expedite();
+}
+
+// The next role query, at once.
+void backend_probe::expedite() {
+  schedule_.expedite(clock::now());
+  wait_point_.wake();
+}
+
+// A client's login shows as much as ours would, but for the probe's own password.
+void backend_probe::note_clients(time_point now) {
+  const std::uint64_t before = std::exchange(let_in_, report_.logins_let_in());
+  const time_point since = std::exchange(looked_at_, now);
+  if (let_in_ != before && !login_trouble_ && now < password_due_)
+    schedule_.note_client_login(since, random());
+}
+
 asio::awaitable<probe_result> backend_probe::probe() {
   if (login_trouble_ && login_trouble_->outcome == probe_outcome::not_accepting) {
-    // A smart shutdown waits for every session to end, this one too.
     open_.reset();
     login_trouble_.reset();
   }
@@ -111,15 +151,19 @@ asio::awaitable<probe_result> backend_probe::probe() {
     probe_result first = co_await log_in_and_ask();
     co_return first;
   }
-  if (schedule_.is_login_due(clock::now())) start_fresh_login();
   if (spare_) {
     auto answer = co_await ask_spare();
     if (answer) co_return *std::move(answer);
   }
   const auto connection = open_;
+  const bool is_refused = login_trouble_ && login_trouble_->outcome == probe_outcome::shutting_down;
   probe_result result = co_await connection->ask(options_.timeout);
   if (!connection->is_usable()) open_.reset();
   overlay_login_trouble(result);
+  if (is_refused) {  // a shutdown waits for every session to end, this one too
+    open_.reset();
+    login_trouble_.reset();
+  }
   co_return result;
 }
 
@@ -183,7 +227,9 @@ void backend_probe::start_fresh_login() {
 asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_probe> self) {
   const auto connection = self->fresh_;
   const std::uint64_t answered_before = self->report_.logins_answered();
-  const probe_result result = co_await self->try_login(connection);
+  probe_result result = co_await self->try_login(connection);
+  // "the database system is shutting down", or starting up, which the open connection would not outlive.
+  if (connection->refusal() == "57P03") result.outcome = probe_outcome::shutting_down;
   self->fresh_.reset();
   if (self->is_stopped_) co_return;
   self->schedule_.end_login(probe_schedule::ending_of(result.outcome), self->random());
@@ -202,8 +248,7 @@ asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_pro
     self->note_fresh_login(result);
     if (!is_news) co_return;
   }
-  self->schedule_.expedite(clock::now());
-  self->wait_point_.wake();
+  self->expedite();
 }
 
 // Empty if the spare did not answer; the open connection is asked then.
@@ -227,6 +272,7 @@ void backend_probe::note_fresh_login(const probe_result& result) {
 // The open connection answers; what a new login would meet is as much a part of the truth.
 void backend_probe::overlay_login_trouble(probe_result& result) const {
   if (!login_trouble_ || result.outcome != probe_outcome::answered) return;
+  if (result.sent_at < login_trouble_->received_at) return;  // the answer may be older than the trouble
   switch (login_trouble_->outcome) {
     case probe_outcome::timed_out:
     case probe_outcome::refused:
@@ -236,6 +282,10 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
     case probe_outcome::login_hung:
       result.outcome = probe_outcome::login_hung;
       result.message = "fresh login: " + login_trouble_->message;
+      return;
+    case probe_outcome::shutting_down:
+      result.outcome = probe_outcome::shutting_down;
+      result.message = login_trouble_->message;
       return;
     case probe_outcome::answered:
     case probe_outcome::not_accepting:  // the open connection is given up before it is asked again
@@ -251,6 +301,9 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
 }
 
 void backend_probe::deliver(const probe_result& result) {
+  is_shutting_down_ = result.outcome == probe_outcome::shutting_down ||
+                      (is_shutting_down_ && result.outcome == probe_outcome::not_accepting);
+  if (result.answer) schedule_.note_role(result.answer->is_in_recovery);
   log_.note(result.outcome, result.message);
   if (!is_stopped_) report_.on_result(result);
 }

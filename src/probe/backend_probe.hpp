@@ -29,6 +29,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
     std::function<void(const topology::probe_result&)> on_result;
     std::function<void(time_point sent_at)> on_late;
     std::function<std::uint64_t()> logins_answered;
+    std::function<std::uint64_t()> logins_let_in;
   };
 
   backend_probe(boost::asio::io_context& context, const probe_options& options, probe_target target,
@@ -38,6 +39,8 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   void hint();
   void ask_once();
   void settle();
+  // A standby that is not being asked anyway: has it say whether it still is one, again so much later.
+  void watch(duration until_next);
   void stop();
   [[nodiscard]] const probe_target& target() const noexcept { return target_; }
 
@@ -51,6 +54,8 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   boost::asio::awaitable<topology::probe_result> log_in(std::shared_ptr<role_connection> connection);
   boost::asio::awaitable<topology::probe_result> try_login(std::shared_ptr<role_connection> connection);
   std::shared_ptr<role_connection> make_connection();
+  void note_clients(time_point now);
+  void expedite();
   void start_fresh_login();
   void note_fresh_login(const topology::probe_result& result);
   void overlay_login_trouble(topology::probe_result& result) const;
@@ -72,6 +77,9 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   std::shared_ptr<role_connection> fresh_;    // a login under way beside open_
   std::shared_ptr<role_connection> spare_;    // logged in beside open_; replaces it once it has answered
   std::optional<topology::probe_result> login_trouble_;  // why new logins do not work while open_ does
+  std::uint64_t let_in_ = 0;                             // clients, until looked_at_
+  time_point looked_at_ = time_point::min();
+  bool is_shutting_down_ = false;  // and says so to everybody who logs in
   bool is_stopped_ = false;
 };
 

@@ -15,7 +15,8 @@ bool are_times_valid(const probe_options& options) {
   const duration zero = duration::zero();
   return options.interval > zero && options.burst_interval > zero &&
          options.burst_interval <= options.interval && options.burst_time > zero && options.timeout > zero &&
-         options.late_after > zero && options.login_interval > zero;
+         options.late_after > zero && options.login_interval > zero &&
+         options.primary_login_interval > zero && options.watch_interval > zero;
 }
 
 }  // namespace

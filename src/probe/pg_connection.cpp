@@ -102,6 +102,17 @@ bool pg_connection::send(const char* sql) {
   return PQsendQuery(connection_.get(), sql) == 1;
 }
 
+bool pg_connection::send_prepare(const char* name, const char* sql) {
+  partial_ = {};
+  return PQsendPrepare(connection_.get(), name, sql, 0, nullptr) == 1;
+}
+
+bool pg_connection::send_prepared(const char* name) {
+  partial_ = {};
+  constexpr int binary_format = 1;
+  return PQsendQueryPrepared(connection_.get(), name, 0, nullptr, nullptr, nullptr, binary_format) == 1;
+}
+
 bool pg_connection::flush(bool& is_done) {
   const int left = PQflush(connection_.get());
   is_done = left == 0;
@@ -123,6 +134,7 @@ std::optional<query_answer> pg_connection::take_answer() {
 }
 
 void pg_connection::add_result(PGresult* result) {
+  if (PQresultStatus(result) == PGRES_COMMAND_OK) return;
   if (PQresultStatus(result) != PGRES_TUPLES_OK) {
     notice error = error_of(result);
     // A FATAL arrives with its SQLSTATE, and then libpq adds the lost connection without one.
@@ -135,8 +147,9 @@ void pg_connection::add_result(PGresult* result) {
   if (PQntuples(result) != 1) return;
   for (int column = 0; column < PQnfields(result); ++column) {
     const bool is_null = PQgetisnull(result, 0, column) != 0;
+    const auto bytes = static_cast<std::size_t>(PQgetlength(result, 0, column));
     partial_.row.push_back(is_null ? std::nullopt
-                                   : std::optional<std::string>(PQgetvalue(result, 0, column)));
+                                   : std::optional(std::string(PQgetvalue(result, 0, column), bytes)));
   }
 }
 

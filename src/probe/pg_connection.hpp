@@ -29,8 +29,8 @@ enum class login_progress { wants_read, wants_write, done, failed };
 
 // What the server answered to one query.
 struct query_answer {
-  std::vector<std::optional<std::string>> row;  // the only one; empty on failure
-  std::string sqlstate;                         // empty on success
+  std::vector<std::optional<std::string>> row;  // the only one; empty on failure, and of a prepared statement
+  std::string sqlstate;                         // empty on success, and if the connection ended
   std::string message;                          // one line
 };
 
@@ -50,6 +50,10 @@ class pg_connection {
 
   // False: the connection ended; see trouble().
   [[nodiscard]] bool send(const char* sql);
+  // The same for a statement without parameters that the server keeps under this name, and its execution:
+  // values come in binary format. libpq-async.html#LIBPQ-PQSENDPREPARE
+  [[nodiscard]] bool send_prepare(const char* name, const char* sql);
+  [[nodiscard]] bool send_prepared(const char* name);
   [[nodiscard]] bool flush(bool& is_done);
   // Reads what has arrived. False: the connection ended; answers read before that can still be taken.
   [[nodiscard]] bool consume();

@@ -9,13 +9,25 @@ duration scale(duration value, double factor) {
   return std::chrono::duration_cast<duration>(value * factor);
 }
 
+// Sooner than the interval, by an amount that keeps neighbours from falling into step.
+constexpr double login_share_min = 0.75;
+constexpr double login_share_spread = 0.2;
+
+constexpr duration watch_cost = microseconds{50};  // 25 measured, over loopback
+constexpr double watch_budget = 0.01;              // of a core
+
 }  // namespace
+
+duration watch_interval_of(const probe_options& options, std::size_t backends) noexcept {
+  return std::max(options.watch_interval, scale(watch_cost, static_cast<double>(backends) / watch_budget));
+}
 
 probe_schedule::ending probe_schedule::ending_of(topology::probe_outcome outcome) noexcept {
   using topology::probe_outcome;
   switch (outcome) {
     case probe_outcome::answered:
     case probe_outcome::login_hung:
+    case probe_outcome::shutting_down:
       return ending::answered;
     case probe_outcome::wrong_credentials:
     case probe_outcome::missing_database:
@@ -40,6 +52,7 @@ probe_schedule::probe_schedule(const probe_options& options, time_point now)
       burst_interval_(options.burst_interval),
       burst_time_(options.burst_time),
       login_interval_(options.login_interval),
+      primary_login_interval_(std::min(options.primary_login_interval, options.login_interval)),
       due_(now),
       started_(now - options.interval),
       login_due_(now + options.login_interval),
@@ -85,7 +98,9 @@ void probe_schedule::hint(time_point now) {
 }
 
 void probe_schedule::ask_once(time_point now) {
-  login_due_ = std::min(login_due_, login_started_ + interval_);
+  const time_point due = login_started_ + interval_;
+  is_login_hinted_ = is_login_hinted_ || due <= login_due_;
+  login_due_ = std::min(login_due_, due);
   expedite(now);
 }
 
@@ -94,15 +109,31 @@ void probe_schedule::expedite(time_point now) {
   due_ = std::min(due_, std::max(now, started_ + burst_interval_));
 }
 
+void probe_schedule::note_role(bool is_in_recovery) noexcept {
+  role_ = is_in_recovery ? known_role::standby : known_role::primary;
+  if (!is_in_recovery && !is_login_running_)
+    login_due_ = std::min(login_due_, login_started_ + primary_login_interval_);
+}
+
+duration probe_schedule::login_pause(double random) const {
+  return scale(role_ == known_role::primary ? primary_login_interval_ : login_interval_,
+               login_share_min + login_share_spread * random);
+}
+
+void probe_schedule::note_client_login(time_point since, double random) {
+  if (role_ != known_role::primary || is_login_hinted_) return;
+  login_due_ = std::max(login_due_, since + login_pause(random));
+}
+
 void probe_schedule::start_login(time_point now) {
   login_started_ = now;
   is_login_running_ = true;
+  is_login_hinted_ = false;
 }
 
 void probe_schedule::end_login(ending how, double random) {
   is_login_running_ = false;
-  login_due_ =
-      login_started_ + (how == ending::answered ? scale(login_interval_, 0.8 + 0.2 * random) : interval_);
+  login_due_ = login_started_ + (how == ending::answered ? login_pause(random) : interval_);
 }
 
 }  // namespace pgsteer::probe

@@ -118,6 +118,7 @@ asio::awaitable<probe_result> role_connection::login(std::span<const parameter> 
     was_asked_for_password_ = connection_->facts().needs_password;
     result.outcome = classify_login(connection_->facts());
     result.message = one_line(connection_->facts().message);
+    refusal_ = sqlstate_in(connection_->facts().message);
   } else {
     result.outcome = fail(end, result);
   }
@@ -148,6 +149,8 @@ asio::awaitable<probe_result> role_connection::ask(duration timeout) {
 asio::awaitable<probe_outcome> role_connection::ask_once(probe_result& result) {
   result.sent_at = clock::now();
   expect_answer(result.sent_at);
+  const wait_end earlier = co_await finish_recovery();
+  if (earlier != wait_end::ready) co_return fail(earlier, result);
   const bool is_sent = connection_->send(role_query);
   forget_closed_socket();
   if (!is_sent) {
@@ -224,18 +227,60 @@ probe_outcome role_connection::fail(wait_end end, probe_result& result) {
     result.message = "no answer within " + std::to_string(ms) + " ms";
     return probe_outcome::timed_out;
   }
-  result.message = connection_->trouble();
+  result.message = last_words_.empty() ? connection_->trouble() : last_words_;
   return probe_outcome::connection_lost;
 }
 
-void role_connection::watch(std::function<void()> on_loss) {
-  on_loss_ = std::move(on_loss);
+// The answer to ask_recovery() comes before any other.
+asio::awaitable<role_connection::wait_end> role_connection::finish_recovery() {
+  if (!is_recovery_asked_) co_return wait_end::ready;
+  query_answer answer;
+  const wait_end end = co_await receive(answer);
+  if (end != wait_end::ready) co_return end;
+  note_recovery(answer);
+  co_return is_usable_ ? wait_end::ready : wait_end::failed;
+}
+
+void role_connection::ask_recovery() {
+  if (recovery_ == statement::unavailable) return;
+  constexpr const char* name = "recovery";
+  is_recovery_asked_ = recovery_ == statement::prepared ? connection_->send_prepared(name)
+                                                        : connection_->send_prepare(name, recovery_query);
+  // So small a question is sent at once, or the connection has ended.
+  forget_closed_socket();
+  if (is_recovery_asked_) return;
+  is_usable_ = is_watched_ = false;
+  const auto on_loss = std::exchange(told_.on_loss, nullptr);
+  if (on_loss) on_loss();
+}
+
+void role_connection::note_recovery(const query_answer& answer) {
+  is_recovery_asked_ = false;
+  const bool is_lost = answer.sqlstate.empty()
+                           ? !answer.message.empty()
+                           : classify_query(answer.sqlstate) == probe_outcome::connection_lost;
+  if (is_lost) {
+    is_usable_ = false;
+    last_words_ = answer.message;
+  } else if (!answer.sqlstate.empty()) {
+    recovery_ = statement::unavailable;
+  } else if (recovery_ == statement::unprepared) {
+    recovery_ = statement::prepared;
+  } else if (answer.row.size() == 1 && answer.row.front() == std::string(1, '\0') && told_.on_promotion) {
+    told_.on_promotion();
+  }
+}
+
+void role_connection::watch(watchers told) {
+  told_ = std::move(told);
+  is_watched_ = true;
   watch_once(++watch_number_);
 }
 
 void role_connection::unwatch() {
   ++watch_number_;
-  on_loss_ = nullptr;
+  is_watched_ = false;
+  told_ = {};
   error_code ignored;
   descriptor_.cancel(ignored);
 }
@@ -245,20 +290,27 @@ void role_connection::watch_once(unsigned watch_number) {
                          [weak = weak_from_this(), watch_number](const error_code& ec) {
                            const auto self = weak.lock();
                            if (!self || ec || self->watch_number_ != watch_number) return;
-                           const bool is_open = self->connection_->consume();
-                           const bool is_quiet = self->connection_->take_notices();
-                           self->forget_closed_socket();
-                           if (is_open && is_quiet) return self->watch_once(watch_number);
-                           self->is_usable_ = false;
-                           const auto on_loss = std::exchange(self->on_loss_, nullptr);
-                           if (on_loss) on_loss();
+                           self->read_while_watched();
                          });
+}
+
+void role_connection::read_while_watched() {
+  const bool is_open = connection_->consume();
+  if (is_recovery_asked_) {
+    if (const auto answer = connection_->take_answer()) note_recovery(*answer);
+  }
+  const bool is_quiet = connection_->take_notices();
+  forget_closed_socket();
+  if (is_open && is_quiet && is_usable_) return watch_once(watch_number_);
+  is_usable_ = is_watched_ = false;
+  const auto on_loss = std::exchange(told_.on_loss, nullptr);
+  if (on_loss) on_loss();
 }
 
 probe_result role_connection::loss() const {
   probe_result result;
   result.outcome = probe_outcome::connection_lost;
-  result.message = connection_->trouble();
+  result.message = last_words_.empty() ? connection_->trouble() : last_words_;
   result.sent_at = result.received_at = clock::now();
   return result;
 }

@@ -4,8 +4,8 @@
 // Not a schedule and not a judge: backend_probe decides when to ask and what an outcome means. Owned by
 // backend_probe through shared_ptr; whoever awaits one of its coroutines holds it. Control thread.
 //
-// Flow: login() -> ask() any number of times, never two at once -> between them watch() / unwatch() ->
-// close() at any time ends what is under way.
+// Flow: login() -> ask() any number of times, never two at once -> between them watch() -> ask_recovery() ->
+// unwatch() -> close() at any time ends what is under way.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -40,12 +40,25 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   [[nodiscard]] boost::asio::awaitable<topology::probe_result> ask(duration timeout);
   // After login() failed: the server asked for a password, and there was none.
   [[nodiscard]] bool was_asked_for_password() const noexcept { return was_asked_for_password_; }
+  // With which SQLSTATE login() was refused; empty if it failed otherwise.
+  [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
   // True until the connection ended or an answer stayed out: what comes late would be taken for the next one.
   [[nodiscard]] bool is_usable() const noexcept { return is_usable_; }
 
-  // Calls on_loss, once, if the connection ends while nobody asks.
-  void watch(std::function<void()> on_loss);
+  struct watchers {
+    std::function<void()> on_loss;       // once, if the connection ends while nobody asks
+    std::function<void()> on_promotion;  // the answer to ask_recovery() is no
+  };
+  void watch(watchers told);
   void unwatch();
+  [[nodiscard]] bool is_watched() const noexcept { return is_watched_; }
+  // While watched: has a standby say whether it still is one; the first question prepares the next. Its
+  // answer, if it stays out, is waited for by the next ask(). Where this cannot be asked, through a pooler,
+  // nothing is.
+  void ask_recovery();
+  [[nodiscard]] bool is_recovery_asked() const noexcept {
+    return is_recovery_asked_;
+  }  // and not answered yet
   // After on_loss: what happened.
   [[nodiscard]] topology::probe_result loss() const;
 
@@ -61,6 +74,9 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   boost::asio::awaitable<topology::probe_outcome> ask_once(topology::probe_result& result);
   topology::probe_outcome read_answer(const query_answer& answer, topology::probe_result& result);
   topology::probe_outcome fail(wait_end end, topology::probe_result& result);
+  void note_recovery(const query_answer& answer);
+  boost::asio::awaitable<wait_end> finish_recovery();
+  void read_while_watched();
   void start_deadline(duration timeout);
   void expect_answer(time_point sent_at);
   void stop_deadline();
@@ -74,13 +90,18 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   net::watchdog late_watchdog_;
   const lateness late_;
   std::optional<pg_connection> connection_;
-  std::function<void()> on_loss_;
+  watchers told_;
+  std::string refusal_;
+  std::string last_words_;  // of a connection that ended at ask_recovery()
   duration timeout_{};
   unsigned watch_number_ = 0;
   bool is_expired_ = false;
   bool is_closed_ = false;
   bool is_usable_ = false;
   bool was_asked_for_password_ = false;
+  bool is_watched_ = false;
+  bool is_recovery_asked_ = false;
+  enum class statement { unprepared, prepared, unavailable } recovery_ = statement::unprepared;
 };
 
 }  // namespace pgsteer::probe

@@ -23,6 +23,10 @@ inline constexpr const char* sqlstate_of_other_role = "55000";
 
 extern const char* const role_query;
 
+// The one thing about a standby that is worth asking every few milliseconds: it answers false from the
+// instant at which it was promoted.
+inline constexpr const char* recovery_query = "SELECT pg_catalog.pg_is_in_recovery()";
+
 // The columns of role_query, in order.
 enum class role_column : std::size_t {
   is_in_recovery,

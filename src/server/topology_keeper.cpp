@@ -1,6 +1,7 @@
 #include "server/topology_keeper.hpp"
 
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/story/topology_story.hpp"
@@ -110,10 +111,14 @@ probe::probe_callbacks topology_keeper::probe_callbacks() {
     on_probed(id, result);
   };
   callbacks.on_late = [this](topology::backend_id id, time_point sent_at) { on_late(id, sent_at); };
-  callbacks.logins_answered = [this](topology::backend_id id) -> std::uint64_t {
-    const auto found = uses_.find(id.value);
-    return found == uses_.end() ? 0 : found->second->counters.logins_answered.value();
+  const auto counted = [this](metrics::counter metrics::backend_counters::*counter) {
+    return [this, counter](topology::backend_id id) -> std::uint64_t {
+      const auto found = uses_.find(id.value);
+      return found == uses_.end() ? 0 : (found->second->counters.*counter).value();
+    };
   };
+  callbacks.logins_answered = counted(&metrics::backend_counters::logins_answered);
+  callbacks.logins_let_in = counted(&metrics::backend_counters::logins_let_in);
   return callbacks;
 }
 
@@ -162,6 +167,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   const auto before = published_.snapshot;
   auto next = std::make_shared<const topology::topology_snapshot>(std::move(snapshot));
   const bool is_changed = before->generation != next->generation;
+  const bool is_pressing = is_changed || before->rw_valid_until != next->rw_valid_until;
   published_.snapshot = next;
   published_.uses.clear();
   for (const topology::backend_status& status : next->backends) {
@@ -173,8 +179,10 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
     if (last_primary_) ++primary_changes_;
     last_primary_ = next->primary;
   }
-  // To the workers first: what follows is bookkeeping.
-  handler_(published_);
+  // To the workers first: what follows is bookkeeping. Figures alone, such as a standby's lag, come in good
+  // time at the next tick, since each time wakes every worker.
+  are_figures_due_ = !is_pressing;
+  if (is_pressing) handler_(published_);
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
@@ -213,6 +221,7 @@ void topology_keeper::schedule_tick() {
     carry_out(attention_.tick(now));
     story_.tick(now);
     forget_left_backends();
+    if (std::exchange(are_figures_due_, false)) handler_(published_);
     schedule_tick();
   });
 }

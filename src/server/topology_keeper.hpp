@@ -4,8 +4,8 @@
 // Decides nothing itself: who is what is topology's, whom to probe when is attention's. Lives on the control
 // thread, but for note_hint(), which any thread may call.
 //
-// Flow: start() -> on_publish(snapshot, and how its backends are used) after whatever may have changed
-// it, such as every probe that ends -> stop().
+// Flow: start() -> on_publish(snapshot, and how its backends are used) after whatever has changed a verdict
+// or how long it is good for, and at the next tick after what has changed figures alone -> stop().
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -68,6 +68,7 @@ class topology_keeper {
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
   runtime::used_topology published_;
+  bool are_figures_due_ = false;  // the workers have all of published_ but its latest figures
   story::failover_story story_;
   std::map<std::uint32_t, runtime::backend_use_ptr> uses_;  // by backend_id
   metrics::probe_counters counters_;

@@ -40,6 +40,9 @@ close_description describe(close_reason reason) noexcept {
               "terminating connection because the backend is no longer the primary"};
     case close_reason::fenced:
       return {warning, "fenced", "57P01", "terminating connection because the backend is no longer used"};
+    case close_reason::backend_shutting_down:
+      return {info, "backend_shutting_down", "57P01",
+              "terminating connection because the backend is shutting down"};
     case close_reason::half_closed_too_long:
       return {info, "half_closed_too_long", "", ""};
     case close_reason::draining:

@@ -93,20 +93,20 @@ void session::review() {
     if (login_) login_->go_on(login::snapshot_changed{});
     return;
   }
-  auto removal =
-      login::must_leave(*worker_.state()->topology.snapshot, backend_.id(), worker_.route_of(listener_));
+  auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
   if (!removal) return;
-  if (!removal->detail.empty() && !requested_)
+  if (!removal->detail.empty() && !is_stopping_)
     detail_ = std::make_unique<const std::string>(std::move(removal->detail));
-  request_close(removal->reason);
+  request_close(removal->reason, removal->is_when_idle);
 }
 
-void session::request_close(close_reason reason) {
-  if (flow_ != nullptr) {
-    if (!requested_) requested_ = reason;
-    worker_.engine.stop(*flow_);
-  } else if (login_) {
-    login_->go_on(login::stopped{reason});
+void session::request_close(close_reason reason, bool is_when_idle) {
+  if (flow_ == nullptr) {
+    if (login_) login_->go_on(login::stopped{reason});
+  } else if (!is_stopping_) {
+    requested_ = reason;
+    is_stopping_ = !is_when_idle;
+    is_when_idle ? worker_.engine.stop_when_idle(*flow_) : worker_.engine.stop(*flow_);
   }
 }
 

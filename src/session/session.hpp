@@ -41,8 +41,8 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void finish_login();
   void on_end(const relay::flow_summary& summary) override;
   void close(close_reason reason, const relay::flow_summary& summary);
-  // Idle outside a transaction, the client is told why.
-  void request_close(close_reason reason);
+  // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that.
+  void request_close(close_reason reason, bool is_when_idle = false);
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }
@@ -63,6 +63,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
 
   std::shared_ptr<session> itself_;        // until it is closed
   std::optional<close_reason> requested_;  // somebody else wants this session closed
+  bool is_stopping_ = false;               // at once, and no longer when it is idle
   std::optional<close_reason> login_end_;  // the backend refused the login, or was refused
   bool can_speak_ = false;                 // the refused login stood between two messages to the client
   std::string user_;

@@ -22,6 +22,7 @@ void check_backend(const backend_status& status, const topology_snapshot& snapsh
     PGSTEER_ASSERT(status.sessions != session_verdict::close_all);
   }
   if (status.is_rw_eligible || status.is_ro_eligible) {
+    PGSTEER_ASSERT(!status.close_when_idle);
     PGSTEER_ASSERT(status.is_answering && (!status.is_leaving || status.is_rw_eligible));
     PGSTEER_ASSERT(snapshot.system.value != 0);
   }

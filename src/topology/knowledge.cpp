@@ -15,6 +15,7 @@ standing standing_of(probe_outcome outcome) noexcept {
     case probe_outcome::query_failed:
       return standing::refusing;
     case probe_outcome::login_hung:
+    case probe_outcome::shutting_down:
     case probe_outcome::not_accepting:  // a smart shutdown keeps its sessions for as long as they like
     case probe_outcome::tls_failed:     // an expired certificate must not end the sessions that live
       return standing::shut;
@@ -31,7 +32,10 @@ standing standing_of(probe_outcome outcome) noexcept {
 }
 
 std::optional<role_answer> proof_in(const probe_result& result) {
-  if (result.outcome != probe_outcome::answered && result.outcome != probe_outcome::login_hung) return {};
+  const bool may_prove = result.outcome == probe_outcome::answered ||
+                         result.outcome == probe_outcome::login_hung ||
+                         result.outcome == probe_outcome::shutting_down;
+  if (!may_prove) return {};
   if (!result.answer || result.answer->system.value == 0) return {};
   if (!result.answer->is_in_recovery && result.answer->timeline.value == 0) return {};
   return result.answer;
@@ -78,6 +82,8 @@ void count_losses(knowledge& backend, probe_outcome outcome, time_point sent_at)
 // How the newest probe ended decides what the backend may take, and runs or stops the count of silence.
 void note_outcome(knowledge& backend, probe_outcome outcome, time_point sent_at) {
   count_losses(backend, outcome, sent_at);
+  backend.is_shutting_down = outcome == probe_outcome::shutting_down ||
+                             (backend.is_shutting_down && outcome == probe_outcome::not_accepting);
   backend.outcome = outcome;
   backend.heard_at = sent_at;
   // A lost connection alone may be an administrator's pg_terminate_backend().
@@ -107,7 +113,7 @@ void absorb(knowledge& backend, const probe_result& result) {
       result.outcome == probe_outcome::answered && !proves ? probe_outcome::query_failed : result.outcome;
   if (!backend.last_outcome || result.sent_at >= backend.probed_at) {
     backend.last_outcome = outcome;
-    backend.probed_at = result.sent_at;
+    backend.probed_at = std::max(backend.probed_at, result.sent_at);
   }
   if (proves) note_answer(backend, result);
   if (backend.late_at && result.sent_at >= *backend.late_at) backend.late_at.reset();

@@ -17,7 +17,7 @@ namespace pgsteer::topology {
 enum class standing {
   open,      // answered: the role is known anew
   refusing,  // alive, but does not tell the probe its role; the last answer counts until role_ttl
-  shut,      // alive, but takes no new session (hung or not accepting, or TLS not agreed)
+  shut,      // alive, but takes no new session (hung, not accepting or shutting down, or TLS not agreed)
   silent,    // no PostgreSQL there: the count towards dead_after runs
   ours,      // local trouble: says nothing about the backend
 };
@@ -29,7 +29,7 @@ struct knowledge {
   bool left_as_primary = false;  // leaving, and the primary in use when it was named last
 
   std::optional<probe_outcome> last_outcome;  // of the last probe, local trouble included
-  time_point probed_at;
+  time_point probed_at = time_point::min();
   std::optional<probe_outcome> outcome;  // of the newest probe that says something about the backend
   time_point heard_at;
   std::optional<role_answer> answer;  // the newest good one
@@ -37,6 +37,9 @@ struct knowledge {
   // Gone or starting up since its last proof: another PostgreSQL may be there by now, or the same in another
   // role, so that who refuses the probe is not taken at its last word.
   bool may_be_another = false;
+
+  // It answered while it refused new logins with 57P03, and nothing but 57P03 was heard since.
+  bool is_shutting_down = false;
 
   // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.
   timeline_id followed;              // the fence that it was proven to follow

@@ -8,4 +8,14 @@ bool are_valid(const topology_options& options) noexcept {
   return options.role_ttl > duration::zero() && options.dead_after >= options.role_ttl;
 }
 
+std::string_view to_string(smart_shutdown value) noexcept {
+  switch (value) {
+    case smart_shutdown::end_idle_sessions:
+      return "end-idle-sessions";
+    case smart_shutdown::keep_sessions:
+      return "keep-sessions";
+  }
+  return "unknown";
+}
+
 }  // namespace pgsteer::topology

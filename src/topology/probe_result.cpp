@@ -8,6 +8,8 @@ std::string_view to_string(probe_outcome value) noexcept {
       return "answered";
     case probe_outcome::login_hung:
       return "login_hung";
+    case probe_outcome::shutting_down:
+      return "shutting_down";
     case probe_outcome::wrong_credentials:
       return "wrong_credentials";
     case probe_outcome::missing_database:

@@ -15,7 +15,8 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
   return left.id == right.id && left.name == right.name && left.role == right.role &&
          left.is_rw_eligible == right.is_rw_eligible && left.is_ro_eligible == right.is_ro_eligible &&
          left.is_answering == right.is_answering && left.is_leaving == right.is_leaving &&
-         left.sessions == right.sessions && left.reason == right.reason;
+         left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
+         left.reason == right.reason;
 }
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
@@ -216,17 +217,18 @@ topology_snapshot topology::decide(time_point now) {
   const bool has_stale = known.has_stale_primary();
   known.note_followers(has_stale);
   known.decided_at = now;
-  topology_snapshot snapshot =
-      known.judge_fairly({.cluster = known.cluster,
-                          .current_fence = known.current_fence,
-                          .elected = elected,
-                          .primary_write_lsn = known.primary_write_lsn,
-                          .has_stale_primary = has_stale,
-                          .now = now,
-                          .is_primary_answering = primary != nullptr && primary->is_responsive(),
-                          .fresh_from = known.fresh_from,
-                          .is_asked_again = was_everybody_asked_since(known.backends, known.fresh_from),
-                          .role_ttl = known.options.role_ttl});
+  topology_snapshot snapshot = known.judge_fairly(
+      {.cluster = known.cluster,
+       .current_fence = known.current_fence,
+       .elected = elected,
+       .primary_write_lsn = known.primary_write_lsn,
+       .has_stale_primary = has_stale,
+       .now = now,
+       .is_primary_answering = primary != nullptr && primary->is_responsive(),
+       .fresh_from = known.fresh_from,
+       .is_asked_again = was_everybody_asked_since(known.backends, known.fresh_from),
+       .role_ttl = known.options.role_ttl,
+       .ends_idle_sessions = known.options.smart_shutdown == smart_shutdown::end_idle_sessions});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, known.published)) ++snapshot.generation;
   check_invariants(snapshot);

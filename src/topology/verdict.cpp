@@ -19,6 +19,7 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.was_probed = backend.last_outcome.has_value();
   if (status.was_probed) status.outcome = *backend.last_outcome;
   status.is_answering = backend.is_responsive();
+  status.close_when_idle = backend.is_shutting_down && found.ends_idle_sessions;
   if (!backend.answer) return status;
   const role_answer& answer = *backend.answer;
   status.answered_at = backend.answered_at;
@@ -72,6 +73,8 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
   const auto why_refusing = is_refusing ? backend.outcome : std::nullopt;
   if (backend.is_leaving && !backend.left_as_primary) {
     status.reason = {primary_leaving};
+  } else if (backend.is_shutting_down) {
+    status.reason = {primary_shutting_down};
   } else if (!backend.is(standing::open) && !is_refusing) {
     status.reason = {primary_unusable, backend.outcome};
   } else if (backend.late_at) {
@@ -101,6 +104,8 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
   const auto why_refusing = is_refusing ? backend.outcome : std::nullopt;
   if (backend.is_leaving) {
     status.reason = {standby_leaving};
+  } else if (backend.is_shutting_down) {
+    status.reason = {standby_shutting_down};
   } else if (!backend.is(standing::open) && !is_refusing) {
     status.reason = {standby_unusable, backend.outcome};
   } else if (backend.late_at) {

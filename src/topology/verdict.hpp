@@ -18,6 +18,7 @@ struct findings {
   time_point fresh_from;              // answers to earlier questions do not make anybody rw-eligible (rule 6)
   bool is_asked_again = true;         // everybody, since fresh_from
   duration role_ttl{};
+  bool ends_idle_sessions = true;  // of a backend that shuts down
   bool may_rest = true;  // false: no other standby is eligible, so one that was lost repeatedly will do
 };
 

@@ -24,6 +24,7 @@ constexpr std::array claims{
     claim{primary_dropped, "primary on the highest timeline, though discovery dropped it"},
     claim{primary_last_known, "primary when last known"},
     claim{primary_leaving, "primary, leaving: no new sessions"},
+    claim{primary_shutting_down, "primary, shutting down: no new sessions"},
     claim{primary_unusable, "primary"},
     claim{primary_late, "primary, but its probe is late"},
     claim{primary_was_gone, "primary before it was gone"},
@@ -39,6 +40,7 @@ constexpr std::array claims{
     claim{standby_only_one, "standby, lost repeatedly but the only one"},
     claim{standby_last_known, "standby when last known"},
     claim{standby_leaving, "standby, leaving: no new sessions"},
+    claim{standby_shutting_down, "standby, shutting down: no new sessions"},
     claim{standby_unusable, "standby"},
     claim{standby_late, "standby, but its probe is late"},
     claim{standby_was_gone, "standby before it was gone"},
@@ -69,6 +71,8 @@ std::string_view explain(probe_outcome outcome) noexcept {
       return "it answers";
     case probe_outcome::login_hung:
       return "a fresh login hangs";
+    case probe_outcome::shutting_down:
+      return "it is shutting down";
     case probe_outcome::wrong_credentials:
       return "the probe's credentials are refused";
     case probe_outcome::missing_database:

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from harness.logins import CONNECT_SECONDS, PendingLogin, addresses_of, log_in_at_last, wait_held
-from harness.proxy import SHARP
+from harness.proxy import SHARP, patient
 from harness.queries import ask, backend_port
 from harness.wait import wait_until
 from harness.wire import PgError, WireClient, startup_packet
@@ -204,3 +204,17 @@ def test_hung_postmaster_of_a_standby_is_noticed(cluster, run_pgsteer, connect):
     assert hung.port not in seen and other.port in seen
     proxy.wait_view(hung, "ro_eligible", False, "login hangs")
     hung.thaw()
+
+
+# Nobody tells pgsteer of a promotion beside a living primary, whose clients go on writing what will be lost. Between two
+# role queries lies more than this test waits.
+def test_promotion_beside_a_living_primary_is_noticed_by_watching(cluster, run_pgsteer):
+    proxy = run_pgsteer(cluster, **patient(probe={"interval": "1m"}))
+    old, new = cluster.primary, cluster.standbys()[0]
+    writer = WireClient(proxy.rw_port).login("app", cluster.app_password, "appdb")
+    new.promote()
+    kind, body = writer.read_message()
+    assert (kind, PgError(body).code) == (b"E", "57P01")
+    assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == new.address
+    assert old.is_running()
+    writer.close()

@@ -4,22 +4,12 @@ import time
 import psycopg2
 import pytest
 
-from harness.logins import address_of, readers, retries, wait_readers
+from harness.logins import address_of, reader_on, readers, retries, wait_readers
 from harness.queries import ask
 from harness.wait import PATIENCE, wait_until
 
 REST_MIN_SECONDS = 0.5  # Doubles with each loss; as src/topology/knowledge.hpp says.
 LAG_BYTES_MAX = 1 << 20
-
-
-def reader_on(proxy, connect, backend):
-    """A session on this standby, made while all of them are well."""
-    for _ in range(10):
-        connection = connect(proxy.ro_port)
-        if address_of(connection) == backend.address:
-            return connection
-        connection.close()
-    raise AssertionError(f"no reader was sent to {backend.name}")
 
 
 def lose_and_restart(proxy, backend) -> float:

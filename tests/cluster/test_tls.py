@@ -1,8 +1,12 @@
 """TLS is the client's and the backend's own affair: pgsteer passes it through and is blind from then on."""
+import signal
+
 import pytest
 
 from harness.cluster import PgCluster
-from harness.queries import psql
+from harness.proxy import patient
+from harness.queries import ask, assert_ended, psql
+from harness.wait import PATIENCE
 
 TLS_USED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 
@@ -62,3 +66,15 @@ def test_tls_login_after_a_failover(cluster, proxy):
     cluster.promote(next(i for i, b in enumerate(cluster.backends) if b is not cluster.primary))
     done = psql(cluster, proxy.rw_port, "select pg_is_in_recovery()", options="sslmode=require")
     assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
+
+
+# A smart shutdown waits for sessions, and whether one of these is idle nobody can see: it stays and is never cut. The
+# clear ones make way.
+def test_encrypted_session_keeps_a_smart_shutdown_waiting(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, **patient())
+    clear, encrypted = connect(proxy.rw_port, sslmode="disable"), connect(proxy.rw_port, sslmode="require")
+    cluster.primary.postmaster.send_signal(signal.SIGTERM)
+    assert_ended(clear)
+    assert ask(encrypted, "select 42") == 42
+    encrypted.close()
+    cluster.primary.postmaster.wait(PATIENCE)

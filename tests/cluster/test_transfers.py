@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.backend import PSQL
-from harness.cluster import BIN_DIR, REPLICATION_PASSWORD
+from harness.cluster import BIN_DIR, REPLICATION_PASSWORD, PgCluster
 from harness.processes import run
 from harness.queries import ask
 from harness.wait import wait_until
@@ -63,7 +63,14 @@ def download(cluster, port: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def bulk(whole_cluster):
+def whole_cluster():
+    # Two copies of one database are compared: nothing may be vacuumed between them.
+    with PgCluster(settings={"autovacuum": "off"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def bulk(whole_cluster):  # pylint: disable=redefined-outer-name
     """An empty unlogged table: a gigabyte of WAL is not what is tested."""
     whole_cluster.primary.sql("create unlogged table bulk (id int, value text); alter table bulk owner to app",
                               database="appdb")

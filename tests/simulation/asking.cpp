@@ -90,7 +90,10 @@ void run::answer(std::size_t index, std::uint64_t number) {
   const auto ending = probe::probe_schedule::ending_of(probe.result.outcome);
   const bool was_open = probe.connection.has_value();
   probe.connection.reset();
-  if (ending == probe::probe_schedule::ending::answered) probe.connection = probe.reached;
+  // A shutdown waits for the probe's connection too.
+  const bool is_shutting_down = probe.result.outcome == probe_outcome::shutting_down;
+  if (ending == probe::probe_schedule::ending::answered && !is_shutting_down)
+    probe.connection = probe.reached;
   probe.schedule->end(ending, now_, static_cast<double>(luck_.pick(1000)) / 1000.0);
   if (was_open && !probe.connection) probe.schedule->lose(now_);
   push(probe.schedule->due(), kind::ask, index);

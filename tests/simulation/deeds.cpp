@@ -18,6 +18,7 @@ const char* world::alter(place& where, const char* what, Edit edit) {
   const std::uint64_t incarnation = where.incarnation;
   if (was_primary) where.primary_until = now_;
   edit();
+  if (where.here && incarnation != where.incarnation) where.here->is_shutting_down = false;
   where.changed_at = now_;
   if (is_primary(where) && (!was_primary || incarnation != where.incarnation)) ++reigns_;
   return what;
@@ -25,7 +26,7 @@ const char* world::alter(place& where, const char* what, Edit edit) {
 
 world::deed world::disturb(bool with_strangers) {
   // As often as it is named.
-  static constexpr std::array<doing, 32> doings{
+  static constexpr std::array<doing, 33> doings{
       &world::crash,       &world::crash,         &world::start,          &world::start,
       &world::start,       &world::freeze,        &world::thaw,           &world::thaw,
       &world::hang_logins, &world::refuse_probes, &world::promote,        &world::promote,
@@ -33,7 +34,8 @@ world::deed world::disturb(bool with_strangers) {
       &world::rejoin,      &world::rejoin,        &world::rejoin,         &world::stop_receiver,
       &world::cut,         &world::cut,           &world::worsen,         &world::heal,
       &world::heal,        &world::heal,          &world::change_name,    &world::change_name,
-      &world::move_away,   &world::cure,          &world::admit_stranger, &world::restore_to_past};
+      &world::move_away,   &world::cure,          &world::admit_stranger, &world::restore_to_past,
+      &world::shut_down};
   has_strangers_now_ = with_strangers;
   const std::size_t index = luck_.pick(places_.size());
   const doing chosen = doings[luck_.pick(doings.size())];
@@ -94,6 +96,12 @@ const char* world::hang_logins(place& where) {
   return alter(where, "hangs at logins", [&] { where.here->is_login_hung = true; });
 }
 
+const char* world::shut_down(place& where) {
+  if (!where.here || !where.here->is_running || where.here->is_shutting_down) return nullptr;
+  return alter(where, "shuts down once its sessions have ended",
+               [&] { where.here->is_shutting_down = true; });
+}
+
 const char* world::refuse_probes(place& where) {
   if (!where.here) return nullptr;
   return alter(where, "refuses the probe's login", [&] { where.here->is_probe_welcome = false; });
@@ -101,7 +109,8 @@ const char* world::refuse_probes(place& where) {
 
 // Without an archive two promotions may choose one number.
 const char* world::promote(place& where) {
-  if (!is_ours(where) || !where.here->is_running || where.here->is_frozen || !where.here->is_in_recovery) {
+  if (!is_ours(where) || !where.here->is_running || where.here->is_frozen || !where.here->is_in_recovery ||
+      where.here->is_shutting_down) {
     return nullptr;
   }
   return alter(where, "is promoted", [&] {
@@ -264,6 +273,7 @@ const char* world::restore_to_past(place& where) {
 const char* world::cure(place& where) {
   if (!where.here) return nullptr;
   if (where.here->is_frozen) return thaw(where);
+  if (where.here->is_running && where.here->is_shutting_down) return crash(where);
   if (!where.here->is_login_hung && where.here->is_probe_welcome) return nullptr;
   return alter(where, "lets everybody log in", [&] {
     where.here->is_login_hung = false;
@@ -284,7 +294,7 @@ const char* world::fill(place& where) {
   return alter(where, "is the place of a new standby", [&] {
     where.here = places_[*newest].here;
     where.here->ready_at = now_ + luck_.between(duration::zero(), start_time_max);
-    where.here->is_frozen = where.here->is_login_hung = false;
+    where.here->is_frozen = where.here->is_login_hung = where.here->is_shutting_down = false;
     where.here->is_probe_welcome = true;
     where.here->control_timeline = where.here->timeline;
     follow(*where.here, *newest);

@@ -141,10 +141,13 @@ void oracle::note_outcome(evidence& known, const probe_result& result) {
   } else if (result.outcome == probe_outcome::answered && known.lost_at && !known.back_at) {
     known.back_at = result.sent_at;
   }
+  const bool is_57p03 = result.outcome == probe_outcome::not_accepting;
+  known.is_shutting_down =
+      result.outcome == probe_outcome::shutting_down || (known.is_shutting_down && is_57p03);
   known.outcome = result.outcome;
   known.heard_at = result.sent_at;
   const bool is_gone = is_miss(result.outcome) && result.outcome != probe_outcome::connection_lost;
-  if (is_gone || result.outcome == probe_outcome::not_accepting) known.was_gone = true;
+  if (is_gone || is_57p03) known.was_gone = true;
   if (result.answer) known.was_gone = false;
   if (is_miss(result.outcome)) {
     if (!known.missing_since) known.missing_since = truth_.now();

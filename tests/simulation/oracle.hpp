@@ -44,17 +44,18 @@ struct coverage {
   std::uint64_t rivals = 0;
   std::uint64_t dead = 0;
   std::uint64_t late = 0;
+  std::uint64_t shutting_down = 0;
   std::uint64_t resting = 0;
 
   struct named_counter {
     const char* name;
     std::uint64_t coverage::*counter;
   };
-  static constexpr std::array<named_counter, 12> all();
+  static constexpr std::array<named_counter, 13> all();
   void add(const coverage& other);
 };
 
-constexpr std::array<coverage::named_counter, 12> coverage::all() {
+constexpr std::array<coverage::named_counter, 13> coverage::all() {
   return {{{"rw_eligible", &coverage::rw_eligible},
            {"ro_eligible", &coverage::ro_eligible},
            {"must_take_rw", &coverage::must_take_rw},
@@ -66,6 +67,7 @@ constexpr std::array<coverage::named_counter, 12> coverage::all() {
            {"rivals", &coverage::rivals},
            {"dead", &coverage::dead},
            {"late", &coverage::late},
+           {"shutting_down", &coverage::shutting_down},
            {"resting", &coverage::resting}}};
 }
 
@@ -121,7 +123,8 @@ class oracle {
     // Answered as a primary on this timeline while that backend, in use, did too.
     timeline_id rival_on;
     backend_id rival_of;
-    bool was_gone = false;  // or starting up, and has proved nothing since
+    bool is_shutting_down = false;  // it answered beside a refusal with 57P03, and said only that since
+    bool was_gone = false;          // or starting up, and has proved nothing since
     std::optional<time_point> late_at;
     time_point meddled_at = time_point::min();
 

@@ -31,8 +31,9 @@ struct postgres {
   bool is_running = true;
   time_point ready_at;  // 57P03 before that
   bool is_frozen = false;
-  bool is_login_hung = false;    // the postmaster alone stands still
-  bool is_probe_welcome = true;  // credentials are right and a slot is free
+  bool is_login_hung = false;     // the postmaster alone stands still
+  bool is_shutting_down = false;  // 57P03 to new logins, and it waits for its sessions to end
+  bool is_probe_welcome = true;   // credentials are right and a slot is free
 };
 
 // Every timeline of one cluster. Two may bear one number: standbys without an archive choose alike.

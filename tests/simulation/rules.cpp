@@ -18,7 +18,7 @@ bool is_same(const backend_status& left, const backend_status& right) {
   return left.id == right.id && left.role == right.role && left.is_rw_eligible == right.is_rw_eligible &&
          left.is_ro_eligible == right.is_ro_eligible && left.is_answering == right.is_answering &&
          left.is_leaving == right.is_leaving && left.sessions == right.sessions &&
-         left.reason == right.reason;
+         left.close_when_idle == right.close_when_idle && left.reason == right.reason;
 }
 
 }  // namespace
@@ -149,7 +149,9 @@ bool oracle::is_stable_primary(std::size_t index) const {
   const place& where = places[index];
   if (!truth_.is_primary(where) || !where.is_named || !where.way.is_clean()) return false;
   const postgres& who = *where.here;
-  if (who.is_frozen || who.is_login_hung || !who.is_probe_welcome || who.timeline < highest_) return false;
+  if (who.is_frozen || who.is_login_hung || who.is_shutting_down || !who.is_probe_welcome ||
+      who.timeline < highest_)
+    return false;
   const time_point disturbed_at =
       std::max({where.changed_at, who.ready_at, disturbed_at_, seen_[index].meddled_at});
   if (truth_.now() - disturbed_at < 2 * probe_period_ || !seen_[index].is_named || !is_pinned_) return false;
@@ -178,6 +180,9 @@ oracle::verdict oracle::check_backend(std::size_t index, const backend_status& s
     return "new sessions are let in while a probe is late";
   }
   covered_.late += known.late_at.has_value();
+  covered_.shutting_down += known.is_shutting_down;
+  if (status.close_when_idle && !known.is_shutting_down) return "sessions end, though nobody waits for that";
+  if (!status.close_when_idle && known.is_shutting_down) return "a shutdown waits for sessions that stay";
   verdict broken = check_sessions(known, status, snapshot);
   if (broken == nullptr && status.is_rw_eligible) broken = check_read_write(index);
   if (broken == nullptr && status.is_ro_eligible) broken = check_read_only(index);

@@ -121,13 +121,16 @@ reply world::ask(std::size_t index, std::optional<std::uint64_t> connection) {
   if (now_ < who.ready_at) return {false, probe_outcome::not_accepting, {}};
   if (!connection) {
     if (who.is_login_hung) return {true, {}, {}};
+    if (who.is_shutting_down) return {false, probe_outcome::not_accepting, {}};
     if (!who.is_probe_welcome) {
       return {
           false, luck_.happens(500) ? probe_outcome::wrong_credentials : probe_outcome::too_many_clients, {}};
     }
   }
   catch_up(who);
-  reply met{false, who.is_login_hung ? probe_outcome::login_hung : probe_outcome::answered, answer_of(who)};
+  reply met{false, probe_outcome::answered, answer_of(who)};
+  if (who.is_shutting_down) met.outcome = probe_outcome::shutting_down;
+  if (who.is_login_hung) met.outcome = probe_outcome::login_hung;
   met.answer->start_time_us = static_cast<std::int64_t>(where.incarnation);
   return met;
 }

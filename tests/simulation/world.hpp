@@ -94,6 +94,7 @@ class world {
   const char* freeze(place& where);
   const char* thaw(place& where);
   const char* hang_logins(place& where);
+  const char* shut_down(place& where);
   const char* refuse_probes(place& where);
   const char* promote(place& where);
   const char* demote(place& where);

@@ -42,6 +42,24 @@ bool is_ours(const test::role_state& role) {
   return role.system_identifier == test::role_state{}.system_identifier;
 }
 
+// A message of the extended protocol, by which the probe watches a standby: prepared once, its value in
+// binary format.
+std::string answer_extended(char type, bool is_in_recovery) {
+  switch (type) {
+    case 'P':
+      return wire::typed('1', {});
+    case 'B':
+      return wire::typed('2', {});
+    case 'D':
+      return wire::row_description({"pg_is_in_recovery"});
+    case 'E':
+      return wire::data_row({std::string(1, is_in_recovery ? '\1' : '\0')}) +
+             wire::command_complete("SELECT 1");
+    default:  // Sync
+      return wire::ready_for_query('I');
+  }
+}
+
 bool is_same(const test::role_state& left, const test::role_state& right) {
   return left.system_identifier == right.system_identifier && left.is_in_recovery == right.is_in_recovery &&
          left.timeline == right.timeline;
@@ -154,6 +172,7 @@ const char* scripted_backend::connection::take_startup(const wire::parameters& v
 scripted_backend::connection::step scripted_backend::connection::answer_one() {
   bool goes_on = co_await read(5);
   if (!goes_on || bytes_.front() == 'X') co_return false;
+  const char type = bytes_.front();
   const std::uint32_t length = wire::read_int32(bytes_, 1);
   if (length < 4 || length > packet_bytes_max) co_return false;
   goes_on = co_await read(length - 4);
@@ -162,7 +181,9 @@ scripted_backend::connection::step scripted_backend::connection::answer_one() {
   goes_on = co_await thawed();
   if (!goes_on) co_return false;
   std::string answer = wire::command_complete("SELECT 1") + wire::ready_for_query('I');
-  if (is_probe_) {
+  if (is_probe_ && type != 'Q') {
+    answer = answer_extended(type, owner_.role_.is_in_recovery);
+  } else if (is_probe_) {
     told_ = owner_.role_;
     answer = test::role_row_description() + test::role_data_row(*told_) + answer;
   }

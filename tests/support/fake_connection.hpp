@@ -95,8 +95,9 @@ class fake_connection : public std::enable_shared_from_this<fake_connection> {
   bool is_cancelled_ = false;
 };
 
-// The columns and the row of the probe's role query.
+// The columns and the row of the probe's role query; the question by which it watches a standby.
 [[nodiscard]] bool is_role_query(std::string_view text);
+[[nodiscard]] bool is_recovery_query(std::string_view text);
 [[nodiscard]] std::string role_row_description();
 [[nodiscard]] std::string role_data_row(const role_state& role);
 

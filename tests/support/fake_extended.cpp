@@ -19,7 +19,11 @@ fake_connection::step fake_connection::answer_extended(char type, std::string bo
     offset = 1;
     const std::string text = is_statement ? statements_[wire::read_text(body, offset)] : portal_;
     if (is_statement) outbox_ += wire::typed('t', wire::int16(0));
-    outbox_ += is_role_query(text) ? role_row_description() : wire::typed('n', {});
+    if (is_recovery_query(text)) {
+      outbox_ += wire::row_description({"pg_is_in_recovery"});
+    } else {
+      outbox_ += is_role_query(text) ? role_row_description() : wire::typed('n', {});
+    }
   } else if (type == 'E') {  // Execute
     outbox_ += execute_portal();
   } else if (type == 'C') {  // Close
@@ -35,6 +39,10 @@ fake_connection::step fake_connection::answer_extended(char type, std::string bo
 std::string fake_connection::execute_portal() {
   if (!is_role_query(portal_)) return wire::command_complete("SET");
   const std::scoped_lock lock(shared_.state.mutex);
+  if (is_recovery_query(portal_)) {  // asked for in binary format
+    const char value = shared_.state.settings.role.is_in_recovery ? '\1' : '\0';
+    return wire::data_row({std::string(1, value)}) + wire::command_complete("SELECT 1");
+  }
   ++shared_.state.counters.role_queries;
   return role_data_row(shared_.state.settings.role) + wire::command_complete("SELECT 1");
 }

@@ -26,6 +26,10 @@ bool is_role_query(std::string_view text) {
   return text.find("pg_is_in_recovery()") != std::string_view::npos;
 }
 
+bool is_recovery_query(std::string_view text) {
+  return text == "SELECT pg_catalog.pg_is_in_recovery()";
+}
+
 std::string role_row_description() {
   return wire::row_description({"is_in_recovery", "system_identifier", "start_time_us", "max_connections",
                                 "walfile_name", "write_lsn", "receive_lsn", "replay_lsn", "replay_delay_ms",

@@ -12,12 +12,12 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE.parent), str(ROOT / "bench"), str(ROOT / "tests" / "cluster")]
 from measure import failover, held, load, plot, proxies, report, switchover  # noqa: E402
 from measure.clients import Programs  # noqa: E402
-from measure.faults import FAULTS  # noqa: E402
+from measure.faults import FAULTS, ON_LOOPBACK  # noqa: E402
 from measure.stage import Stage  # noqa: E402
 from reporting import page  # noqa: E402
 
-MODES = ("kill", "freeze", "blackhole", "switchover", "held")
-RUNS = {"kill": 100, "freeze": 50, "blackhole": 50, "held": 10}
+MODES = ("kill", "beside", "freeze", "blackhole", "switchover", "held")
+RUNS = {"kill": 100, "beside": 50, "freeze": 50, "blackhole": 50, "held": 10}
 BUSY_TARGET = 0.5
 
 
@@ -64,18 +64,18 @@ class Measurement:
 
     def go(self) -> None:
         unplanned = [mode for mode in self.options.modes if mode in FAULTS]
-        on_loopback = [mode for mode in self.options.modes if mode in ("kill", "switchover", "held")]
+        on_loopback = [mode for mode in self.options.modes if mode in (*ON_LOOPBACK, "switchover", "held")]
         if on_loopback:
             with Stage(self.programs) as stage:
-                if "kill" in unplanned:
-                    self.fail_over(stage, "kill")
+                for mode in [mode for mode in unplanned if mode in ON_LOOPBACK]:
+                    self.fail_over(stage, mode)
                 if "switchover" in on_loopback:
                     self.switch_over(stage)
                 if "held" in on_loopback:
                     self.hold(stage)
-        if set(unplanned) - {"kill"}:
+        if set(unplanned) - set(ON_LOOPBACK):
             with Stage(self.programs, in_network=True) as stage:
-                for mode in [mode for mode in unplanned if mode != "kill"]:
+                for mode in [mode for mode in unplanned if mode not in ON_LOOPBACK]:
                     self.fail_over(stage, mode)
 
     def fail_over(self, stage: Stage, mode: str) -> None:

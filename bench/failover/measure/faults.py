@@ -44,6 +44,20 @@ class Kill(Fault):
         processes.wait_gone(self.family)
 
 
+class Beside(Fault):
+    """Nothing: a standby is promoted while the primary lives, and no connection says so to anybody."""
+
+    name = "beside"
+    is_recorded = False
+    wait_seconds = 0.0
+
+    def strike(self) -> float:
+        return time.monotonic()
+
+    def reveal(self) -> None:
+        """It was never hidden."""
+
+
 class Freeze(Fault):
     """SIGSTOP of the postmaster and every child: its kernel still completes handshakes."""
 
@@ -73,4 +87,5 @@ class Blackhole(Fault):
         self.stage.network.heal()
 
 
-FAULTS = {fault.name: fault for fault in (Kill, Freeze, Blackhole)}
+FAULTS = {fault.name: fault for fault in (Kill, Beside, Freeze, Blackhole)}
+ON_LOOPBACK = (Kill.name, Beside.name)

@@ -7,6 +7,7 @@ from reporting.figures import cells, markdown, ms
 from . import targets
 
 TITLES = {"kill": "kill -9 of the primary, promotion at once",
+          "beside": "Promotion beside a living primary, of which nobody tells",
           "freeze": "Frozen primary (SIGSTOP of every process), promotion after 1.5 s, thawed 0.5 s after that",
           "blackhole": "Blackholed primary (every packet lost), promotion after 1.5 s, healed 0.5 s after that",
           "switchover": "Planned switchovers at 300 logins a second", "held": "500 held logins"}
@@ -101,7 +102,7 @@ def _reasons(runs: list, key: str) -> list:
     return ["", markdown(["failed logins of", "phase and reason", "count"], rows)] if rows else []
 
 
-MAKERS = {"kill": _failover_table, "freeze": _recorded_table, "blackhole": _recorded_table,
+MAKERS = {"kill": _failover_table, "beside": _failover_table, "freeze": _recorded_table, "blackhole": _recorded_table,
           "switchover": _switchover_table, "held": _held_table}
 
 

@@ -5,6 +5,8 @@ RUNS_WANTED, LOGINS_WANTED = 100, 10_000
 REROUTE_SECONDS = {0.5: 0.030, 0.99: 0.100, 1: 0.250}
 LAST_DIALLED_SECONDS = 0.300
 HELD_SECONDS = 0.200
+BESIDE_SECONDS = 0.060  # Between two questions that a standby is watched by, and the login.
+BESIDE_STALE_WRITES = 15  # In one run.
 
 
 def verdict(is_met: bool, enough: bool = True) -> str:
@@ -20,6 +22,15 @@ def _reroute(runs: list) -> list:
             verdict(all(found[q] <= most for q, most in REROUTE_SECONDS.items()), len(runs) >= RUNS_WANTED)]
 
 
+def _beside(runs: list) -> list:
+    p99 = quantile([float("inf") if run["reroute"] is None else run["reroute"] for run in runs], 0.99)
+    stale = max(run["stale_writes"] for run in runs)
+    return [["beside: reroute, p99", f"{ms(BESIDE_SECONDS)} ms", f"{ms(p99)} ms of {len(runs)} runs",
+             verdict(p99 <= BESIDE_SECONDS)],
+            ["beside: stale writes in one run", f"{BESIDE_STALE_WRITES}", f"{stale} at most of {len(runs)} runs",
+             verdict(stale <= BESIDE_STALE_WRITES)]]
+
+
 def _last_dialled(mode: str, runs: list) -> list:
     p99 = quantile([run["last_dialled"] for run in runs], 0.99)
     return [f"{mode}: last new login sent to the primary after the fault, p99", f"{ms(LAST_DIALLED_SECONDS)} ms",
@@ -28,7 +39,7 @@ def _last_dialled(mode: str, runs: list) -> list:
 
 def _stale(runs: list) -> list:
     stale = sum(run["stale_writes"] for run in runs)
-    return ["stale writes in all runs", "0", f"{stale} of {len(runs)} runs", verdict(stale == 0)]
+    return ["stale writes in all these runs", "0", f"{stale} of {len(runs)} runs", verdict(stale == 0)]
 
 
 def _switchover(auth: str, runs: list) -> list:
@@ -53,6 +64,8 @@ def table(runs: list) -> str:
     rows += [_last_dialled(mode, of[mode]) for mode in ("freeze", "blackhole") if of[mode]]
     if any(of.values()):
         rows.append(_stale(sum(of.values(), [])))
+    beside = [run for run in own if run["mode"] == "beside"]
+    rows += _beside(beside) if beside else []
     for auth in ("trust", "scram"):
         group = [run for run in own if run["mode"] == "switchover" and run["auth"] == auth]
         rows += [_switchover(auth, group)] if group else []

@@ -25,10 +25,10 @@ namespace pgsteer::login {
 struct removal {
   close_reason reason;
   std::string detail;
+  bool is_when_idle = false;  // it goes on until its client can be told outside a transaction
 };
 // Of a session that bytes are relayed for; nothing if it may stay.
-[[nodiscard]] std::optional<removal> must_leave(const topology::topology_snapshot& snapshot,
-                                                topology::backend_id backend,
+[[nodiscard]] std::optional<removal> must_leave(const runtime::state& present, topology::backend_id backend,
                                                 routing::target_session_attrs route);
 
 // Who may have the session of a CancelRequest whose key is not known here: it runs through another pgsteer,

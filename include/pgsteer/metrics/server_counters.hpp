@@ -42,6 +42,9 @@ struct backend_counters {
   // pgsteer_backend_logins_answered_total: got a first answer (with direct TLS nobody knows). The probe reads
   // it too: see probe_callbacks.
   counter logins_answered;
+  // pgsteer_backend_logins_let_in_total: the first answer to the startup packet was no refusal; of encrypted
+  // logins nobody knows. The probe reads it too.
+  counter logins_let_in;
 };
 
 struct cancel_counters {

@@ -20,6 +20,12 @@ struct probe_options {
   // local network needs, so an ordinary hiccup passes unnoticed.
   duration late_after = milliseconds{100};
   duration login_interval = seconds{10};  // a fresh login: an open connection hides a hung postmaster
+  // The same at a primary, unless a client was let in meanwhile: an open connection hides a smart shutdown
+  // too, and keeps it from ending. A process there for each.
+  duration primary_login_interval = seconds{1};
+  // A standby is asked for nothing but its role this often, so that a promotion beside a living primary is
+  // noticed. More than four backends are asked less often, ten of them every 50 ms: watch_interval_of().
+  duration watch_interval = milliseconds{20};
   // libpq-ssl.html, by libpq's own names; empty: libpq's default.
   std::string sslmode = "prefer";
   std::string sslrootcert;

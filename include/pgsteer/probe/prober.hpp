@@ -36,6 +36,8 @@ struct probe_callbacks {
   // How many logins of clients the backend has answered so far: a probe's login that times out while this
   // grows met a busy backend, not a hung one.
   std::function<std::uint64_t(topology::backend_id)> logins_answered;
+  // How many clients it has let in so far, not counting those that it refused: a fresh login shows no more.
+  std::function<std::uint64_t(topology::backend_id)> logins_let_in;
 };
 
 class prober {

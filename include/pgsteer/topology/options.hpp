@@ -1,11 +1,22 @@
 #pragma once
 // Options of the topology decision; filled by config, checked here.
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/topology/types.hpp"
 
 namespace pgsteer::topology {
+
+// What becomes of the sessions on a backend whose smart shutdown waits for them to end.
+enum class smart_shutdown {
+  end_idle_sessions,  // each ends at its next idle moment, so that the shutdown is soon over
+  keep_sessions,      // until their clients end them, or the shutdown becomes a fast one
+};
+inline constexpr std::array all_smart_shutdowns{smart_shutdown::end_idle_sessions,
+                                                smart_shutdown::keep_sessions};
+[[nodiscard]] std::string_view to_string(smart_shutdown value) noexcept;  // "end-idle-sessions"
 
 struct topology_options {
   // Identity of the cluster; 0 ("auto" in the file) pins the one that the first primary shows, unless more
@@ -16,6 +27,9 @@ struct topology_options {
   duration role_ttl = seconds{3};
   // A silent backend keeps its sessions this long; a primary only while no successor is proven.
   duration dead_after = seconds{30};
+  // HA managers begin a switchover with a smart shutdown, and promote nobody before it is over
+  // (CloudNativePG: or after smartShutdownTimeout, 180 s).
+  topology::smart_shutdown smart_shutdown = topology::smart_shutdown::end_idle_sessions;
 };
 
 [[nodiscard]] bool are_valid(const topology_options& options) noexcept;

@@ -14,8 +14,10 @@ namespace pgsteer::topology {
 
 // How the probe ended. Every kind of failure is its own outcome, because each asks for another reaction.
 enum class probe_outcome {
-  answered,           // the role query returned a row
-  login_hung,         // the open connection answers but a fresh login did not in time (postmaster hung)
+  answered,       // the role query returned a row
+  login_hung,     // the open connection answers but a fresh login did not in time (postmaster hung)
+  shutting_down,  // the open connection answers but a fresh login is refused with 57P03: a smart shutdown,
+                  // which waits for its sessions to end (server-shutdown.html)
   wrong_credentials,  // SQLSTATE 28P01, 28000: the operator's; the backend is alive
   missing_database,   // 3D000: the operator's; alive
   too_many_clients,   // 53300: alive, full
@@ -51,9 +53,10 @@ struct role_answer {
 
 struct probe_result {
   probe_outcome outcome = probe_outcome::timed_out;
-  std::optional<role_answer> answer;  // set if outcome is answered, and possibly if it is login_hung
-  std::string message;                // libpq's or the server's words, one line; empty if answered
-  time_point sent_at;                 // before the query left: the role was true at or after this
+  std::optional<role_answer>
+      answer;           // set if outcome is answered or shutting_down, and possibly if it is login_hung
+  std::string message;  // libpq's or the server's words, one line; empty if answered
+  time_point sent_at;   // before the query left: the role was true at or after this
   time_point received_at;
 };
 

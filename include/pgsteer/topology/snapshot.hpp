@@ -40,6 +40,8 @@ struct backend_status {
   bool is_answering = false;
   bool is_leaving = false;  // discovery no longer names it: only the primary in use takes new sessions
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
+  // Its sessions that may stay keep it from shutting down: each ends at its next idle moment.
+  bool close_when_idle = false;
   verdict_reason reason;
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
   bool was_probed = false;

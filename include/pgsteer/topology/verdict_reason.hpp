@@ -25,6 +25,7 @@ struct verdict_reason {
     primary_dropped,  // usable, though discovery no longer names it
     primary_last_known,
     primary_leaving,
+    primary_shutting_down,
     primary_unusable,
     primary_late,
     primary_was_gone,
@@ -41,6 +42,7 @@ struct verdict_reason {
     standby_only_one,  // lost repeatedly, and there is no other
     standby_last_known,
     standby_leaving,
+    standby_shutting_down,
     standby_unusable,
     standby_late,
     standby_was_gone,

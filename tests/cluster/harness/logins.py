@@ -26,6 +26,16 @@ def readers(proxy, connect, count: int = 6) -> set:
     return found
 
 
+def reader_on(proxy, connect, backend):
+    """A session on this standby, made while all of them are well."""
+    for _ in range(10):
+        connection = connect(proxy.ro_port)
+        if address_of(connection) == backend.address:
+            return connection
+        connection.close()
+    raise AssertionError(f"no reader was sent to {backend.name}")
+
+
 def wait_readers(proxy, connect, addresses: set) -> None:
     """Until new ro sessions go to these alone: a worker that waits for a core hears the news after the admin port."""
     wait_until(lambda: readers(proxy, connect) == addresses, what=f"readers on {addresses} alone")
@@ -83,5 +93,5 @@ def wait_held(proxy, count: int) -> None:
     wait_until(lambda: proxy.metrics()['pgsteer_logins_held{listener="rw"}'] == count, what=f"{count} held logins")
 
 
-__all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log_in_at_last", "readers", "retries",
-           "wait_held", "wait_readers"]
+__all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log_in_at_last", "reader_on", "readers",
+           "retries", "wait_held", "wait_readers"]

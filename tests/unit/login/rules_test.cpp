@@ -178,16 +178,33 @@ TEST(StayRules, ASessionLeavesByProofAlone) {
   fenced.sessions = topology::session_verdict::close_all;
   fenced.reason.what = topology::verdict_reason::kind::silent_too_long;
   const auto why = [](const topology::backend_status& status, target_session_attrs route) {
-    const auto left = must_leave(snapshot_of({status}), {1}, route);
+    const auto left = must_leave(state_of({status}), {1}, route);
     return left ? std::optional(left->reason) : std::nullopt;
   };
   EXPECT_EQ(why(primary(1), target_session_attrs::primary), std::nullopt);
   EXPECT_EQ(why(standby(1), target_session_attrs::primary), close_reason::lost_role);
   EXPECT_EQ(why(standby(1), target_session_attrs::prefer_standby), std::nullopt);
   EXPECT_EQ(why(fenced, target_session_attrs::any), close_reason::fenced);
-  EXPECT_EQ(must_leave(snapshot_of({fenced}), {1}, target_session_attrs::any)->detail,
+  EXPECT_EQ(must_leave(state_of({fenced}), {1}, target_session_attrs::any)->detail,
             "terminating connection due to failover: silent for longer than dead_after");
   EXPECT_EQ(why(primary(2), target_session_attrs::primary), close_reason::fenced) << "no longer known";
+}
+
+// Its backend waits for it; but what must end at once does not wait.
+TEST(StayRules, ASessionLeavesABackendThatShutsDownWhenItIsIdle) {
+  using namespace routing::testing;
+  const auto left = [](topology::backend_status status, target_session_attrs route) {
+    status.close_when_idle = true;
+    const auto removal = must_leave(state_of({status}), {1}, route);
+    return removal ? std::optional(std::pair(removal->reason, removal->is_when_idle)) : std::nullopt;
+  };
+  constexpr std::pair when_idle{close_reason::backend_shutting_down, true};
+  EXPECT_EQ(left(primary(1), target_session_attrs::primary), when_idle);
+  EXPECT_EQ(left(standby(1), target_session_attrs::prefer_standby), when_idle);
+  EXPECT_EQ(left(standby(1), target_session_attrs::primary), std::pair(close_reason::lost_role, false));
+  topology::backend_status fenced = primary(1);
+  fenced.sessions = topology::session_verdict::close_all;
+  EXPECT_EQ(left(fenced, target_session_attrs::any), std::pair(close_reason::fenced, false));
 }
 
 TEST(StayRules, ACancelOfAnUnknownKeyGoesWhereItsSessionMayBe) {

@@ -35,6 +35,7 @@ class Exposition : public testing::Test {
     first_.sessions_total.add(32);
     first_.dial_failures.add(33);
     first_.logins_answered.add(34);
+    first_.logins_let_in.add(37);
     failovers_.detect.observe(0.01);
     failovers_.prove.observe(0.05);
     failovers_.login.observe(0.004);
@@ -133,6 +134,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
     {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
     {R"(pgsteer_backend_logins_answered_total{backend="10.0.0.1:5432"})", 34},
+    {R"(pgsteer_backend_logins_let_in_total{backend="10.0.0.1:5432"})", 37},
     {R"(pgsteer_backend_dials{backend="10.0.0.1:5432"})", 35},
     {R"(pgsteer_backend_dials_waiting{backend="10.0.0.1:5432"})", 36},
     {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},

@@ -34,21 +34,38 @@ std::string login_answer() {
          wire_message('Z', "I");
 }
 
-std::string row_answer(bool has_role_changed) {
-  const std::vector<std::optional<std::string>> row{"t",
-                                                    "42",
-                                                    "1760000000000000",
-                                                    "100",
-                                                    std::nullopt,
-                                                    std::nullopt,
-                                                    "200",
-                                                    "100",
-                                                    "7",
-                                                    "t",
-                                                    std::nullopt,
-                                                    "3",
-                                                    "f",
-                                                    has_role_changed ? "f" : "t"};
+std::string row_answer(bool is_primary, bool has_role_changed) {
+  const auto none = std::nullopt;
+  using columns = std::vector<std::optional<std::string>>;
+  const columns primary{"f",
+                        "42",
+                        "1760000000000000",
+                        "100",
+                        "000000030000000000000001",
+                        "200",
+                        none,
+                        none,
+                        none,
+                        "f",
+                        none,
+                        none,
+                        none,
+                        "f"};
+  const columns standby{"t",
+                        "42",
+                        "1760000000000000",
+                        "100",
+                        std::nullopt,
+                        std::nullopt,
+                        "200",
+                        "100",
+                        "7",
+                        "t",
+                        std::nullopt,
+                        "3",
+                        "f",
+                        has_role_changed ? "f" : "t"};
+  const columns& row = is_primary ? primary : standby;
   std::string description = int16(row.size());
   std::string data = int16(row.size());
   for (const auto& value : row) {
@@ -57,6 +74,19 @@ std::string row_answer(bool has_role_changed) {
   }
   return wire_message('T', description) + wire_message('D', data) + wire_message('C', text("SELECT 1")) +
          wire_message('Z', "I");
+}
+
+// What libpq sends at once to prepare, and to execute what is prepared:
+// protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY.
+std::string prepare_answer() {
+  return wire_message('1', "") + wire_message('Z', "I");
+}
+std::string recovery_answer(bool is_in_recovery) {
+  const std::string description =
+      int16(1) + text("c") + int32(0) + int16(0) + int32(16) + int16(1) + int32(0xffffffff) + int16(1);
+  return wire_message('2', "") + wire_message('T', description) +
+         wire_message('D', int16(1) + int32(1) + (is_in_recovery ? '\1' : '\0')) +
+         wire_message('C', text("SELECT 1")) + wire_message('Z', "I");
 }
 
 }  // namespace
@@ -83,6 +113,8 @@ struct fake_backend::state {
   int accepted = 0;
   int logins = 0;
   int queries = 0;
+  int watched = 0;
+  int asked_in_vain = 0;
   int logged_in = 0;
 
   std::string answer_to(char first_byte, bool& is_logged_in) {
@@ -93,11 +125,22 @@ struct fake_backend::state {
       ++logged_in;
       return login_answer();
     }
+    if (first_byte == 'P' || first_byte == 'B') return answer_to_watching(first_byte == 'P');
     if (first_byte != 'Q') return {};
     ++queries;
     if (how.ignores_queries) return {};
     const bool has_changed = std::exchange(how.has_role_changed_once, false);
-    return how.query_error.empty() ? row_answer(has_changed) : how.query_error + wire_message('Z', "I");
+    return how.query_error.empty() ? row_answer(how.is_primary, has_changed)
+                                   : how.query_error + wire_message('Z', "I");
+  }
+
+  std::string answer_to_watching(bool is_preparation) {
+    asked_in_vain += how.ignores_watching || how.ignores_queries;
+    if (how.ignores_watching || how.ignores_queries) return {};
+    if (!how.watch_error.empty()) return how.watch_error + wire_message('Z', "I");
+    if (is_preparation) return prepare_answer();
+    ++watched;
+    return recovery_answer(!how.is_promoted);
   }
 };
 
@@ -125,6 +168,12 @@ int fake_backend::logins() const {
 }
 int fake_backend::queries() const {
   return state_->queries;
+}
+int fake_backend::watched() const {
+  return state_->watched;
+}
+int fake_backend::asked_in_vain() const {
+  return state_->asked_in_vain;
 }
 int fake_backend::logged_in() const {
   return state_->logged_in;

@@ -27,6 +27,10 @@ class fake_backend {
     bool has_role_changed_once = false;  // the first row is from both sides of a promotion
     std::string query_error = {};        // instead of a row
     bool ignores_queries = false;        // no answer to a query, ever
+    bool is_primary = false;             // instead of a standby, in the role query's row
+    bool is_promoted = false;            // says so when it is watched; the role query's row stays a standby's
+    std::string watch_error = {};        // when it is watched, instead
+    bool ignores_watching = false;       // no answer then
   };
 
   fake_backend(boost::asio::io_context& context, behaviour how);
@@ -38,8 +42,10 @@ class fake_backend {
   void end_all();
   [[nodiscard]] int accepted() const;
   [[nodiscard]] int logins() const;
-  [[nodiscard]] int queries() const;
-  [[nodiscard]] int logged_in() const;  // connections open now that were let in
+  [[nodiscard]] int queries() const;        // role queries
+  [[nodiscard]] int watched() const;        // answers to "still in recovery?"
+  [[nodiscard]] int asked_in_vain() const;  // that it ignored
+  [[nodiscard]] int logged_in() const;      // connections open now that were let in
 
  private:
   struct state;

@@ -141,28 +141,91 @@ TEST_F(ProbeSchedule, DoesNotSpinOnABackendThatEndsEveryConnection) {
 }
 
 TEST_F(ProbeSchedule, TriesAFreshLoginEveryLoginInterval) {
-  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{4999}));
-  EXPECT_TRUE(schedule_.is_login_due(now_ + seconds{5}));
+  EXPECT_EQ(schedule_.login_due() - now_, seconds{5});
   schedule_.start_login(now_);
-  EXPECT_FALSE(schedule_.is_login_due(now_ + seconds{60}));  // one at a time
+  EXPECT_EQ(schedule_.login_due(), time_point::max()) << "one at a time";
   schedule_.end_login(ending::answered, 0.0);
-  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{3999}));
-  EXPECT_TRUE(schedule_.is_login_due(now_ + seconds{4}));
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{3750});
+  schedule_.start_login(now_);
+  schedule_.end_login(ending::answered, 0.999);
+  EXPECT_LT(schedule_.login_due() - now_, seconds{5}) << "what the option promises holds";
+}
+
+// A smart shutdown shows in nothing else, and waits for the probe's own connection too.
+TEST_F(ProbeSchedule, TriesAPrimaryOftener) {
+  schedule_.note_role(false);
+  EXPECT_EQ(schedule_.login_due() - now_, seconds{1}) << "at once, not after the interval of others";
+  schedule_.start_login(now_);
+  schedule_.note_role(false);
+  EXPECT_EQ(schedule_.login_due(), time_point::max()) << "one at a time";
+  schedule_.end_login(ending::answered, 0.0);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{750});
+  schedule_.note_role(true);
+  schedule_.start_login(now_);
+  schedule_.end_login(ending::answered, 0.0);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{3750});
+}
+
+TEST_F(ProbeSchedule, TriesAPrimaryNoLessOftenThanOthers) {
+  options_.login_interval = milliseconds{500};
+  probe_schedule frequent(options_, now_);
+  frequent.note_role(false);
+  EXPECT_EQ(frequent.login_due() - now_, milliseconds{500});
+}
+
+TEST_F(ProbeSchedule, TakesAClientsLoginForItsOwnAtAPrimary) {
+  schedule_.note_client_login(now_ + milliseconds{400}, 0.0);
+  schedule_.note_role(false);
+  EXPECT_EQ(schedule_.login_due() - now_, seconds{1}) << "at a primary alone";
+  schedule_.note_client_login(now_ + milliseconds{400}, 0.0);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{1150});
+  schedule_.note_client_login(now_ + milliseconds{100}, 0.0);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{1150}) << "never sooner for it";
+}
+
+// Where something is wrong, one client that was let in says little.
+TEST_F(ProbeSchedule, TriesAPrimaryItselfAfterAHint) {
+  schedule_.note_role(false);
+  schedule_.start_login(now_);
+  schedule_.end_login(ending::answered, 0.5);
+  schedule_.hint(now_ + milliseconds{10});
+  schedule_.note_client_login(now_ + milliseconds{20}, 0.5);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{500});
+}
+
+TEST_F(ProbeSchedule, WatchesAStandbyAndNobodyElse) {
+  EXPECT_FALSE(schedule_.wants_watching(now_)) << "its role is not known";
+  schedule_.note_role(true);
+  EXPECT_TRUE(schedule_.wants_watching(now_));
+  schedule_.hint(now_);
+  EXPECT_FALSE(schedule_.wants_watching(now_)) << "it is asked more often than that";
+  schedule_.settle();
+  EXPECT_TRUE(schedule_.wants_watching(now_));
+  schedule_.note_role(false);
+  EXPECT_FALSE(schedule_.wants_watching(now_));
+}
+
+// 5 ms for each: 50 us of a core at 1 %.
+TEST_F(ProbeSchedule, WatchesManyStandbysLessOften) {
+  EXPECT_EQ(watch_interval_of(options_, 0), milliseconds{20});
+  EXPECT_EQ(watch_interval_of(options_, 4), milliseconds{20});
+  EXPECT_EQ(watch_interval_of(options_, 5), milliseconds{25});
+  EXPECT_EQ(watch_interval_of(options_, 256), milliseconds{1280});
+  options_.watch_interval = seconds{1};
+  EXPECT_EQ(watch_interval_of(options_, 12), seconds{1});
 }
 
 TEST_F(ProbeSchedule, RetriesAFailedLoginAtEachInterval) {
   schedule_.start_login(now_);
   schedule_.end_login(ending::failed, 0.5);
-  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{499}));
-  EXPECT_TRUE(schedule_.is_login_due(now_ + milliseconds{500}));
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{500});
 }
 
 TEST_F(ProbeSchedule, TriesAFreshLoginOnAHintButNotOftenerThanTheInterval) {
   schedule_.start_login(now_);
   schedule_.end_login(ending::answered, 0.5);
   schedule_.hint(now_ + milliseconds{10});
-  EXPECT_FALSE(schedule_.is_login_due(now_ + milliseconds{10}));
-  EXPECT_TRUE(schedule_.is_login_due(now_ + milliseconds{500}));
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{500});
 }
 
 }  // namespace

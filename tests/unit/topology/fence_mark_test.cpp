@@ -46,6 +46,17 @@ TEST(FenceMark, LoweredByTheOperatorLetsARestoredPrimaryIn) {
   EXPECT_EQ(story.play("a primary 1; b refused; c refused").summary(), "primary=a rw=a");
 }
 
+// Everybody was asked again since; a result that was on its way for long, and comes only now, takes nothing of
+// that back.
+TEST(FenceMark, ReplacedAfterAPauseDoesNotTakeALateResultForTheNewest) {
+  history story = restarted({}, "a primary 1; b standby 1; c standby 1; wait 500; pause; wait 10");
+  story.play("a primary 1; b standby 1; c standby 1");
+  EXPECT_EQ(story.summary(), "primary=a rw=a ro=bc close_rw=bc");
+  story.decider().replace_mark(fence_mark{{our_system}, {1}, {}});
+  story.play("late 200 b standby 1; c standby 1; wait 10; a primary 1");
+  EXPECT_EQ(story.summary(), "primary=a rw=a ro=bc close_rw=bc");
+}
+
 // Nobody tells where the lower timeline began; the first answer of its primary does.
 TEST(FenceMark, LoweredLearnsItsPositionAnew) {
   history story = restarted(on_timeline_2, "a primary 1");

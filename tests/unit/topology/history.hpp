@@ -8,7 +8,8 @@
 //   b standby 1 [replay N] [received N]     answered: in recovery, exact timeline
 //   b standby 1 at-least [receiver] ...     only the control file's timeline is known
 //   ... [run N]                             of another start of PostgreSQL
-//   ... [system N] [delay MS] [hung]        another cluster; replay_delay; outcome login_hung with an answer
+//   ... [system N] [delay MS]               another cluster; replay_delay
+//   ... [hung] [shutting]                  outcome login_hung, shutting_down, with an answer
 //   c timed_out                             any probe_outcome by its word
 //   late MS <one of the above>              asked MS milliseconds before now, told now
 //   a overdue                               its probe, asked now, has had no answer for too long
@@ -68,7 +69,7 @@ class history {
   [[nodiscard]] topology& decider() { return topology_; }
   [[nodiscard]] std::optional<time_point> next_deadline() const { return topology_.next_deadline(); }
 
-  // "primary=a rw=a ro=bc close_rw=bc close_all= AMBIGUOUS", empty parts left out.
+  // "primary=a rw=a ro=bc close_rw=bc close_all= close_idle= AMBIGUOUS", empty parts left out.
   [[nodiscard]] std::string summary() const {
     std::string text;
     const auto list = [&](const char* what, auto&& belongs) {
@@ -83,6 +84,7 @@ class history {
     list("ro", [](const auto& status) { return status.is_ro_eligible; });
     list("close_rw", [](const auto& status) { return status.sessions == session_verdict::close_read_write; });
     list("close_all", [](const auto& status) { return status.sessions == session_verdict::close_all; });
+    list("close_idle", [](const auto& status) { return status.close_when_idle; });
     if (snapshot_.is_ambiguous) text += text.empty() ? "AMBIGUOUS" : " AMBIGUOUS";
     return text;
   }
@@ -155,6 +157,7 @@ class history {
       if (word == "at-least") answer.is_timeline_lower_bound = true;
       if (word == "receiver") answer.has_wal_receiver = true;
       if (word == "hung") outcome = probe_outcome::login_hung;
+      if (word == "shutting") outcome = probe_outcome::shutting_down;
     }
     return answer;
   }
@@ -165,7 +168,7 @@ class history {
       probe_outcome::missing_database, probe_outcome::too_many_clients, probe_outcome::not_accepting,
       probe_outcome::query_failed,     probe_outcome::refused,          probe_outcome::unreachable,
       probe_outcome::timed_out,        probe_outcome::connection_lost,  probe_outcome::tls_failed,
-      probe_outcome::not_postgresql,   probe_outcome::local_trouble};
+      probe_outcome::not_postgresql,   probe_outcome::local_trouble,    probe_outcome::shutting_down};
 
  private:
   static probe_outcome outcome_named(const std::string& word) {
