@@ -15,7 +15,7 @@ class dns_source final : public source {
         watch_(std::make_shared<name_watch>(context, std::move(resolve), options.name, options.refresh)) {}
   ~dns_source() override { watch_->stop(); }
 
-  void start(on_change handler) override {
+  void start(on_change handler, on_hint /*never*/) override {
     handler_ = std::move(handler);
     watch_->start([this](const addresses& answer) { take(answer); });
   }
@@ -26,7 +26,7 @@ class dns_source final : public source {
   void take(const addresses& answer) {
     const std::string name = to_string(endpoint{options_.name, options_.port});
     std::vector<discovered_backend> found;
-    for (const std::string& address : answer) found.push_back({name, {address, options_.port}});
+    for (const std::string& address : answer) found.push_back({name, {address, options_.port}, {}});
     if (!set_.update(std::move(found))) return;
     const on_change handler = handler_;  // it may destroy us
     const auto backends = set_.backends();

@@ -37,7 +37,7 @@ class static_source final : public source {
   }
   ~static_source() override { stop(); }
 
-  void start(on_change handler) override {
+  void start(on_change handler, on_hint /*never*/) override {
     handler_ = std::move(handler);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].watch) continue;
@@ -73,7 +73,7 @@ class static_source final : public source {
     std::vector<discovered_backend> found;
     for (const entry& each : entries_) {
       if (each.address.empty()) continue;
-      found.push_back({to_string(each.configured), {each.address, each.configured.port}});
+      found.push_back({to_string(each.configured), {each.address, each.configured.port}, {}});
     }
     if (!set_.update(std::move(found))) return;
     const on_change handler = handler_;  // it may destroy us

@@ -20,8 +20,30 @@ std::string_view in_words(topology::hint noticed) noexcept {
       return "a login there is slow";
     case topology::hint::login_failed:
       return "a login there failed";
+    case topology::hint::discovery_changed:
+      return "discovery was told of a change there";
   }
   return "a session there";
+}
+
+std::string_view in_words(discovery::notice noticed) noexcept {
+  switch (noticed) {
+    case discovery::notice::deletion:
+      return "its pod is being deleted";
+    case discovery::notice::removal:
+      return "its pod is gone";
+    case discovery::notice::readiness:
+      return "its pod's readiness has changed";
+    case discovery::notice::labels:
+      return "its pod's labels have changed";
+  }
+  return "its pod has changed";
+}
+
+// Readiness and labels change for many reasons: an answer of the backend contradicts them.
+story::failover_story::origin origin_of(discovery::notice noticed) noexcept {
+  const bool is_the_end = noticed == discovery::notice::deletion || noticed == discovery::notice::removal;
+  return is_the_end ? story::failover_story::origin::login_or_probe : story::failover_story::origin::session;
 }
 
 story::failover_story::origin origin_of(topology::hint noticed) noexcept {
@@ -46,7 +68,10 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
 
 void topology_keeper::start() {
   source_->start(
-      [this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); });
+      [this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); },
+      [this](const discovery::discovered_backend& backend, discovery::notice noticed) {
+        on_discovery_hint(backend, noticed);
+      });
   carry_out(attention_.tick(clock::now()));
   schedule_tick();
 }
@@ -125,9 +150,17 @@ probe::probe_callbacks topology_keeper::probe_callbacks() {
 void topology_keeper::on_discovered(const std::vector<discovery::discovered_backend>& backends) {
   std::vector<topology::backend_spec> specs;
   specs.reserve(backends.size());
-  for (const auto& backend : backends) specs.push_back({backend.name, backend.address});
+  for (const auto& backend : backends) specs.push_back({backend.name, backend.address, backend.identity});
   topology_.set_backends(specs);
   decide();
+}
+
+void topology_keeper::on_discovery_hint(const discovery::discovered_backend& backend,
+                                        discovery::notice noticed) {
+  const auto id = topology_.find(backend.address, backend.identity);
+  if (!id) return;
+  story_.note_symptom(*id, origin_of(noticed), in_words(noticed), clock::now());
+  carry_out(attention_.note_hint(*id, topology::hint::discovery_changed));
 }
 
 void topology_keeper::on_probed(topology::backend_id id, const topology::probe_result& result) {
@@ -188,8 +221,9 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   story_.note_decision(published_, clock::now());
   story::tell_topology_change(*before, *next);
   std::vector<probe::probe_target> targets;
-  for (const topology::backend_status& status : next->backends)
-    targets.push_back({status.id, status.name.text(), status.address});
+  for (const topology::backend_status& status : next->backends) {
+    if (!status.is_replaced) targets.push_back({status.id, status.name.text(), status.address});
+  }
   prober_->set_targets(targets);
   carry_out(attention_.note_snapshot(*next, clock::now()));
 }

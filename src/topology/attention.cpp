@@ -32,6 +32,10 @@ orders attention::note_hint(backend_id id, hint noticed) const {
       wanted.push_back({refresh_discovery});
       return wanted;
     }
+    // A manager changes such things around a promotion: it is worth watching, and discovery has just been
+    // asked.
+    case hint::discovery_changed:
+      return watch(id);
   }
   return {};
 }

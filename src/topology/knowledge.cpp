@@ -45,6 +45,7 @@ void forget_all(knowledge& backend) {
   knowledge unasked;
   unasked.spec = std::move(backend.spec);
   unasked.is_leaving = backend.is_leaving;
+  unasked.is_replaced = backend.is_replaced;
   unasked.left_as_primary = backend.left_as_primary;
   backend = std::move(unasked);
 }

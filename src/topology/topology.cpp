@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "topology/invariants.hpp"
 #include "topology/verdict.hpp"
@@ -15,8 +16,8 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
   return left.id == right.id && left.name == right.name && left.role == right.role &&
          left.is_rw_eligible == right.is_rw_eligible && left.is_ro_eligible == right.is_ro_eligible &&
          left.is_answering == right.is_answering && left.is_leaving == right.is_leaving &&
-         left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
-         left.reason == right.reason;
+         left.is_replaced == right.is_replaced && left.sessions == right.sessions &&
+         left.close_when_idle == right.close_when_idle && left.reason == right.reason;
 }
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
@@ -137,9 +138,9 @@ topology& topology::operator=(topology&&) noexcept = default;
 
 void topology::set_backends(std::span<const backend_spec> specs) {
   backend_table& backends = memory_->backends;
-  std::map<endpoint, backend_id> known;
+  std::map<std::pair<endpoint, std::string>, backend_id> known;
   for (auto& [id, backend] : backends) {
-    known.emplace(backend.spec.address, id);
+    known.emplace(std::pair(backend.spec.address, backend.spec.identity), id);
     if (!backend.is_leaving) backend.left_as_primary = memory_->incumbent == id;
     backend.is_leaving = true;
   }
@@ -147,12 +148,25 @@ void topology::set_backends(std::span<const backend_spec> specs) {
   for (const backend_spec& spec : specs) {
     if (named.size() == backends_max) break;
     if (!named.insert(spec.address).second) continue;
-    const auto found = known.find(spec.address);
+    const auto found = known.find({spec.address, spec.identity});
     const backend_id id = found != known.end() ? found->second : backend_id{++memory_->last_id};
     knowledge& backend = backends[id];
     backend.spec = spec;
-    backend.is_leaving = backend.left_as_primary = false;
+    backend.is_leaving = backend.is_replaced = backend.left_as_primary = false;
   }
+  for (auto& [id, backend] : backends) {
+    if (!backend.is_leaving || backend.is_replaced || !named.contains(backend.spec.address)) continue;
+    backend.is_replaced = true;
+    backend.left_as_primary = false;
+    forget_all(backend);
+  }
+}
+
+std::optional<backend_id> topology::find(const endpoint& address, std::string_view identity) const {
+  for (const auto& [id, backend] : memory_->backends) {
+    if (backend.spec.address == address && backend.spec.identity == identity) return id;
+  }
+  return std::nullopt;
 }
 
 bool topology::forget(backend_id id) {
@@ -165,7 +179,7 @@ bool topology::forget(backend_id id) {
 
 void topology::record(backend_id id, const probe_result& result) {
   const auto found = memory_->backends.find(id);
-  if (found == memory_->backends.end()) return;
+  if (found == memory_->backends.end() || found->second.is_replaced) return;
   absorb(found->second, result);
   memory_->learn(proof_in(result));
 }
@@ -177,7 +191,8 @@ void topology::note_pause(time_point now) {
 
 void topology::note_late(backend_id id, time_point sent_at) {
   const auto found = memory_->backends.find(id);
-  if (found != memory_->backends.end()) note_overdue(found->second, sent_at);
+  if (found == memory_->backends.end() || found->second.is_replaced) return;
+  note_overdue(found->second, sent_at);
 }
 
 std::optional<fence_mark> topology::mark() const {

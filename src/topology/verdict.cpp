@@ -16,6 +16,7 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.name = backend.spec.name;
   status.address = backend.spec.address;
   status.is_leaving = backend.is_leaving;
+  status.is_replaced = backend.is_replaced;
   status.was_probed = backend.last_outcome.has_value();
   if (status.was_probed) status.outcome = *backend.last_outcome;
   status.is_answering = backend.is_responsive();

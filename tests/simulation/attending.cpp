@@ -21,11 +21,11 @@ vigil::timetables run::timetables() const {
   return probes;
 }
 
-// Of a session or a login there; it may be wrong.
+// Of a session, a login there or discovery; it may be wrong.
 void run::hint(std::size_t index) {
   static constexpr std::array<topology::hint, topology::hint_count> all{
       topology::hint::session_lost, topology::hint::session_ended, topology::hint::login_slow,
-      topology::hint::login_failed};
+      topology::hint::login_failed, topology::hint::discovery_changed};
   const asker& probe = askers_[index];
   if (!probe.id) return;
   const topology::hint noticed = all[luck_.pick(all.size())];

@@ -73,15 +73,18 @@ vigil::verdict vigil::check_names(const timetables& probes, time_point now) cons
 vigil::verdict vigil::check_hint(const given_hint& given, const timetables& before, const timetables& after,
                                  time_point now) const {
   const timetable& probe = after[given.place];
-  if ((given.noticed != hint::login_failed || has_bursts_) && !is_due(probe, now)) {
+  const bool is_worth_a_burst =
+      given.noticed == hint::login_failed || given.noticed == hint::discovery_changed;
+  if ((!is_worth_a_burst || has_bursts_) && !is_due(probe, now)) {
     return "rule 8: a backend is not asked at once after a hint";
   }
-  if (given.noticed != hint::login_failed) {
+  if (!is_worth_a_burst) {
     const bool is_once = std::ranges::equal(before, after, is_same_burst);
     return is_once ? nullptr : "rule 8: what may be nothing makes a burst";
   }
   if (!has_bursts_) return nullptr;
-  if (!probe.is_burst) return "rule 8: a login failed, and its backend is asked only once";
+  if (!probe.is_burst)
+    return "rule 8: a login failed or discovery changed, and its backend is asked only once";
   return given.is_of_primary && std::ranges::any_of(after, rests)
              ? "rule 8: the primary lets nobody in, and nobody else is asked"
              : nullptr;

@@ -4,8 +4,11 @@
 // Not a judge of health: that is probe and topology. Lives on the control thread.
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pgsteer/base/endpoint.hpp"
@@ -16,8 +19,28 @@ namespace pgsteer::discovery {
 struct discovered_backend {
   std::string name;  // as the operator would call it: the list's entry, or the DNS name with its port
   endpoint address;  // numeric
+  // Tells it from another backend that had the address before (a pod's UID); empty where nothing does.
+  std::string identity = {};
 
   friend auto operator<=>(const discovered_backend&, const discovered_backend&) = default;
+};
+
+// What a source that is told of changes, instead of asking again and again, has to say of that. Words are
+// metric labels.
+struct watch_figures {
+  bool is_watching = false;  // a watch is open
+  std::uint64_t lists = 0;   // taken whole
+  std::map<std::string_view, std::uint64_t> events;
+  std::map<std::string_view, std::uint64_t> errors;
+  std::optional<time_point> answered_at;  // the last good answer
+};
+
+// What a source was told of a backend besides its name and address.
+enum class notice {
+  deletion,   // it is about to be deleted
+  removal,    // it is gone
+  readiness,  // it is ready now, or is not any more
+  labels,     // its manager calls it something else now: primary, standby, unhealthy
 };
 
 class source {
@@ -26,10 +49,16 @@ class source {
   // Called with the whole set, sorted, without repeats: once at first and then on every change. Never empty
   // after it was once non-empty: the last good answer is kept on failure, empty answer or NXDOMAIN.
   using on_change = std::function<void(const std::vector<discovered_backend>&)>;
-  virtual void start(on_change handler) = 0;
+  // Called with a backend of the last set or of the one before, of which the source was told something: a
+  // reason to probe it, and proof of nothing.
+  using on_hint = std::function<void(const discovered_backend&, notice)>;
+  virtual void start(on_change handler, on_hint hint_handler) = 0;
+  // Nothing is called any more.
   virtual void stop() = 0;
   // Looks again soon (a hint: a backend was lost).
   virtual void refresh_now() = 0;
+  // Nothing for a source that asks again and again.
+  [[nodiscard]] virtual std::optional<watch_figures> figures() const { return std::nullopt; }
 };
 
 }  // namespace pgsteer::discovery

@@ -17,6 +17,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
@@ -27,10 +29,12 @@
 
 namespace pgsteer::topology {
 
-// One backend as discovery names it.
+// One backend as discovery names it: the same one as long as both its address and its identity are.
 struct backend_spec {
   backend_name name;
-  endpoint address;  // numeric; the identity of a backend
+  endpoint address;  // numeric
+  std::string identity =
+      {};  // what tells it from another one that had the address before; empty: nothing does
 
   friend bool operator==(const backend_spec&, const backend_spec&) = default;
 };
@@ -57,8 +61,11 @@ class topology {
   // Makes specs the backends that may take new sessions (at most backends_max; the rest is ignored, as is an
   // address named twice). One that is no longer named is leaving: it takes no new session, and is kept so
   // that its sessions live, until forget(). Named again before that, it is the same backend with the same id.
-  // Only the primary in use stays in use: discovery hints, probes prove.
+  // Only the primary in use stays in use: discovery hints, probes prove. But one whose address is another's
+  // now cannot be asked any more: all that was known of it is forgotten, and what is told of it ignored.
   void set_backends(std::span<const backend_spec> specs);
+  // The backend that discovery knows so, leaving or not; nothing if there is none.
+  [[nodiscard]] std::optional<backend_id> find(const endpoint& address, std::string_view identity) const;
   // Drops a leaving backend that has no sessions any more; false, and nothing done, for any other and for the
   // primary in use.
   bool forget(backend_id id);

@@ -47,6 +47,7 @@ class vigil {
     if (word == "session_ended") return hint::session_ended;
     if (word == "login_slow") return hint::login_slow;
     if (word == "login_failed") return hint::login_failed;
+    if (word == "discovery_changed") return hint::discovery_changed;
     throw std::invalid_argument("no such hint: " + word);
   }
 
@@ -183,6 +184,8 @@ TEST(Attention, AsksAgainAndAgainWhereALoginFailedOrAProbeIsLate) {
            attention_case{"a standby's login failed", "primary a; hint b login_failed", "burst b, refresh"},
            {"a standby's probe is late", "primary a; late b", "burst b"},
            {"before the first decision", "hint b login_failed", "burst b, refresh"},
+           {"discovery was told of a standby", "primary a; hint b discovery_changed", "burst b"},
+           {"so before the first decision", "hint b discovery_changed", "burst b"},
        }) {
     check(row);
   }
@@ -193,6 +196,9 @@ TEST(Attention, AsksEverybodyForADoubtAboutThePrimary) {
   for (const attention_case& row : {
            attention_case{"a login failed", "primary a; hint a login_failed", "burst all, refresh"},
            {"a probe is late", "primary a; late a", "burst all"},
+           {"discovery was told of it", "primary a; hint a discovery_changed", "burst all"},
+           {"discovery was told of the last one", "primary a; primary b; hint a discovery_changed",
+            "burst a"},
            {"it takes no logins", "held a; hint a login_failed", "burst all, refresh"},
            {"it is not the primary any more", "primary a; primary b; hint a login_failed",
             "burst a, refresh"},
