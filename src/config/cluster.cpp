@@ -84,6 +84,52 @@ void read_dns(section& backends, discovery::dns_options& out) {
   keys.finish();
 }
 
+// A text that passes the check; anything else is a problem.
+struct text_form {
+  bool (*is_good)(const std::string&);
+  const char* expected;
+  bool may_be_empty = false;
+};
+void read_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
+  const YAML::Node value = keys.node(name);
+  if (!value.IsDefined()) return;
+  const bool is_default = form.may_be_empty && value.IsScalar() && value.Scalar().empty();
+  if (is_default || (value.IsScalar() && form.is_good(value.Scalar()))) {
+    target = value.Scalar();
+  } else {
+    keys.report(name, form.expected);
+  }
+}
+
+// A label of DNS: RFC 1123 section 2.1, in lower case as Kubernetes wants it.
+bool is_kubernetes_name(const std::string& text) {
+  constexpr std::string_view inner = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return !text.empty() && text.size() <= 63 && text.find_first_not_of(inner) == std::string::npos &&
+         text.front() != '-' && text.back() != '-';
+}
+
+void read_kubernetes(section& backends, discovery::kubernetes_options& out) {
+  const bool is_present = backends.has("kubernetes");
+  section keys = backends.child("kubernetes");
+  constexpr const char* name_expected = "a name of 1 to 63 lower-case letters, digits and -";
+  read_text(keys, "namespace", out.pod_namespace, {is_kubernetes_name, name_expected, true});
+  read_text(keys, "label_selector", out.label_selector,
+            {discovery::is_label_selector, "a label selector such as \"cnpg.io/cluster=pg\""});
+  read_text(keys, "cnpg_cluster", out.cnpg_cluster, {is_kubernetes_name, name_expected});
+  keys.whole("port", out.port, {1, 65535});
+  read_text(keys, "api_server", out.api_server,
+            {discovery::is_api_server, "https://host:port with a host name or an IP address, or \"\"", true});
+  keys.file_path("token_file", out.token_file);
+  keys.file_path("ca_file", out.ca_file);
+  if (keys.has("label_selector") && keys.has("cnpg_cluster")) {
+    const place at = std::max(keys.place_of_key("label_selector"), keys.place_of_key("cnpg_cluster"));
+    keys.file().report({at, keys.path(), "exactly one of label_selector and cnpg_cluster", "both"});
+  } else if (is_present && !keys.has("cnpg_cluster")) {
+    keys.require("label_selector", "which pods, or cnpg_cluster");
+  }
+  keys.finish();
+}
+
 void read_backends(section& keys, discovery::discovery_options& out) {
   std::vector<std::string> named;
   const auto read = [&]<class Options>(const char* name, void (*read_keys)(section&, Options&)) {
@@ -95,13 +141,12 @@ void read_backends(section& keys, discovery::discovery_options& out) {
   };
   read("static", read_static);
   read("dns", read_dns);
-  const bool has_kubernetes = keys.has("kubernetes");
-  keys.refuse("kubernetes", "static or dns", "kubernetes, which is not available in this version");
+  read("kubernetes", read_kubernetes);
   if (named.size() > 1) {
     const place at = std::max(keys.place_of_key(named[0]), keys.place_of_key(named[1]));
     keys.file().report({at, keys.path(), "exactly one source", "both " + named[0] + " and " + named[1]});
-  } else if (named.empty() && !has_kubernetes) {
-    keys.file().report({keys.at(), keys.path(), "a source: static or dns", "none"});
+  } else if (named.empty()) {
+    keys.file().report({keys.at(), keys.path(), "a source: static, dns or kubernetes", "none"});
   }
   keys.finish();
 }
@@ -109,7 +154,7 @@ void read_backends(section& keys, discovery::discovery_options& out) {
 }  // namespace
 
 void read_cluster(section& keys, config& out) {
-  keys.require("backends", "a source of backends: static or dns");
+  keys.require("backends", "a source of backends: static, dns or kubernetes");
   if (keys.has("backends")) {
     section backends = keys.child("backends");
     read_backends(backends, out.discovery);

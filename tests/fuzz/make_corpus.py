@@ -52,7 +52,27 @@ STARTING = error("SFATAL", "VFATAL", "C57P03", "Mthe database system is starting
 OLDER = message(b"v", struct.pack(">II", 3 << 16, 1) + strings("_pq_.test"))
 FORK_FAILED = b"Ecould not fork new process for connection: Cannot allocate memory\n\0"
 
+POD = (
+    b'{"kind":"Pod","metadata":{"name":"pg-1","uid":"u-1","resourceVersion":"7","labels":{"role":"primary"}},'
+    b'"status":{"phase":"Running","podIP":"10.0.0.1","conditions":[{"type":"Ready","status":"True"}]}}'
+)
+STATUS = b'{"kind":"Status","status":"Failure","message":"too old","reason":"Expired","code":410}'
+
+
+def event(kind, body):
+    return b'{"type":"' + kind + b'","object":' + body + b"}\n"
+
+
 SEEDS = {
+    "api_reader": {
+        # Two bytes in front: watch, list or Status, and the cut.
+        "watch": b"\0\x40" + event(b"ADDED", POD) + event(b"DELETED", POD),
+        "bookmark": b"\0\x10" + event(b"BOOKMARK", b'{"metadata":{"resourceVersion":"9"}}'),
+        "error": b"\0\x20" + event(b"MODIFIED", POD) + event(b"ERROR", STATUS),
+        "list": b"\1\x50" + b'{"metadata":{"resourceVersion":"7","continue":"c1"},"items":[' + POD + b"," + POD + b"]}",
+        "status": b"\2\0" + STATUS,
+        "no_json": b"\0\5<html>",
+    },
     "startup_negotiation": {
         # Two bytes in front: replies (N = 0, S = 1, G = 2, two bits each) and the cut.
         "plain": b"\0\4" + PLAIN,

@@ -39,13 +39,14 @@ THIRD_PARTY = {
     "spdlog/": {"base"},
     "fmt/": {"base"},
     "prometheus/": {"metrics"},
-    "openssl/": {"net"},
-    "boost/asio/ssl": {"net"},
+    # discovery speaks HTTPS with the Kubernetes API.
+    "openssl/": {"net", "discovery"},
+    "boost/asio/ssl": {"net", "discovery"},
     "liburing": {"relay"},
     "libpq": {"probe"},
     "yaml-cpp/": {"config"},
-    "boost/beast": {"admin"},
-    "boost/json": {"admin", "fence"},
+    "boost/beast": {"admin", "discovery"},
+    "boost/json": {"admin", "fence", "discovery"},
     "CLI/": {"main"},
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "fence", "server", "main"},
 }

@@ -39,7 +39,31 @@ struct dns_options {
 [[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
                                                   const dns_options& options);
 
-using discovery_options = std::variant<static_options, dns_options>;
+// The pods that a label selector matches in one namespace, by the Kubernetes API. Empty: as in every pod.
+struct kubernetes_options {
+  std::string pod_namespace;   // the key is namespace
+  std::string label_selector;  // exactly one of these two is set
+  std::string cnpg_cluster;    // a CloudNativePG Cluster: its instances
+  std::uint16_t port = 5432;
+  std::string api_server;  // https://host:port
+  std::string token_file;
+  std::string ca_file;
+};
+[[nodiscard]] bool are_valid(const kubernetes_options& options) noexcept;
+// "kubernetes pods cnpg.io/cluster=pg in db, port 5432"
+[[nodiscard]] std::string to_string(const kubernetes_options& options);
+// Throws for nothing that its environment lacks: that is told in the log, and tried again.
+[[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
+                                                  const kubernetes_options& options);
+// Of the pods: label_selector, or that of cnpg_cluster's instances.
+[[nodiscard]] std::string selector_of(const kubernetes_options& options);
+// Whether this is a label selector as far as its characters and its size tell; the API server has the last
+// word.
+[[nodiscard]] bool is_label_selector(const std::string& text);
+// https://host:port, nothing behind it.
+[[nodiscard]] bool is_api_server(const std::string& url);
+
+using discovery_options = std::variant<static_options, dns_options, kubernetes_options>;
 
 [[nodiscard]] inline bool are_valid(const discovery_options& options) noexcept {
   return std::visit([](const auto& kind) { return are_valid(kind); }, options);

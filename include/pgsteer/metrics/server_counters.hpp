@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,15 @@ struct backend_view {
   std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting
 };
 
+// Of a discovery source that is told of changes: Kubernetes'.
+struct discovery_view {
+  bool is_watching = false;                     // pgsteer_discovery_watching 0|1
+  std::uint64_t lists = 0;                      // pgsteer_discovery_lists_total
+  std::map<std::string, std::uint64_t> events;  // pgsteer_discovery_events_total{type=...}
+  std::map<std::string, std::uint64_t> errors;  // pgsteer_discovery_errors_total{kind=...}
+  double answer_age_seconds = -1;  // pgsteer_discovery_answer_age_seconds; -1: none yet, left out
+};
+
 struct metrics_view {
   std::string version;               // pgsteer_build_info{version=...} 1
   double start_time_seconds = 0;     // pgsteer_start_time_seconds, Unix epoch
@@ -89,6 +99,7 @@ struct metrics_view {
   std::vector<const listener_counters*> listeners;
   std::vector<std::string> close_reasons;  // label values by index
   std::vector<backend_view> backends;
+  std::optional<discovery_view> discovery;
   const cancel_counters* cancels = nullptr;
   const probe_counters* probes = nullptr;
   const failover_histograms* failovers = nullptr;

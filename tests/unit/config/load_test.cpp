@@ -65,6 +65,33 @@ TEST(Load, ReadsBackendsFromDns) {
   EXPECT_EQ(source.refresh, seconds{5});
 }
 
+TEST(Load, ReadsPodsOfKubernetes) {
+  const auto source_of = [](const std::string& keys) {
+    return std::get<discovery::kubernetes_options>(
+        load("cluster: { backends: { kubernetes: { " + keys + " } } }\n" +
+             "listeners: [{ name: rw, bind: \"127.0.0.1:0\", route: primary }]\n")
+            .discovery);
+  };
+  const auto by_label = source_of(
+      "namespace: db, label_selector: \"app in (pg, pg-2),tier!=test\", port: 5433, token_file: /t, "
+      "ca_file: /ca, api_server: \"https://[fd00::1]:6443\"");
+  EXPECT_EQ(by_label.pod_namespace, "db");
+  EXPECT_EQ(selector_of(by_label), "app in (pg, pg-2),tier!=test");
+  EXPECT_EQ(by_label.port, 5433);
+  EXPECT_EQ(by_label.token_file, "/t");
+  EXPECT_EQ(by_label.ca_file, "/ca");
+  EXPECT_EQ(by_label.api_server, "https://[fd00::1]:6443");
+  EXPECT_EQ(to_string(by_label), "kubernetes pods app in (pg, pg-2),tier!=test in db, port 5433");
+
+  const auto by_name = source_of("cnpg_cluster: pg");
+  EXPECT_EQ(selector_of(by_name), "cnpg.io/cluster=pg,cnpg.io/podRole=instance");
+  EXPECT_EQ(by_name.port, 5432);
+  EXPECT_TRUE(are_valid(by_name));
+  EXPECT_EQ(
+      to_string(by_name),
+      "kubernetes pods cnpg.io/cluster=pg,cnpg.io/podRole=instance in the pod's own namespace, port 5432");
+}
+
 TEST(Load, ReadsTheLongFormOfStatic) {
   const config read = load(
       "cluster: { backends: { static: { addresses: [pg-1, pg-2], refresh: 10s } } }\n"

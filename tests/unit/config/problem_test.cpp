@@ -86,9 +86,9 @@ TEST(Problem, MissingValueIsNamed) {
       {minimal_and("drain_timeout: ~\n"),
        "f:4:1: drain_timeout: expected a duration from 0s to 24h (units: ms, s, m, h), found nothing"},
       {"workers: 2\n" + with_cluster("{ role_ttl: 5s }"),
-       "f:2:10: cluster.backends: expected a source of backends: static or dns, found nothing"},
+       "f:2:10: cluster.backends: expected a source of backends: static, dns or kubernetes, found nothing"},
       {with_cluster("{ backends: { } }"),
-       "f:1:22: cluster.backends: expected a source: static or dns, found none"},
+       "f:1:22: cluster.backends: expected a source: static, dns or kubernetes, found none"},
       {with_cluster("{ backends: { static: [] } }"),
        "f:1:32: cluster.backends.static: expected a list of backends such as [\"10.0.0.1:5432\", "
        "\"pg-2.example:5432\"], found an empty list"},
@@ -255,12 +255,39 @@ TEST(Problem, ListenerNameFitsLabelsAndLogs) {
               ElementsAre(HasSubstr("expected a name other than admin, which is the admin port's")));
 }
 
-TEST(Problem, WhatThisVersionLacksIsSaid) {
+TEST(Problem, KubernetesNamesItsPods) {
+  const auto with = [](const std::string& keys) {
+    return with_cluster("{ backends: { kubernetes: { " + keys + " } } }");
+  };
+  const std::string path = "cluster.backends.kubernetes";
   check_cases({
-      {with_cluster("{ backends: { kubernetes: { namespace: db } } }"),
-       "f:1:24: cluster.backends.kubernetes: expected static or dns, found kubernetes, which is not "
-       "available in "
-       "this version"},
+      {with("namespace: db"),
+       "f:1:36: " + path + ".label_selector: expected which pods, or cnpg_cluster, found nothing"},
+      {with("cnpg_cluster: pg, label_selector: a=b"),
+       "f:1:56: " + path + ": expected exactly one of label_selector and cnpg_cluster, found both"},
+      {with("label_selector: \"\""), "f:1:54: " + path +
+                                         ".label_selector: expected a label selector such as "
+                                         "\"cnpg.io/cluster=pg\", found \"\""},
+      {with("label_selector: { a: b }"), "f:1:54: " + path +
+                                             ".label_selector: expected a label selector such as "
+                                             "\"cnpg.io/cluster=pg\", found a mapping"},
+      {with("label_selector: \"a=b&watch=1\""), "f:1:54: " + path +
+                                                    ".label_selector: expected a label selector such as "
+                                                    "\"cnpg.io/cluster=pg\", found \"a=b&watch=1\""},
+      {with("cnpg_cluster: Pg"),
+       "f:1:52: " + path +
+           ".cnpg_cluster: expected a name of 1 to 63 lower-case letters, digits and -, found \"Pg\""},
+      {with("cnpg_cluster: pg, namespace: -db"),
+       "f:1:67: " + path +
+           ".namespace: expected a name of 1 to 63 lower-case letters, digits and -, found \"-db\""},
+      {with("cnpg_cluster: pg, port: 0"),
+       "f:1:62: " + path + ".port: expected a whole number from 1 to 65535, found \"0\""},
+      {with("cnpg_cluster: pg, api_server: \"http://10.96.0.1\""),
+       "f:1:68: " + path +
+           ".api_server: expected https://host:port with a host name or an IP address, or \"\", found "
+           "\"http://10.96.0.1\""},
+      {with("cnpg_cluster: pg, prot: 3"), "f:1:56: " + path + ".prot: expected a known key in " + path +
+                                              ", found \"prot\"; did you mean \"port\"?"},
   });
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "config/load_document.hpp"
 
@@ -19,25 +20,42 @@ std::string text_of(const std::string& file) {
   return text.str();
 }
 
-// The reference with its alternative source in place of the static list: the block behind "    #" counts, the
-// block under "static:" does not.
-std::string dns_text() {
+// The reference with an alternative source in place of the static list: the block behind "    #name:" counts,
+// that under "static:" and the other alternatives do not.
+std::string text_with(const std::string& source) {
   std::istringstream lines(text_of("reference.yaml"));
   std::string out;
   bool is_static = false;
   bool is_alternative = false;
   for (std::string line; std::getline(lines, line);) {
     if (line == "    static:") is_static = true;
-    if (line == "    #dns:") is_alternative = true;
-    if (is_static && line.starts_with("    ")) {
-      if (!is_alternative) continue;
-      is_static = false;
+    if (!line.starts_with("    ")) is_static = false;
+    is_alternative = line == "    #" + source + ":" || (is_alternative && line.starts_with("    #  "));
+    if (is_alternative) {
+      line.erase(4, 1);
+    } else if (is_static) {
+      continue;
     }
-    is_alternative = is_alternative && line.starts_with("    #");
-    if (is_alternative) line.erase(4, 1);
     out += line + "\n";
   }
   return out;
+}
+
+std::string dns_text() {
+  return text_with("dns");
+}
+
+std::string kubernetes_text() {
+  return text_with("kubernetes");
+}
+
+// With the alternative to its label_selector.
+std::string cnpg_text() {
+  std::string text = kubernetes_text();
+  const auto selector = text.find("      label_selector:");
+  text.insert(selector + 6, "#");
+  text.erase(text.find("#cnpg_cluster:"), 1);
+  return text;
 }
 
 void add_keys(const YAML::Node& node, const std::string& path, std::set<std::string>& out) {
@@ -105,13 +123,24 @@ TEST(Reference, AlternativeSourceShowsTheDefaults) {
   EXPECT_EQ(source.refresh, discovery::dns_options{}.refresh);
 }
 
+TEST(Reference, KubernetesShowsTheDefaults) {
+  for (const std::string& text : {kubernetes_text(), cnpg_text()}) {
+    const config reference = load_whole(text).options;
+    auto source = std::get<discovery::kubernetes_options>(reference.discovery);
+    EXPECT_NE(source.label_selector.empty(), source.cnpg_cluster.empty());
+    source.label_selector = source.cnpg_cluster = "";  // the examples
+    EXPECT_TRUE(boost::pfr::eq_fields(source, discovery::kubernetes_options{}));
+  }
+}
+
 TEST(Reference, NamesEveryKeyTheCodeKnows) {
-  const loaded with_static = load_whole(text_of("reference.yaml"));
-  const loaded with_dns = load_whole(dns_text());
-  std::set<std::string> named = with_static.named;
-  named.insert(with_dns.named.begin(), with_dns.named.end());
-  EXPECT_EQ(with_static.known, named);
-  EXPECT_EQ(with_dns.known, named);
+  std::vector<loaded> variants;
+  std::set<std::string> named;
+  for (const std::string& text : {text_of("reference.yaml"), dns_text(), kubernetes_text(), cnpg_text()}) {
+    variants.push_back(load_whole(text));
+    named.insert(variants.back().named.begin(), variants.back().named.end());
+  }
+  for (const loaded& each : variants) EXPECT_EQ(each.known, named);
 }
 
 // One key per option: an option added to a struct without a key shows here.
@@ -132,6 +161,7 @@ TEST(Reference, HasAKeyForEveryOption) {
   EXPECT_EQ(keys_in("limits"), tuple_size_v<runtime::limit_options> + tuple_size_v<runtime::login_options>);
   EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options>);
   EXPECT_EQ(keys_in("cluster.backends.dns"), tuple_size_v<discovery::dns_options>);
+  EXPECT_EQ(keys_in("cluster.backends.kubernetes"), tuple_size_v<discovery::kubernetes_options>);
   // policy is two keys and max_replay_lag, which sets two fields.
   EXPECT_EQ(keys_in("listeners"),
             tuple_size_v<runtime::listener_options> - 1 + tuple_size_v<routing::route_policy> - 1);

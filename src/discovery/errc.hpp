@@ -1,0 +1,21 @@
+#pragma once
+// Errors of the discovery module. Each enumerator says what happened and who is at fault.
+#include "pgsteer/base/result.hpp"
+
+namespace pgsteer::discovery {
+
+enum class errc {
+  too_large = 1,  // the API server: an object, a value or a number of values beyond every bound of Kubernetes
+  malformed,      // the API server, or something between: JSON, but no list and no watch event
+  too_many,       // the operator: the selector matches more objects than objects_max
+};
+
+[[nodiscard]] const boost::system::error_category& discovery_category() noexcept;
+[[nodiscard]] inline error_code make_error_code(errc value) noexcept {
+  return {static_cast<int>(value), discovery_category()};
+}
+
+}  // namespace pgsteer::discovery
+
+template <>
+struct boost::system::is_error_code_enum<pgsteer::discovery::errc> : std::true_type {};
