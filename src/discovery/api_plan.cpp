@@ -66,7 +66,9 @@ duration api_plan::note_end(api_ending end, double luck, duration lasted,
   }
   // The token may have been renewed just now.
   if (end == api_ending::unauthorized && !std::exchange(was_unauthorized_, true)) return {};
-  if (next_.is_watch && ++watch_failures_ >= watch_failures_max) list_anew();
+  const bool was_answered =
+      end == api_ending::refused || end == api_ending::malformed || end == api_ending::complete;
+  if (next_.is_watch && was_answered && ++watch_failures_ >= watch_failures_max) list_anew();
   const duration wait = pause(luck);
   return std::max(wait, std::min(retry_after.value_or(duration{}), retry_after_max));
 }

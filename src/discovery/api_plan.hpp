@@ -51,7 +51,7 @@ class api_plan {
   static constexpr duration retry_after_max = seconds{60};
   // A watch that ends sooner and brought nothing has failed, whatever it says: client-go's rule too.
   static constexpr duration watch_time_min = seconds{1};
-  // A watch that fails so often in a row may fail because of its version: list anew.
+  // A watch that is answered and fails so often may fail because of its version: list anew.
   static constexpr int watch_failures_max = 8;
 
   [[nodiscard]] const api_request& next() const noexcept { return next_; }

@@ -8,6 +8,7 @@
 #include "discovery/backend_set.hpp"
 #include "discovery/pod_set.hpp"
 #include "discovery/resource_watch.hpp"
+#include "pgsteer/base/log.hpp"
 
 namespace pgsteer::discovery {
 namespace {
@@ -16,11 +17,12 @@ class kubernetes_source final : public source, private watch_sink {
  public:
   kubernetes_source(boost::asio::io_context& context, const kubernetes_options& options,
                     const api_timing& timing)
-      : pods_(options.port),
+      : selector_(selector_of(options)),
+        pods_(options.port),
         watch_(std::make_shared<resource_watch>(
             context,
             api_access{options.api_server, options.token_file, options.ca_file, options.pod_namespace},
-            pod_set::resource(selector_of(options)), timing)),
+            pod_set::resource(selector_), timing)),
         timer_(context) {}
   ~kubernetes_source() override { stop(); }
 
@@ -58,7 +60,12 @@ class kubernetes_source final : public source, private watch_sink {
 
   // Hints come last: who has them looks up the backend in the set.
   void publish() {
-    const bool is_change = pods_.take_change() && set_.update(pods_.candidates());
+    bool is_change = false;
+    if (pods_.take_change()) {
+      auto found = pods_.candidates();
+      tell_emptiness(found.empty());
+      is_change = set_.update(std::move(found));
+    }
     const std::set<backend_hint> hints = pods_.take_hints();
     if (!is_change && hints.empty()) return;
     published_at_ = clock::now();
@@ -75,6 +82,15 @@ class kubernetes_source final : public source, private watch_sink {
     }
   }
 
+  // A mistyped selector looks like this, and so does a cluster that is hibernated.
+  void tell_emptiness(bool is_empty) {
+    if (std::exchange(is_empty_, is_empty) == is_empty || !is_empty) return;
+    log(log_level::warning, "no running pod matches the label selector, last good set kept",
+        {{"selector", selector_}});
+  }
+
+  const std::string selector_;
+  bool is_empty_ = false;
   pod_set pods_;
   backend_set set_;
   const std::shared_ptr<resource_watch> watch_;

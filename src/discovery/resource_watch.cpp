@@ -46,11 +46,13 @@ api_failure malformed(const error_code& ec) {
 std::string_view advice(api_ending end) noexcept {
   switch (end) {
     case api_ending::forbidden:
-      return "needs a Role with the verbs list and watch, bound to the pod's service account";
+      return "pgsteer's service account needs the verbs list and watch: a Role and a RoleBinding in that "
+             "namespace";
     case api_ending::unauthorized:
       return "the service account's token is not valid";
     case api_ending::not_set_up:
-      return "runs in a pod with a service account, or with api_server, token_file and ca_file configured";
+      return "expected a pod with a service account, or api_server, token_file and ca_file in "
+             "cluster.backends.kubernetes";
     case api_ending::complete:
     case api_ending::gone:
     case api_ending::throttled:
@@ -254,12 +256,13 @@ void resource_watch::report(const api_failure& failure, bool is_watch) {
   // A version that is too old is ordinary: it is not used for a while, or the server was started anew.
   if (failure.end == api_ending::gone) return;
   if (!told_.insert({is_watch, failure.end}).second) return;
+  const std::string_view hint = advice(failure.end);
+  const std::string error = failure.text + (hint.empty() ? "" : "; ") + std::string(hint);
   log(log_level::warning, "kubernetes API does not answer as it should, last good set kept",
       {{"resource", resource_.plural},
        {"verb", is_watch ? "watch" : "list"},
        {"kind", to_string(failure.end)},
-       {"error", failure.text},
-       {"advice", advice(failure.end)}});
+       {"error", error}});
 }
 
 std::string resource_watch::target_of(const api_request& request, const std::string& pod_namespace) {

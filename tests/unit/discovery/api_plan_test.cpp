@@ -124,6 +124,15 @@ TEST(ApiPlan, ListsAnewAfterManyWatchesThatFail) {
   EXPECT_EQ(plan.next(), list());
 }
 
+TEST(ApiPlan, WatchesOnHoweverLongTheApiIsGone) {
+  for (const api_ending failure : {no_connection, late, throttled, forbidden, unauthorized, not_set_up}) {
+    SCOPED_TRACE(to_string(failure));
+    api_plan plan = watching();
+    for (int i = 0; i < 10 * api_plan::watch_failures_max; ++i) static_cast<void>(plan.note_end(failure, 0));
+    EXPECT_EQ(plan.next(), watch("10"));
+  }
+}
+
 TEST(ApiPlan, TriesAnotherTokenAtOnceAndOnce) {
   api_plan plan = watching();
   EXPECT_EQ(plan.note_end(unauthorized, 0), no_wait);
