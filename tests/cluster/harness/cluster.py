@@ -40,7 +40,7 @@ class PgCluster:
     def __init__(self, backends: int = 3, tls: bool = False, bin_dir: Path = BIN_DIR, settings: dict = None,
                  environment: dict = None, app_password: str = APP_PASSWORD, network=None,
                  prefix: str = "backend"):
-        """network: a network.Network; each backend runs on a host of its own there, all on PostgreSQL's usual port.
+        """network: a network.Network or a loopback.Loopback; each backend runs on a host of its own there, all on its port.
         prefix: of the backends' and hosts' names, for a second cluster on one network."""
         processes.adopt_orphans()
         self.network = network
@@ -56,7 +56,7 @@ class PgCluster:
 
     def _make_backend(self, name: str, bin_dir: Path, environment: dict) -> Backend:
         if self.network:
-            return Backend(name, self.folder, bin_dir, 5432, environment, self.network.add(name))
+            return Backend(name, self.folder, bin_dir, self.network.port, environment, self.network.add(name))
         return Backend(name, self.folder, bin_dir, free_port(), environment)
 
     def __enter__(self):

@@ -71,6 +71,8 @@ class Host:
 
 
 class Network:
+    port = 5432  # PostgreSQL's usual one: nobody else is on these hosts.
+
     def __init__(self):
         if os.geteuid() != 0:
             raise PermissionError("network namespaces need root")
