@@ -1,8 +1,9 @@
 # Steps of a script: each is timed, all are listed at the end, and what failed is shown there. Sourced, not run.
 #
 # step NAME COMMAND...   runs it, remembers how it went; returns the command's exit code
-# aside NAME COMMAND...  starts it beside the steps that follow; at most one at a time
-# join_aside             waits for it, prints its output, remembers how it went
+# aside NAME COMMAND...  starts it beside the steps that follow
+# join_asides            waits for each in the order of their starts, prints its output, remembers how it went
+# left_out NAME REASON   for the list: a step that this run goes without
 # steps_summary          shows the failures, then the list; its exit code is 1 if any step failed
 #
 # Tests that passed only when repeated (ctest --repeat) do not fail their step: the summary names them.
@@ -12,19 +13,21 @@ step_lines=()
 steps_to_show=()
 is_failed=0
 retried_tests=()
+aside_names=()  # of those that are not joined yet
+declare -A aside_pids aside_starts
 trap end_steps EXIT
 
 end_steps() {
-  local i
-  if [[ -n ${aside_pid:-} ]]; then
-    # As by Ctrl-C, with everything that it has started, so that tests end what is theirs; who ignores that is killed.
-    kill -INT -- "-$aside_pid" 2>/dev/null
+  local i pid
+  # As by Ctrl-C, with everything that it has started, so that tests end what is theirs; who ignores that is killed.
+  for pid in "${aside_pids[@]}"; do kill -INT -- "-$pid" 2>/dev/null; done
+  for pid in "${aside_pids[@]}"; do
     for ((i = 0; i < 300; ++i)); do
-      kill -0 -- "-$aside_pid" 2>/dev/null || break
+      kill -0 -- "-$pid" 2>/dev/null || break
       sleep 0.1
     done
-    kill -TERM -- "-$aside_pid" 2>/dev/null
-  fi
+    kill -TERM -- "-$pid" 2>/dev/null
+  done
   rm -rf "$steps_folder"
 }
 
@@ -63,24 +66,34 @@ has_python() {
 }
 
 aside() {
-  aside_name=$1
-  aside_started=$EPOCHSECONDS
+  local name=$1
   shift
+  aside_names+=("$name")
+  aside_starts[$name]=$EPOCHSECONDS
   set -m  # a process group of its own
-  "$@" >"$(log_of "$aside_name")" 2>&1 &
-  aside_pid=$!
+  "$@" >"$(log_of "$name")" 2>&1 &
+  aside_pids[$name]=$!
   set +m
 }
 
-join_aside() {
-  local status=0 log ended
-  log=$(log_of "$aside_name")
-  wait "$aside_pid" || status=$?
-  aside_pid=
-  ended=$(stat -c %Y "$log")  # its last word, maybe long before
-  printf '\n=== %s (ran beside the others)\n' "$aside_name"
-  cat "$log"
-  remember "$aside_name" $((ended - aside_started)) "$status"
+join_asides() {
+  local name status log ended all=0
+  for name in "${aside_names[@]}"; do
+    log=$(log_of "$name")
+    status=0
+    wait "${aside_pids[$name]}" || status=$?
+    unset "aside_pids[$name]"
+    ended=$(stat -c %Y "$log")  # its last word, maybe long before
+    printf '\n=== %s (ran beside the others)\n' "$name"
+    cat "$log"
+    remember "$name" $((ended - aside_starts[$name])) "$status" || all=1
+  done
+  aside_names=()
+  return "$all"
+}
+
+left_out() {
+  step_lines+=("$(printf '%6d s  LEFT OUT  %s (%s)' 0 "$1" "$2")")
 }
 
 steps_summary() {

@@ -1,0 +1,50 @@
+"""Who may say what to the API server: a throw-away authority, the server's and the admin's certificate, and the key that
+signs ServiceAccounts' tokens."""
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+from harness.certificates import LOCAL_NAMES, Authority
+from harness.processes import run
+
+ISSUER = "https://kubernetes.default.svc"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class TokenKey:
+    """An RSA key for tokens (JSON Web Tokens, RS256)."""
+
+    def __init__(self, folder: Path, name: str):
+        self.private, self.public = folder / f"{name}.key", folder / f"{name}.pub"
+        run(["openssl", "genrsa", "-out", self.private, "2048"])
+        run(["openssl", "rsa", "-in", self.private, "-pubout", "-out", self.public])
+
+    def sign(self, claims: dict) -> str:
+        """A token with these claims: what the API server would not issue, or not for so short a time."""
+        header = {"alg": "RS256", "typ": "JWT"}
+        text = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        done = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.private], input=text.encode(),
+                              capture_output=True, check=True)
+        return f"{text}.{_base64url(done.stdout)}"
+
+
+def claims_of(token: str) -> dict:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+class Credentials:
+    def __init__(self, folder: Path):
+        authority = Authority(folder)
+        self.authority = authority.certificate
+        self.server = authority.issue("server", "/CN=kube-apiserver", LOCAL_NAMES)
+        # The group that may do everything, by Kubernetes' own first ClusterRoleBinding.
+        self.admin = authority.issue("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
+        self.tokens = TokenKey(folder, "tokens")
+
+
+__all__ = ["Credentials", "ISSUER", "TokenKey", "claims_of"]
