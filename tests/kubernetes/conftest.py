@@ -3,6 +3,7 @@
 PGSTEER_NO_KUBERNETES=1 skips every test of this folder; without it each fails where kube-apiserver and etcd cannot be
 built.
 """
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "cluster")]
 from harness.fixtures import *  # noqa: E402,F401,F403  pylint: disable=wrong-import-position,wildcard-import
-from kube_api.access import Account  # noqa: E402  pylint: disable=wrong-import-position
+from harness.cluster import PgCluster  # noqa: E402  pylint: disable=wrong-import-position
+from harness.loopback import Loopback  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.access import Account, write_token  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.gate import Gate  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.instances import Instances, SELECTOR  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.kube_api import KubeApi  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.pods import Pods  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.programs import Unavailable  # noqa: E402  pylint: disable=wrong-import-position
@@ -53,3 +58,51 @@ def pods(kube, namespace) -> Pods:
 @pytest.fixture
 def account(kube, namespace) -> Account:
     return Account(kube.admin, namespace)
+
+
+@pytest.fixture(scope="module")
+def whole_cluster():
+    """PostgreSQL at addresses of its own, as pods have them."""
+    with PgCluster(network=Loopback()) as made:
+        yield made
+
+
+@pytest.fixture
+def instances(cluster, pods) -> Instances:
+    """The cluster's backends as pods."""
+    return Instances(pods, cluster)
+
+
+@pytest.fixture
+def token_file(account, tmp_path) -> Path:
+    path = tmp_path / "token"
+    write_token(path, account.token())
+    return path
+
+
+@pytest.fixture
+def source(kube, cluster, namespace, token_file):
+    """source(...): cluster.backends of pgsteer's configuration, to find the instances; with these keys changed, and those
+    that are None left out."""
+    def text(**changes) -> str:
+        keys = {"namespace": namespace, "label_selector": SELECTOR, "port": cluster.network.port,
+                "api_server": kube.server.url, "token_file": str(token_file),
+                "ca_file": str(kube.credentials.authority), **changes}
+        return "kubernetes: " + json.dumps({key: value for key, value in keys.items() if value is not None})
+
+    return text
+
+
+@pytest.fixture
+def gate(kube):
+    """What pgsteer may use instead of the API server itself."""
+    with Gate(kube) as made:
+        yield made
+
+
+@pytest.fixture
+def proxy(cluster, instances, run_pgsteer, source):  # pylint: disable=unused-argument
+    """A pgsteer that has found all three, and watches."""
+    made = run_pgsteer(cluster, source=source())
+    made.wait_standbys(2)
+    return made

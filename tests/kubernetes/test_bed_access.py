@@ -4,7 +4,7 @@ import pytest
 from harness.wait import wait_until
 from kube_api.access import LEEWAY_SECONDS
 from kube_api.client import Refused
-from kube_api.credentials import TokenKey
+from kube_api.credentials import TokenKey, claims_of
 from kube_api.pods import Pods, is_about
 
 
@@ -90,7 +90,10 @@ def test_rights_are_taken_away_and_given_back(account, pods, client):
     watch.close()
 
 
-def test_requests_are_audited(kube, account, pods, client):
-    client.get(pods.path, labelSelector="app=pg")
-    last = kube.server.audit.requests(user=account.user, verb="list")[-1]
+# How a test knows what pgsteer has asked for, and with which token.
+def test_requests_are_audited(kube, account, pods, client):  # pylint: disable=unused-argument
+    token = account.token()
+    kube.client(token).get(pods.path, labelSelector="app=pg")
+    last = kube.server.audit.requests(account.user, "list")[-1]
     assert (last.path, last.query, last.status) == (pods.path, {"labelSelector": "app=pg"}, 200)
+    assert last.token_id == claims_of(token)["jti"]

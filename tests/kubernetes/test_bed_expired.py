@@ -1,7 +1,10 @@
-"""The test bed itself: 410 Gone in its two forms, and bookmarks, which keep a client from meeting it."""
+"""The test bed itself: 410 Gone in its two forms, also for a client that a test does not drive."""
+import concurrent.futures
+
 import pytest
 
-from kube_api.client import Refused
+from harness.wait import wait_until
+from kube_api.client import Client, Refused
 from kube_api.pods import is_about
 
 # Without the watch cache every list and watch is answered by etcd: what is compacted there is gone here at once.
@@ -46,3 +49,26 @@ def test_list_with_a_compacted_continue_token_is_410(kube, pods):
     with pytest.raises(Refused) as refused:
         pods.list(limit=2, **{"continue": page["metadata"]["continue"]})
     assert refused.value.status == 410 and refused.value.answer["reason"] == "Expired"
+
+
+# The same for a client that asks for the next page at once: it has to wait at the gate.
+def test_gate_holds_a_page_until_it_is_gone(kube, account, pods, gate):
+    for i in range(3):
+        pods.create(f"pg-{i}", f"127.0.1.{i + 1}")
+    client = Client(gate.port, kube.credentials.authority, token=account.token())
+    gate.change = lambda target: target.replace("limit=500", "limit=2")
+    page = wait_until(lambda: client.get(pods.path, limit=500), what="the rights to be heard of")
+    assert len(page["items"]) == 2
+    next_page = gate.hold(lambda target: "continue=" in target)
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        answer = executor.submit(client.get, pods.path, limit=500, **{"continue": page["metadata"]["continue"]})
+        next_page.wait_reached()
+        pods.label("pg-0", {"app": "changed"})
+        kube.etcd.compact()
+        assert not answer.done()
+        next_page.release()
+        with pytest.raises(Refused) as refused:
+            answer.result()
+    assert refused.value.status == 410
+    assert [(r.query.get("limit"), r.status) for r in kube.server.audit.requests(account.user)][-2:] == [
+        ("2", 200), ("2", 410)]

@@ -19,6 +19,7 @@ class Request:
     query: dict  # {name: value}
     status: int  # HTTP's
     has_ended: bool
+    token_id: str  # the claim jti of the ServiceAccount's token
 
 
 class Audit:
@@ -42,8 +43,10 @@ class Audit:
 
 def _request(entry: dict) -> Request:
     path, _, query = entry["requestURI"].partition("?")
+    credential = entry["user"].get("extra", {}).get("authentication.kubernetes.io/credential-id", [""])[0]
     return Request(entry["user"].get("username", ""), entry["verb"], path, dict(urllib.parse.parse_qsl(query)),
-                   entry.get("responseStatus", {}).get("code", 0), entry["stage"] == "ResponseComplete")
+                   entry.get("responseStatus", {}).get("code", 0), entry["stage"] == "ResponseComplete",
+                   credential.removeprefix("JTI="))
 
 
 __all__ = ["Audit", "Request"]

@@ -39,11 +39,11 @@ def claims_of(token: str) -> dict:
 
 class Credentials:
     def __init__(self, folder: Path):
-        authority = Authority(folder)
-        self.authority = authority.certificate
-        self.server = authority.issue("server", "/CN=kube-apiserver", LOCAL_NAMES)
+        self.issuer = Authority(folder)
+        self.authority = self.issuer.certificate
+        self.server = self.issuer.issue("server", "/CN=kube-apiserver", LOCAL_NAMES)
         # The group that may do everything, by Kubernetes' own first ClusterRoleBinding.
-        self.admin = authority.issue("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
+        self.admin = self.issuer.issue("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
         self.tokens = TokenKey(folder, "tokens")
 
 
