@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 MATRIX = Path("tests/cluster/FAULTS.md")
-# test_x.py::function of that folder, or unit/... and integration/...cpp::Suite.Name below tests.
+# test_x.py::function of that folder, or kubernetes/test_x.py::function and unit/...cpp::Suite.Name below tests.
 NAMED = re.compile(r"([\w/]+\.(?:py|cpp))::(\w+)(?:\.(\w+))?")
 
 
@@ -11,7 +11,7 @@ def check(root: Path) -> list:
     problems = []
     text = (root / MATRIX).read_text(encoding="utf-8")
     for file, name, case in NAMED.findall(text):
-        path = root / "tests" / file if file.endswith(".cpp") else root / MATRIX.parent / file
+        path = root / "tests" / file if "/" in file or file.endswith(".cpp") else root / MATRIX.parent / file
         wanted = rf"^TEST(_F|_P)?\(\s*{name},\s*{case}\)" if case else rf"^def {name}\("
         if not path.is_file():
             problems.append(f"{MATRIX}: {file} does not exist")

@@ -65,11 +65,13 @@ class KubeApi:
 
     def repair(self) -> None:
         """Whatever a test did: etcd and the first server run, no other does."""
-        self.server.thaw()
         for other in self.servers[1:]:
             other.kill9()
         del self.servers[1:]
         for program in (self.etcd, self.server):
+            program.thaw()
+            if program.was_terminated:
+                program.kill9()
             if not program.is_running():
                 program.start()
 

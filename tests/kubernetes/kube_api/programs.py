@@ -28,6 +28,7 @@ class Program:
         self.name = name
         self.log_path = log_path
         self.process = None
+        self.was_terminated = False
 
     def command(self) -> list:
         raise NotImplementedError
@@ -35,6 +36,7 @@ class Program:
     def start(self) -> None:
         """Not before it is ready: that is for who knows what ready means."""
         assert not self.is_running(), f"{self.name} runs already"
+        self.was_terminated = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
@@ -53,6 +55,7 @@ class Program:
 
     def terminate(self) -> None:
         """SIGTERM; it may go on for a while."""
+        self.was_terminated = True
         self.process.send_signal(signal.SIGTERM)
 
     def wait_ended(self, timeout: float = PATIENCE) -> None:
