@@ -18,6 +18,10 @@ namespace {
 // shows that. To give it costs 4 ms of SCRAM (4,096 rounds), at ten backends most of what probing costs, so
 // that is done once in a while, for the day when the password will be needed.
 constexpr auto password_interval = seconds{60};
+// What a crash or a fast shutdown ends is gone by then, even on a busy machine.
+constexpr auto refused_long = seconds{1};
+// "the database system is shutting down", starting up, or in recovery.
+constexpr const char* cannot_connect_now = "57P03";
 
 }  // namespace
 
@@ -158,12 +162,16 @@ asio::awaitable<probe_result> backend_probe::probe() {
   const auto connection = open_;
   const bool is_refused = login_trouble_ && login_trouble_->outcome == probe_outcome::shutting_down;
   probe_result result = co_await connection->ask(options_.timeout);
-  if (!connection->is_usable()) open_.reset();
-  overlay_login_trouble(result);
-  if (is_refused) {  // a shutdown waits for every session to end, this one too
-    open_.reset();
+  if (is_refused) {
+    if (connection->is_usable()) {  // whatever it says: it has outlived the refusal
+      result.outcome = probe_outcome::shutting_down;
+      result.message = login_trouble_->message;
+    }
     login_trouble_.reset();
   }
+  // A shutdown waits for every session to end, this one too.
+  if (is_refused || !connection->is_usable()) open_.reset();
+  overlay_login_trouble(result);
   co_return result;
 }
 
@@ -201,6 +209,7 @@ asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
     probe_result answer = co_await connection->ask(options_.timeout);
     result = std::move(answer);
   }
+  if (is_shutdown(*connection)) result.outcome = probe_outcome::shutting_down;
   opening_.reset();
   schedule_.end_login(probe_schedule::ending_of(result.outcome), random());
   if (connection->is_usable()) {
@@ -208,6 +217,17 @@ asio::awaitable<probe_result> backend_probe::log_in_and_ask() {
     login_trouble_.reset();
   }
   co_return result;
+}
+
+// There was no open connection to outlive the refusal, but clients' sessions have done so.
+bool backend_probe::is_shutdown(const role_connection& refused) {
+  if (refused.refusal() != cannot_connect_now) {
+    refused_since_.reset();
+    return false;
+  }
+  const time_point now = clock::now();
+  if (!refused_since_) refused_since_ = now;
+  return now - *refused_since_ >= refused_long && report_.sessions() > 0;
 }
 
 std::shared_ptr<role_connection> backend_probe::make_connection() {
@@ -228,11 +248,12 @@ asio::awaitable<void> backend_probe::run_fresh_login(std::shared_ptr<backend_pro
   const auto connection = self->fresh_;
   const std::uint64_t answered_before = self->report_.logins_answered();
   probe_result result = co_await self->try_login(connection);
-  // "the database system is shutting down", or starting up, which the open connection would not outlive.
-  if (connection->refusal() == "57P03") result.outcome = probe_outcome::shutting_down;
+  // Unless it is starting up, or in recovery, which the open connection would not outlive.
+  if (connection->refusal() == cannot_connect_now) result.outcome = probe_outcome::shutting_down;
   self->fresh_.reset();
   if (self->is_stopped_) co_return;
   self->schedule_.end_login(probe_schedule::ending_of(result.outcome), self->random());
+  self->wait_point_.wake();  // to the next one
   if (result.outcome == probe_outcome::answered && !connection->is_usable()) {
     const bool was_in_trouble = self->login_trouble_.has_value();
     self->note_fresh_login(result);
@@ -283,11 +304,9 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
       result.outcome = probe_outcome::login_hung;
       result.message = "fresh login: " + login_trouble_->message;
       return;
-    case probe_outcome::shutting_down:
-      result.outcome = probe_outcome::shutting_down;
-      result.message = login_trouble_->message;
-      return;
     case probe_outcome::answered:
+    case probe_outcome::shutting_down:  // the open connection is asked first whether it has outlived the
+                                        // refusal
     case probe_outcome::not_accepting:  // the open connection is given up before it is asked again
     // These say something about the probe's role or about us; clients may well be let in.
     case probe_outcome::wrong_credentials:
@@ -301,8 +320,9 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
 }
 
 void backend_probe::deliver(const probe_result& result) {
-  is_shutting_down_ = result.outcome == probe_outcome::shutting_down ||
-                      (is_shutting_down_ && result.outcome == probe_outcome::not_accepting);
+  const bool tells_nothing =
+      result.outcome == probe_outcome::not_accepting || result.outcome == probe_outcome::local_trouble;
+  is_shutting_down_ = result.outcome == probe_outcome::shutting_down || (is_shutting_down_ && tells_nothing);
   if (result.answer) schedule_.note_role(result.answer->is_in_recovery);
   log_.note(result.outcome, result.message);
   if (!is_stopped_) report_.on_result(result);

@@ -30,6 +30,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
     std::function<void(time_point sent_at)> on_late;
     std::function<std::uint64_t()> logins_answered;
     std::function<std::uint64_t()> logins_let_in;
+    std::function<std::uint64_t()> sessions;
   };
 
   backend_probe(boost::asio::io_context& context, const probe_options& options, probe_target target,
@@ -60,6 +61,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   void note_fresh_login(const topology::probe_result& result);
   void overlay_login_trouble(topology::probe_result& result) const;
   void deliver(const topology::probe_result& result);
+  [[nodiscard]] bool is_shutdown(const role_connection& refused);
   [[nodiscard]] double random();
 
   boost::asio::io_context& context_;
@@ -79,7 +81,8 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   std::optional<topology::probe_result> login_trouble_;  // why new logins do not work while open_ does
   std::uint64_t let_in_ = 0;                             // clients, until looked_at_
   time_point looked_at_ = time_point::min();
-  bool is_shutting_down_ = false;  // and says so to everybody who logs in
+  bool is_shutting_down_ = false;            // and says so to everybody who logs in
+  std::optional<time_point> refused_since_;  // with 57P03, while there was no open_
   bool is_stopped_ = false;
 };
 

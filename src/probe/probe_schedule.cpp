@@ -1,6 +1,7 @@
 #include "probe/probe_schedule.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgsteer::probe {
 namespace {
@@ -110,8 +111,9 @@ void probe_schedule::expedite(time_point now) {
 }
 
 void probe_schedule::note_role(bool is_in_recovery) noexcept {
-  role_ = is_in_recovery ? known_role::standby : known_role::primary;
-  if (!is_in_recovery && !is_login_running_)
+  const known_role before = std::exchange(role_, is_in_recovery ? known_role::standby : known_role::primary);
+  const bool is_new_primary = role_ == known_role::primary && before != known_role::primary;
+  if (is_new_primary && !is_login_running_)
     login_due_ = std::min(login_due_, login_started_ + primary_login_interval_);
 }
 

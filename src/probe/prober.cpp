@@ -31,6 +31,7 @@ struct prober::shared_state : std::enable_shared_from_this<prober::shared_state>
     };
     report.logins_answered = counted(&probe_callbacks::logins_answered);
     report.logins_let_in = counted(&probe_callbacks::logins_let_in);
+    report.sessions = counted(&probe_callbacks::sessions);
     auto probe = std::make_shared<backend_probe>(context, options, target, std::move(report));
     probe->start();
     probes.emplace(target.id, std::move(probe));

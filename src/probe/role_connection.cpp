@@ -263,7 +263,10 @@ void role_connection::note_recovery(const query_answer& answer) {
     is_usable_ = false;
     last_words_ = answer.message;
   } else if (!answer.sqlstate.empty()) {
-    recovery_ = statement::unavailable;
+    // Cancelled, or short of something: that passes. What was prepared is lost (26000), or may not be: not
+    // so.
+    const bool is_passing = answer.sqlstate.starts_with("57") || answer.sqlstate.starts_with("53");
+    if (!is_passing) recovery_ = statement::unavailable;
   } else if (recovery_ == statement::unprepared) {
     recovery_ = statement::prepared;
   } else if (answer.row.size() == 1 && answer.row.front() == std::string(1, '\0') && told_.on_promotion) {

@@ -106,9 +106,15 @@ flow_summary flow::summary() const {
   return made;
 }
 
-void flow::finish_idle() noexcept {
+void flow::leave() noexcept {
+  is_leaving_ = has_progressed_ = true;
+  close_direction(side::client);
+}
+
+void flow::finish_closed() noexcept {
+  if (!is_leaving_) return finish(ending_.when_closed());
   finish(flow_end::stopped);
-  was_idle_ = true;
+  was_idle_ = ending_.is_client_ready();
 }
 
 // What has arrived and was not read counts as sent.
@@ -163,7 +169,7 @@ void flow::close_direction(side source) noexcept {
   // A source that has failed seems to end as well, once a write has taken its error: settle_failures() ends
   // the flow, and no FIN may tell the destination of an orderly end.
   if (destination.has_failed || socket(source).has_failed) return;
-  if (half(other(source)).is_done) return finish(ending_.when_closed());
+  if (half(other(source)).is_done) return finish_closed();
   if (shut_down_writing(destination.fd) == 0) return;
   destination.has_failed = true;  // it can only be disconnected, by an error that SO_ERROR still holds
   destination.is_hung_up = true;

@@ -142,10 +142,11 @@ class flow {
   [[nodiscard]] bool has_failure() const noexcept { return sockets_[0].has_failed || sockets_[1].has_failed; }
   // Ends the flow for a side that has failed, unless bytes that it sent before are still moving.
   void settle_failures(std::array<bool, 2> is_moving) noexcept;
-  // After each pump: ends a flow that was asked to stop and is idle, unless a side has ended.
-  void stop_if_idle(bool holds_bytes) noexcept {
-    if (is_to_stop_when_idle_ && !has_ended() && !is_half_closed() && !holds_bytes && is_idle())
-      finish_idle();
+  // After each pump: a flow that was asked to stop and is idle, unless a side has ended, passes on no more of
+  // the client's. The backend is told of an end, and ends once it has answered all that it was sent before.
+  void leave_if_idle(bool holds_bytes) noexcept {
+    const bool may_leave = is_to_stop_when_idle_ && !is_leaving_ && !has_ended() && !is_half_closed();
+    if (may_leave && !holds_bytes && is_idle()) leave();
   }
   // After each pump: ends a flow that asks for turn after turn and gets nowhere.
   void guard_progress(bool wants_another_turn) noexcept;
@@ -154,6 +155,7 @@ class flow {
   bool has_progressed_ = false;  // since the last guard_progress()
   bool has_bytes_left_ = false;  // received and never delivered
   bool is_to_stop_when_idle_ = false;
+  bool is_leaving_ = false;  // it was idle then
   bool is_to_detach_ = false;
   flow_ending ending_;
 
@@ -163,7 +165,9 @@ class flow {
   [[nodiscard]] flow_summary summary() const;
   // As flow_summary::is_idle_outside_transaction has it, if nothing is held here. Looks at the sockets.
   [[nodiscard]] bool is_idle() const noexcept;
-  void finish_idle() noexcept;
+  void leave() noexcept;
+  // Both directions are done.
+  void finish_closed() noexcept;
 
   progress_guard progress_;
   std::optional<flow_end> end_;

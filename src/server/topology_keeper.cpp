@@ -144,6 +144,7 @@ probe::probe_callbacks topology_keeper::probe_callbacks() {
   };
   callbacks.logins_answered = counted(&metrics::backend_counters::logins_answered);
   callbacks.logins_let_in = counted(&metrics::backend_counters::logins_let_in);
+  callbacks.sessions = counted(&metrics::backend_counters::sessions);
   return callbacks;
 }
 

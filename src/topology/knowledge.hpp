@@ -39,7 +39,7 @@ struct knowledge {
   // role, so that who refuses the probe is not taken at its last word.
   bool may_be_another = false;
 
-  // It answered while it refused new logins with 57P03, and nothing but 57P03 was heard since.
+  // It answered while it refused new logins with 57P03, and nothing but that it accepts none was heard since.
   bool is_shutting_down = false;
 
   // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.

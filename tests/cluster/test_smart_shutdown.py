@@ -7,8 +7,8 @@ import pytest
 
 from harness.logins import PendingLogin, address_of, log_in_at_last, reader_on, wait_held, wait_readers
 from harness.proxy import patient
-from harness.queries import ask
-from harness.wait import PATIENCE
+from harness.queries import ask, assert_ended
+from harness.wait import PATIENCE, wait_until
 from harness.wire import PgError, WireClient
 
 # No login of the probe is due but those that a primary gets anyway: nothing else could show a smart shutdown.
@@ -65,6 +65,38 @@ def test_sessions_make_way_for_a_smart_shutdown(cluster, run_pgsteer, connect):
     new.promote()
     assert held.address() == new.address
     assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == new.address
+
+
+# What a client has sent ahead is done, one after the other: it hears of all of it before it is told to leave.
+def test_queries_that_were_sent_ahead_are_all_answered(cluster, run_pgsteer):
+    proxy = run_pgsteer(cluster, **SELDOM)
+    client = log_in(cluster, proxy.rw_port)
+    for statement in ("select 1", "select pg_sleep(3)", "select 2"):
+        client.send_query(statement)
+    assert client.read_result()
+    cluster.primary.postmaster.send_signal(signal.SIGTERM)
+    proxy.wait_view(cluster.primary, "rw_eligible", False, "shutting down")
+    assert client.read_result() and client.read_result()
+    assert_told_to_leave(client)
+    cluster.primary.postmaster.wait(PATIENCE)
+
+
+# A notification leaves whoever waits for the next one idle.
+def test_listener_makes_way_too(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, **SELDOM)
+    listener = connect(proxy.rw_port)
+    listener.autocommit = True
+    ask(listener, "listen news")
+    cluster.primary.sql("notify news, 'x'", database="appdb")
+
+    def has_news() -> bool:
+        listener.poll()
+        return bool(listener.notifies)
+
+    wait_until(has_news, what="the notification")
+    cluster.primary.postmaster.send_signal(signal.SIGTERM)
+    assert_ended(listener)
+    cluster.primary.postmaster.wait(PATIENCE)
 
 
 def test_sessions_stay_where_the_operator_wants_it(cluster, run_pgsteer):

@@ -36,8 +36,12 @@ struct probe_callbacks {
   // How many logins of clients the backend has answered so far: a probe's login that times out while this
   // grows met a busy backend, not a hung one.
   std::function<std::uint64_t(topology::backend_id)> logins_answered;
-  // How many clients it has let in so far, not counting those that it refused: a fresh login shows no more.
+  // How many clients it has let in so far, not counting those that it refused. While this grows, a primary is
+  // not tried by logins of the probe's own.
   std::function<std::uint64_t(topology::backend_id)> logins_let_in;
+  // How many sessions of clients are on it: those that outlive its refusals tell a shutdown that waits for
+  // them from a start.
+  std::function<std::uint64_t(topology::backend_id)> sessions;
 };
 
 class prober {

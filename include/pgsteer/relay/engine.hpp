@@ -109,11 +109,11 @@ class engine {
   // Moves no byte any more and ends the flow soon, with flow_end::stopped unless it has ended otherwise
   // before. Idempotent.
   virtual void stop(flow& target) = 0;
-  // Goes on as before, and ends the flow with flow_end::stopped as soon as it is idle outside a transaction,
-  // which may be now; the summary then says that it was. Idempotent; stop() may follow. Where the bytes
-  // cannot be read, and while an answer's end is not the last that the client was sent, it just goes on. Of
-  // queries that a client sends ahead of the answer to the last one nothing is known once they are passed on:
-  // the flow may end between two answers.
+  // Goes on as before until it is idle outside a transaction, which may be now. From then on nothing more of
+  // the client's is passed on and the backend gets a FIN, so that it answers what it was sent before, queries
+  // sent ahead too, and ends; with that the flow ends, with flow_end::stopped, and the summary says whether
+  // it still was idle. Idempotent; stop() may follow. Where the bytes cannot be read, and while an answer's
+  // end is not the last that the client was sent, it just goes on.
   virtual void stop_when_idle(flow& target) = 0;
   // Gives the flow back to its owner as it is, soon: on_detach(), or on_end() if it ends before. False: it
   // is watched or has ended already, and nothing is changed. Idempotent.

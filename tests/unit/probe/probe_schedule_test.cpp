@@ -181,6 +181,8 @@ TEST_F(ProbeSchedule, TakesAClientsLoginForItsOwnAtAPrimary) {
   EXPECT_EQ(schedule_.login_due() - now_, milliseconds{1150});
   schedule_.note_client_login(now_ + milliseconds{100}, 0.0);
   EXPECT_EQ(schedule_.login_due() - now_, milliseconds{1150}) << "never sooner for it";
+  schedule_.note_role(false);
+  EXPECT_EQ(schedule_.login_due() - now_, milliseconds{1150}) << "nor for what it has said before";
 }
 
 // Where something is wrong, one client that was let in says little.

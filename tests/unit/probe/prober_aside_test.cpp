@@ -36,6 +36,20 @@ TEST_F(ProberAside, TakesARefusalByACrashForNoShutdown) {
   for (const probe_result& result : results_) EXPECT_NE(result.outcome, probe_outcome::shutting_down);
 }
 
+// The probe's own connection was cut at that very moment. Sessions that outlive the refusals for long tell as
+// much.
+TEST_F(ProberAside, TakesALongRefusalOfABackendWithSessionsForAShutdown) {
+  fake_backend backend(context_, {.first_answer = error_response("FATAL", "57P03")});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::not_accepting);
+  const time_point begun = clock::now();
+  ASSERT_TRUE(run_until([&] { return clock::now() >= begun + seconds{1}; }));
+  ASSERT_TRUE(run_until_result());
+  for (const probe_result& result : results_)
+    EXPECT_EQ(result.outcome, probe_outcome::not_accepting) << "it starts, and has no session";
+  sessions_ = 1;
+  ASSERT_TRUE(run_until_outcome(probe_outcome::shutting_down));
+}
+
 // Other reasons for which it lets nobody in are no shutdown.
 TEST_F(ProberAside, TakesOnly57P03ForAShutdown) {
   options_.login_interval = milliseconds{50};
@@ -106,13 +120,32 @@ TEST_F(ProberAside, GivesUpABackendThatStopsAnsweringWhileItIsWatched) {
   ASSERT_TRUE(run_until_outcome(probe_outcome::timed_out));
 }
 
+// An error is an answer too, and the probe's connection is one that the shutdown waits for.
+TEST_F(ProberAside, SeesAShutdownAlsoWhereTheRoleQueryFails) {
+  options_.login_interval = milliseconds{50};
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  backend.behave(
+      {.first_answer = error_response("FATAL", "57P03"), .query_error = error_response("ERROR", "42501")});
+  ASSERT_TRUE(run_until_outcome(probe_outcome::shutting_down));
+  EXPECT_FALSE(results_.back().answer.has_value());
+  EXPECT_TRUE(run_until([&] { return backend.logged_in() == 0; }));
+}
+
 // A standby, whose shutdown nobody waits for, is tried by a login seldom; a primary often.
 TEST_F(ProberAside, TriesAPrimaryByLoginsMoreOften) {
-  options_.login_interval = test::beyond_patience;
+  options_.interval = options_.login_interval = test::beyond_patience;
   options_.primary_login_interval = milliseconds{20};
   fake_backend backend(context_, {.logs_in = true, .is_primary = true});
   ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
   EXPECT_TRUE(run_until([&] { return backend.logins() >= 4; }));
+  // Nor do they wait for the next role query where they end with the wish for a password.
+  const std::string password_please("\0\0\0\3", 4);
+  backend.behave({.first_answer = wire_message('R', password_please), .is_primary = true});
+  const int accepted = backend.accepted();
+  const int queries = backend.queries();
+  EXPECT_TRUE(run_until([&] { return backend.accepted() >= accepted + 4; }));
+  EXPECT_LE(backend.queries(), queries + 1);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ class prober_test : public testing::Test {
       late_.push_back({sent_at, clock::now(), results_.size()});
     };
     callbacks.logins_answered = [this](backend_id) { return logins_answered_; };
+    callbacks.sessions = [this](backend_id) { return sessions_; };
     prober_.emplace(context_, options_, std::move(callbacks));
     const std::vector<probe_target> targets{{some_id, to_string(address), address}};
     prober_->set_targets(targets);
@@ -87,6 +88,7 @@ class prober_test : public testing::Test {
   std::vector<probe_result> results_;
   std::vector<lateness> late_;
   std::uint64_t logins_answered_ = 0;
+  std::uint64_t sessions_ = 0;
   std::optional<prober> prober_;
 };
 

@@ -126,6 +126,8 @@ TEST_P(Detach, AReadableSessionStaysReadable) {
   second_.run_ready();
   EXPECT_FALSE(flow.has_ended());
   send_some(flow.backend.theirs, ready_for_query);
+  ASSERT_TRUE(second_.run_until([&] { return is_at_end(flow.backend.theirs); }));
+  shut_down_writing(flow.backend.theirs);
   ASSERT_TRUE(second_.run_until([&] { return flow.has_ended(); }));
   EXPECT_TRUE(flow.owner.summary->is_idle_outside_transaction);
 }

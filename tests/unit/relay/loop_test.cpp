@@ -2,8 +2,10 @@
 #include "pgsteer/relay/loop.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
@@ -106,6 +108,11 @@ TEST_P(Loop, AFlowThatIsToStopWhenIdleEndsBehindItsAnswer) {
   loop_->engine().stop_when_idle(*flow.handle);
   run_ready();
   send_some(flow.backend.theirs, ready_for_query);
+  asio::posix::stream_descriptor backend(context_, ::dup(flow.backend.theirs.value()));
+  backend.async_wait(asio::posix::descriptor_base::wait_read, [&](const error_code& ec) {
+    EXPECT_FALSE(ec);
+    shut_down_writing(flow.backend.theirs);  // as it is told to
+  });
   loop_->run();
   context_.poll();  // what woke it was not the end of patience
   EXPECT_EQ(flow.owner.ends, 1U);

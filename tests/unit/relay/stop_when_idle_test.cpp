@@ -40,7 +40,17 @@ class StopWhenIdle : public on_each_engine {
     engine_.run_ready();
     EXPECT_FALSE(flow_.has_ended());
   }
+  // The backend is told, and answers no more.
   void expect_idle_end() {
+    expect_leaves();
+    shut_down_writing(flow_.backend.theirs);
+    expect_idle_end_now();
+  }
+  void expect_leaves() {
+    ASSERT_TRUE(engine_.run_until([&] { return is_at_end(flow_.backend.theirs); }));
+    EXPECT_FALSE(flow_.has_ended()) << "it may still answer";
+  }
+  void expect_idle_end_now() {
     ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
     EXPECT_EQ(flow_.end(), flow_end::stopped);
     EXPECT_TRUE(flow_.owner.summary->is_idle_outside_transaction);
@@ -128,6 +138,64 @@ TEST_P(StopWhenIdle, PassesOnAllAnswersThatAreThereToPipelinedQueries) {
   for (int n = 0; n < 3; ++n) answers += answer + ready_for_query;
   from_backend(answers);
   expect_idle_end();
+}
+
+// The answer to the first comes alone, and the second is under way: what it does is done, so it must be told.
+TEST_P(StopWhenIdle, WaitsForTheAnswersToPipelinedQueries) {
+  log_in();
+  from_client(query + query);
+  from_backend(answer + ready_for_query);
+  ask();
+  expect_leaves();
+  from_backend(answer + ready_for_query);
+  EXPECT_FALSE(flow_.has_ended());
+  shut_down_writing(flow_.backend.theirs);
+  expect_idle_end_now();
+}
+
+TEST_P(StopWhenIdle, APipelinedTransactionIsLostAndItsClientNotTakenForIdle) {
+  log_in();
+  from_client(query + query);
+  from_backend(answer + ready_for_query);
+  ask();
+  expect_leaves();
+  from_backend(answer + in_transaction);
+  shut_down_writing(flow_.backend.theirs);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::stopped);
+  EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
+}
+
+// It reads that the session is over, and knows that this was not done.
+TEST_P(StopWhenIdle, PassesOnNothingThatTheClientSendsFromThenOn) {
+  log_in();
+  ask();
+  expect_leaves();
+  EXPECT_EQ(send_some(flow_.client.theirs, query), query.size());
+  engine_.run_ready();
+  EXPECT_TRUE(is_at_end(flow_.backend.theirs));
+  shut_down_writing(flow_.backend.theirs);
+  expect_idle_end_now();
+  EXPECT_EQ(flow_.owner.summary->bytes[0], 0U);
+}
+
+TEST_P(StopWhenIdle, ABackendThatIsResetHasFailed) {
+  flow_ = test_flow(socket_kind::tcp);
+  log_in();
+  ask();
+  expect_leaves();
+  reset(flow_.backend.theirs);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::backend_failed);
+}
+
+TEST_P(StopWhenIdle, StopDoesNotWaitForABackendThatNeverEnds) {
+  log_in();
+  ask();
+  expect_leaves();
+  expect_stays();
+  engine_.engine().stop(*flow_.handle);
+  expect_idle_end_now();
 }
 
 TEST_P(StopWhenIdle, ASessionThatHasNotLoggedInGoesOn) {
@@ -225,8 +293,9 @@ TEST_P(StopWhenIdle, WorksWhileBulkIsSpliced) {
       ask();
       has_asked = true;
     }
-    EXPECT_TRUE(!flow_.has_ended() || sent == rows.size());
-    return flow_.has_ended();
+    const bool leaves = is_at_end(flow_.backend.theirs);
+    EXPECT_TRUE(!leaves || sent == rows.size());
+    return leaves;
   }));
   EXPECT_TRUE(has_asked) << "this was to be about splice";
   got += read_available(flow_.client.theirs);
