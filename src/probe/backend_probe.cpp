@@ -305,8 +305,7 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
       result.message = "fresh login: " + login_trouble_->message;
       return;
     case probe_outcome::answered:
-    case probe_outcome::shutting_down:  // the open connection is asked first whether it has outlived the
-                                        // refusal
+    case probe_outcome::shutting_down:  // told by an open connection that has outlived the refusal
     case probe_outcome::not_accepting:  // the open connection is given up before it is asked again
     // These say something about the probe's role or about us; clients may well be let in.
     case probe_outcome::wrong_credentials:

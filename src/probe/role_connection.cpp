@@ -227,7 +227,7 @@ probe_outcome role_connection::fail(wait_end end, probe_result& result) {
     result.message = "no answer within " + std::to_string(ms) + " ms";
     return probe_outcome::timed_out;
   }
-  result.message = last_words_.empty() ? connection_->trouble() : last_words_;
+  result.message = words_of_end();
   return probe_outcome::connection_lost;
 }
 
@@ -248,10 +248,7 @@ void role_connection::ask_recovery() {
                                                         : connection_->send_prepare(name, recovery_query);
   // So small a question is sent at once, or the connection has ended.
   forget_closed_socket();
-  if (is_recovery_asked_) return;
-  is_usable_ = is_watched_ = false;
-  const auto on_loss = std::exchange(told_.on_loss, nullptr);
-  if (on_loss) on_loss();
+  if (!is_recovery_asked_) lose();
 }
 
 void role_connection::note_recovery(const query_answer& answer) {
@@ -305,15 +302,24 @@ void role_connection::read_while_watched() {
   const bool is_quiet = connection_->take_notices();
   forget_closed_socket();
   if (is_open && is_quiet && is_usable_) return watch_once(watch_number_);
+  lose();
+}
+
+// It ended while it was watched.
+void role_connection::lose() {
   is_usable_ = is_watched_ = false;
   const auto on_loss = std::exchange(told_.on_loss, nullptr);
   if (on_loss) on_loss();
 }
 
+std::string role_connection::words_of_end() const {
+  return last_words_.empty() ? connection_->trouble() : last_words_;
+}
+
 probe_result role_connection::loss() const {
   probe_result result;
   result.outcome = probe_outcome::connection_lost;
-  result.message = last_words_.empty() ? connection_->trouble() : last_words_;
+  result.message = words_of_end();
   result.sent_at = result.received_at = clock::now();
   return result;
 }

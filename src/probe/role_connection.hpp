@@ -56,9 +56,8 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   // answer, if it stays out, is waited for by the next ask(). Where this cannot be asked, through a pooler,
   // nothing is.
   void ask_recovery();
-  [[nodiscard]] bool is_recovery_asked() const noexcept {
-    return is_recovery_asked_;
-  }  // and not answered yet
+  // And has not answered yet.
+  [[nodiscard]] bool is_recovery_asked() const noexcept { return is_recovery_asked_; }
   // After on_loss: what happened.
   [[nodiscard]] topology::probe_result loss() const;
 
@@ -77,6 +76,8 @@ class role_connection : public std::enable_shared_from_this<role_connection> {
   void note_recovery(const query_answer& answer);
   boost::asio::awaitable<wait_end> finish_recovery();
   void read_while_watched();
+  void lose();
+  [[nodiscard]] std::string words_of_end() const;
   void start_deadline(duration timeout);
   void expect_answer(time_point sent_at);
   void stop_deadline();

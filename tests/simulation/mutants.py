@@ -115,7 +115,7 @@ MUTANTS = [
     mutant("a standby that was just lost does not rest", "ro to a standby that was just lost", "topology/verdict.cpp",
            ("  return backend.rests_until > now && backend.is(standing::open);", "  return now < backend.rests_until && false;")),
     mutant("changes make no generation", "a verdict changed under the same generation", "topology/topology.cpp",
-           ("left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&\n         left.reason == right.reason",
+           ("left.sessions == right.sessions &&\n         left.close_when_idle == right.close_when_idle && left.reason == right.reason",
             "left.reason == left.reason")),
     mutant("who left discovery is still used", "rw to a backend that discovery no longer names", "topology/verdict.cpp",
            ("  if (backend.is_leaving && !backend.left_as_primary) {\n    status.reason = {primary_leaving}", "  if (false) {\n    status.reason = {primary_leaving}")),

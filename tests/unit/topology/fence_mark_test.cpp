@@ -46,8 +46,8 @@ TEST(FenceMark, LoweredByTheOperatorLetsARestoredPrimaryIn) {
   EXPECT_EQ(story.play("a primary 1; b refused; c refused").summary(), "primary=a rw=a");
 }
 
-// Everybody was asked again since; a result that was on its way for long, and comes only now, takes nothing of
-// that back.
+// Everybody was asked again since; a result that was on its way for long, and comes only now, takes nothing
+// of that back.
 TEST(FenceMark, ReplacedAfterAPauseDoesNotTakeALateResultForTheNewest) {
   history story = restarted({}, "a primary 1; b standby 1; c standby 1; wait 500; pause; wait 10");
   story.play("a primary 1; b standby 1; c standby 1");
