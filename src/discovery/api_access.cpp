@@ -1,13 +1,11 @@
 #include "discovery/api_access.hpp"
 
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
+#include <boost/system/errc.hpp>
 #include <cstdlib>
-#include <fstream>
-#include <system_error>
 
 #include "pgsteer/base/errc.hpp"
+#include "pgsteer/base/small_file.hpp"
 
 namespace pgsteer::discovery {
 namespace {
@@ -27,21 +25,13 @@ std::string trimmed(const std::string& text) {
 // The file's text without white space around it; problem says why there is none.
 std::string read_file(const std::string& path, const std::string& what, std::string& problem) {
   if (!problem.empty()) return {};
-  errno = 0;
-  std::ifstream stream(path, std::ios::binary);
-  std::string text(access_bytes_max + 1, '\0');
-  const bool is_open = stream.is_open();
-  if (is_open) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!is_open || stream.bad()) {
-    problem = what + " " + path + ": " + std::generic_category().message(errno != 0 ? errno : EIO);
+  const auto read = read_small_file(path, access_bytes_max);
+  if (!read) {
+    const bool is_too_large = read.error() == boost::system::errc::file_too_large;
+    problem = what + " " + path + ": " + (is_too_large ? "longer than 256 KiB" : read.error().message());
     return {};
   }
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > access_bytes_max) {
-    problem = what + " " + path + ": longer than 256 KiB";
-    return {};
-  }
-  text = trimmed(text);
+  std::string text = trimmed(*read);
   if (text.empty()) problem = what + " " + path + ": empty";
   return text;
 }

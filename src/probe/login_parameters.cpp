@@ -1,38 +1,27 @@
 #include "probe/login_parameters.hpp"
 
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
+#include <boost/system/errc.hpp>
 #include <optional>
 #include <string_view>
-#include <system_error>
+#include <utility>
+
+#include "pgsteer/base/small_file.hpp"
 
 namespace pgsteer::probe {
 namespace {
 
-unreadable_password unreadable(const std::string& path, const std::error_code& ec) {
-  const bool is_ours = ec == std::errc::too_many_files_open ||
-                       ec == std::errc::too_many_files_open_in_system || ec == std::errc::not_enough_memory;
+unreadable_password unreadable(const std::string& path, const error_code& ec) {
+  namespace errc = boost::system::errc;
+  const bool is_ours = ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+                       ec == errc::not_enough_memory;
   return {is_ours ? topology::probe_outcome::local_trouble : topology::probe_outcome::wrong_credentials,
           "cannot read password_file " + path + ": " + ec.message()};
 }
 
 std::variant<std::string, unreadable_password> read_password(const std::string& path) {
-  std::error_code ec;
-  // A FIFO would block the control thread.
-  const bool is_regular = std::filesystem::is_regular_file(path, ec);
-  if (ec) return unreadable(path, ec);
-  if (!is_regular) return unreadable(path, std::make_error_code(std::errc::invalid_argument));
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return unreadable(path, {errno, std::generic_category()});
-  std::string password(password_bytes_max + 1, '\0');
-  file.read(password.data(), static_cast<std::streamsize>(password.size()));
-  if (file.bad()) return unreadable(path, std::make_error_code(std::errc::io_error));
-  password.resize(static_cast<std::size_t>(file.gcount()));
-  if (password.size() > password_bytes_max) {
-    return unreadable(path, std::make_error_code(std::errc::file_too_large));
-  }
+  auto read = read_small_file(path, password_bytes_max);
+  if (!read) return unreadable(path, read.error());
+  std::string password = *std::move(read);
   if (password.ends_with('\n')) password.pop_back();
   if (password.ends_with('\r')) password.pop_back();
   return password;

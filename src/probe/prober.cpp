@@ -37,7 +37,7 @@ struct prober::shared_state : std::enable_shared_from_this<prober::shared_state>
     probes.emplace(target.id, std::move(probe));
   }
 
-  // Everybody in one go: that costs a third of what it costs to wake up for each of them.
+  // Everybody in one go: that costs half of what it costs to wake up for each of them.
   void watch_later() {
     const duration interval = watch_interval_of(options, probes.size());
     is_watching = !probes.empty() && interval < options.interval;

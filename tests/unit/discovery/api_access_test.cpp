@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -78,6 +79,9 @@ TEST_F(ApiAccess, SaysWhatIsMissing) {
   EXPECT_THAT(problem(), HasSubstr("token: longer than"));
   std::filesystem::remove(folder_ + "/token");
   std::filesystem::create_directory(folder_ + "/token");
+  EXPECT_THAT(problem(), HasSubstr("the service account's token " + folder_ + "/token: "));
+  std::filesystem::remove(folder_ + "/token");
+  ASSERT_EQ(::mkfifo((folder_ + "/token").c_str(), 0600), 0);  // which nobody writes to
   EXPECT_THAT(problem(), HasSubstr("the service account's token " + folder_ + "/token: "));
   ::setenv("KUBERNETES_SERVICE_PORT", "https", 1);
   EXPECT_THAT(problem(), HasSubstr("found 10.96.0.1:https"));
