@@ -74,7 +74,7 @@ TEST(Faults, HungPostmasterGetsNoLoginAfterTheFirst) {
   test_proxy proxy(cluster.endpoints(), [](config::config& options) {
     rely_on_slow_logins(options);
     options.probe.timeout = milliseconds{500};
-    options.probe.login_interval = beyond_patience;
+    options.probe.login_interval = options.probe.primary_login_interval = beyond_patience;
   });
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   cluster.primary().change([](fake_settings& settings) {

@@ -78,7 +78,8 @@ class KubernetesProxy : public testing::Test {
     proxy_ = std::make_unique<test_proxy>(std::vector<endpoint>{}, [this](config::config& options) {
       options.discovery = api_.options(backend_.address().port);
       options.probe.interval = options.topology.role_ttl = options.topology.dead_after = beyond_patience;
-      options.probe.login_interval = beyond_patience;
+      options.probe.login_interval = options.probe.primary_login_interval = beyond_patience;
+      options.probe.watch_interval = beyond_patience;
     });
   }
   [[nodiscard]] std::uint64_t probes() const {

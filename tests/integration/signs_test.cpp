@@ -13,6 +13,7 @@ class Signs : public testing::Test {
   Signs() {
     proxy_.emplace(cluster_.endpoints(), [](config::config& options) {
       options.probe.interval = options.probe.login_interval = std::chrono::hours{24 * 365};
+      options.probe.primary_login_interval = options.probe.watch_interval = options.probe.interval;
       options.probe.timeout = options.probe.late_after = seconds{30};
       options.topology.role_ttl = std::chrono::hours{2 * 24 * 365};
     });
