@@ -42,6 +42,10 @@ enum class role_column : std::size_t {
   received_timeline,
   control_timeline,
   is_replay_paused,
+  superuser_reserved_connections,
+  reserved_connections,  // absent before PostgreSQL 16
+  connections_used,
+  is_cnpg_managed,
   is_still_in_recovery,
   count
 };

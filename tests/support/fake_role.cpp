@@ -34,7 +34,8 @@ std::string role_row_description() {
   return wire::row_description({"is_in_recovery", "system_identifier", "start_time_us", "max_connections",
                                 "walfile_name", "write_lsn", "receive_lsn", "replay_lsn", "replay_delay_ms",
                                 "has_wal_receiver", "received_timeline", "control_timeline",
-                                "is_replay_paused", "is_still_in_recovery"});
+                                "is_replay_paused", "superuser_reserved_connections", "reserved_connections",
+                                "connections_used", "is_cnpg_managed", "is_still_in_recovery"});
 }
 
 std::string role_data_row(const role_state& role) {
@@ -61,6 +62,10 @@ std::string role_data_row(const role_state& role) {
       is_standby && role.has_wal_receiver ? std::optional(timeline) : std::nullopt,
       of_standby(timeline),
       of_standby(yes_or_no(role.is_replay_paused)),
+      std::to_string(role.superuser_reserved_connections),
+      std::to_string(role.reserved_connections),
+      std::to_string(role.connections_used),
+      yes_or_no(role.is_cnpg_managed),
       yes_or_no(is_standby),
   });
 }

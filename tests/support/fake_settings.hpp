@@ -25,6 +25,10 @@ struct role_state {
   bool is_replay_paused = false;            // standby
   std::int64_t start_time_us = 1'700'000'000'000'000;
   int max_connections = 100;
+  int superuser_reserved_connections = 3;
+  int reserved_connections = 0;
+  int connections_used = 1;  // the probe's own
+  bool is_cnpg_managed = false;
 };
 
 enum class login_behaviour {

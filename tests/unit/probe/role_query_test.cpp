@@ -25,6 +25,10 @@ role_row primary_row() {
   at(row, role_column::walfile_name) = "0000000A000000000000000B";
   at(row, role_column::write_lsn) = "195784568";
   at(row, role_column::has_wal_receiver) = "f";
+  at(row, role_column::superuser_reserved_connections) = "3";
+  at(row, role_column::reserved_connections) = "10";
+  at(row, role_column::connections_used) = "40";
+  at(row, role_column::is_cnpg_managed) = "f";
   return row;
 }
 
@@ -66,6 +70,8 @@ TEST(RoleRow, ReadsAPrimary) {
   EXPECT_EQ(answer.write_lsn.value, 195784568U);
   EXPECT_EQ(answer.start_time_us, 1760000000123456);
   EXPECT_EQ(answer.max_connections, 100);
+  EXPECT_EQ(answer.connections_free, 47);
+  EXPECT_FALSE(answer.is_cnpg_managed);
   EXPECT_FALSE(answer.replay_delay.has_value());
 }
 
@@ -80,6 +86,7 @@ TEST(RoleRow, ReadsAStandbyThatMaySeeItsReceiver) {
   EXPECT_EQ(answer.replay_delay, milliseconds{1500});
   EXPECT_TRUE(answer.has_wal_receiver);
   EXPECT_FALSE(answer.is_replay_paused);
+  EXPECT_EQ(answer.connections_free, 47);
 }
 
 TEST(RoleRow, TakesTheControlFilesTimelineAsALowerBound) {
@@ -114,6 +121,25 @@ TEST(RoleRow, ReadsAnIdentifierWithTheSignBit) {
   EXPECT_EQ(read(row).system.value, ~std::uint64_t{0});
 }
 
+TEST(RoleRow, ReadsAServerWithoutReservedConnections) {
+  role_row row = primary_row();
+  at(row, role_column::reserved_connections).reset();  // before PostgreSQL 16
+  EXPECT_EQ(read(row).connections_free, 57);
+}
+
+// Sessions of superusers, and whoever was counted too many: never less than none.
+TEST(RoleRow, ReadsAFullServer) {
+  role_row row = primary_row();
+  at(row, role_column::connections_used) = "99";
+  EXPECT_EQ(read(row).connections_free, 0);
+}
+
+TEST(RoleRow, ReadsTheSignOfCloudNativePg) {
+  role_row row = standby_row();
+  at(row, role_column::is_cnpg_managed) = "t";
+  EXPECT_TRUE(read(row).is_cnpg_managed);
+}
+
 TEST(RoleRow, RefusesARowFromBothSidesOfAPromotion) {
   role_row row = standby_row();
   at(row, role_column::is_still_in_recovery) = "f";
@@ -139,6 +165,10 @@ TEST(RoleRow, RefusesWhatTheQueryCannotYield) {
       {"LSN below zero", role_column::write_lsn, "-5"},
       {"empty LSN", role_column::write_lsn, ""},
       {"fraction of a connection", role_column::max_connections, "1.5"},
+      {"no reservation for superusers", role_column::superuser_reserved_connections, std::nullopt},
+      {"reservation in words", role_column::reserved_connections, "some"},
+      {"nobody counted", role_column::connections_used, std::nullopt},
+      {"no sign of a manager", role_column::is_cnpg_managed, std::nullopt},
   };
   const std::vector<spoiled> standby{
       {"no control timeline", role_column::control_timeline, std::nullopt},
