@@ -1,10 +1,12 @@
-// cluster: where the backends come from, whose they are, and how long knowledge of them is good for.
+// cluster: where the backends come from, whose they are, and how long knowledge of them is good for; and
+// failover: when a new primary is used.
 #include <algorithm>
 #include <chrono>
 #include <limits>
 
 #include "config/address.hpp"
 #include "config/sections.hpp"
+#include "config/units.hpp"
 #include "pgsteer/topology/options.hpp"
 
 namespace pgsteer::config {
@@ -165,6 +167,24 @@ void read_cluster(section& keys, config& out) {
   keys.time("role_ttl", out.topology.role_ttl, {milliseconds{100}, minutes{10}});
   keys.time("dead_after", out.topology.dead_after, {seconds{1}, hours{24}});
   keys.word("smart_shutdown", out.topology.smart_shutdown, topology::all_smart_shutdowns);
+  if (const auto* const pods = std::get_if<discovery::kubernetes_options>(&out.discovery))
+    out.topology.is_cnpg_cluster = !pods->cnpg_cluster.empty();
+  keys.finish();
+}
+
+void read_failover(section& keys, topology::topology_options& out) {
+  constexpr time_range range{milliseconds{10}, minutes{10}};
+  const YAML::Node value = keys.node("settle");
+  const std::string text = value.IsDefined() && value.IsScalar() ? value.Scalar() : "";
+  if (text == "off") {
+    out.settle = duration::zero();
+  } else if (const auto length = parse_duration(text);
+             length && *length >= range.min && *length <= range.max) {
+    out.settle = *length;
+  } else if (value.IsDefined() && text != "auto") {
+    keys.report("settle", "auto, off or a duration from " + duration_text(range.min) + " to " +
+                              duration_text(range.max));
+  }
   keys.finish();
 }
 

@@ -42,6 +42,8 @@ config read_root(document& file, const YAML::Node& root) {
   keys.require("cluster", "the section that names the backends");
   section cluster = keys.child("cluster");
   if (keys.has("cluster")) read_cluster(cluster, out);
+  section failover = keys.child("failover");
+  read_failover(failover, out.topology);
   section probe = keys.child("probe");
   read_probe(probe, out.probe);
   check_role_ttl(cluster, probe, out);
@@ -65,7 +67,7 @@ void check_owners(document& file, const config& out) {
   const auto require = [&file](bool is_valid, std::string key) {
     if (!is_valid) file.report({{}, std::move(key), "options that work together", "some that do not"});
   };
-  require(are_valid(out.topology), "cluster");
+  require(are_valid(out.topology), "cluster or failover");
   require(are_valid(out.discovery), "cluster.backends");
   require(are_valid(out.probe), "probe");
   require(are_valid(out.runtime), "listeners, limits or tcp");

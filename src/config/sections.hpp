@@ -10,6 +10,7 @@
 namespace pgsteer::config {
 
 void read_cluster(section& keys, config& out);
+void read_failover(section& keys, topology::topology_options& out);
 void read_probe(section& keys, probe::probe_options& out);
 // keys is the top level: listeners and admin must not claim the same address.
 void read_listeners(section& keys, config& out);

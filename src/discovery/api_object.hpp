@@ -15,9 +15,11 @@ namespace pgsteer::discovery {
 struct api_resource {
   std::string group_path;  // "/api/v1", "/apis/coordination.k8s.io/v1"
   std::string plural;      // "pods"
-  std::string label_selector;
-  std::string field_selector;
+  std::string label_selector = {};
+  std::string field_selector = {};
   std::vector<json_path> fields;  // picked_value::which is the index here
+  // What follows, as a clause of the log, while it cannot be read.
+  std::string_view if_missing = "last good set kept";
 };
 
 // Of an object: its fields, in the order in which they stood.

@@ -15,8 +15,8 @@ class dns_source final : public source {
         watch_(std::make_shared<name_watch>(context, std::move(resolve), options.name, options.refresh)) {}
   ~dns_source() override { watch_->stop(); }
 
-  void start(on_change handler, on_hint /*never*/) override {
-    handler_ = std::move(handler);
+  void start(handlers told) override {
+    handler_ = std::move(told.change);
     watch_->start([this](const addresses& answer) { take(answer); });
   }
   void stop() override { watch_->stop(); }

@@ -1,51 +1,84 @@
 #include "discovery/kubernetes_source.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "discovery/backend_set.hpp"
+#include "discovery/cnpg_cluster.hpp"
 #include "discovery/pod_set.hpp"
 #include "discovery/resource_watch.hpp"
+#include "discovery/single_object.hpp"
 #include "pgsteer/base/log.hpp"
 
 namespace pgsteer::discovery {
 namespace {
 
-class kubernetes_source final : public source, private watch_sink {
+// What one watch tells, kept by a pod_set or a single_object.
+template <class Kept>
+class kept_sink final : public watch_sink {
+ public:
+  kept_sink(Kept& kept, std::function<void()> settled) : kept_(kept), settled_(std::move(settled)) {}
+
+  void begin_list() override { kept_.begin_list(); }
+  error_code add(const api_object& object) override { return kept_.add(object); }
+  void end_list() override { kept_.end_list(); }
+  error_code apply(const watch_event& event) override { return kept_.apply(event); }
+  void settle() override { settled_(); }
+
+ private:
+  Kept& kept_;
+  const std::function<void()> settled_;
+};
+
+class kubernetes_source final : public source {
  public:
   kubernetes_source(boost::asio::io_context& context, const kubernetes_options& options,
                     const api_timing& timing)
-      : selector_(selector_of(options)),
-        pods_(options.port),
-        watch_(std::make_shared<resource_watch>(
-            context,
-            api_access{options.api_server, options.token_file, options.ca_file, options.pod_namespace},
-            pod_set::resource(selector_), timing)),
-        timer_(context) {}
+      : selector_(selector_of(options)), pods_(options.port), timer_(context) {
+    const api_access access{options.api_server, options.token_file, options.ca_file, options.pod_namespace};
+    const auto watch = [&](api_resource resource, auto& kept) {
+      watches_.push_back(
+          {std::make_shared<resource_watch>(context, access, std::move(resource), timing),
+           std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(kept, [this] { settle(); })});
+    };
+    watch(pod_set::resource(selector_), pods_);
+    if (options.cnpg_cluster.empty()) return;
+    watch(cnpg_cluster_resource(options.cnpg_cluster), cluster_object_);
+    watch(cnpg_lease_resource(options.cnpg_cluster), lease_object_);
+  }
   ~kubernetes_source() override { stop(); }
 
-  void start(on_change handler, on_hint hint_handler) override {
-    handler_ = std::move(handler);
-    hint_handler_ = std::move(hint_handler);
-    watch_->start(*this);
+  void start(handlers told) override {
+    told_ = std::move(told);
+    for (const watched& each : watches_) each.watch->start(*each.sink);
   }
   void stop() override {
     life_.reset();
-    watch_->stop();
+    for (const watched& each : watches_) each.watch->stop();
     timer_.cancel();
   }
-  void refresh_now() override { watch_->refresh_now(); }
-  [[nodiscard]] std::optional<watch_figures> figures() const override { return watch_->figures(); }
+  void refresh_now() override {
+    for (const watched& each : watches_) each.watch->refresh_now();
+  }
+  [[nodiscard]] std::vector<watch_figures> figures() const override {
+    std::vector<watch_figures> all;
+    for (const watched& each : watches_) all.push_back(each.watch->figures());
+    return all;
+  }
 
  private:
-  void begin_list() override { pods_.begin_list(); }
-  error_code add(const api_object& object) override { return pods_.add(object); }
-  void end_list() override { pods_.end_list(); }
-  error_code apply(const watch_event& event) override { return pods_.apply(event); }
+  struct watched {
+    std::shared_ptr<resource_watch> watch;
+    std::unique_ptr<watch_sink> sink;
+  };
 
-  void settle() override {
+  void settle() {
     if (is_publishing_soon_) return;
     const time_point due = published_at_ + publish_gap_min;
     if (clock::now() >= due) return publish();
@@ -60,46 +93,100 @@ class kubernetes_source final : public source, private watch_sink {
 
   // Hints come last: who has them looks up the backend in the set.
   void publish() {
+    std::set<backend_hint> hints;
+    note_cluster(hints);
+    note_lease(hints);
     bool is_change = false;
     if (pods_.take_change()) {
       auto found = pods_.candidates();
       tell_emptiness(found.empty());
       is_change = set_.update(std::move(found));
     }
-    const std::set<backend_hint> hints = pods_.take_hints();
-    if (!is_change && hints.empty()) return;
+    hints.merge(pods_.take_hints());
+    const std::optional<switchover> announced = announcement();
+    const bool is_announcement = announced != announced_;
+    if (!is_change && !is_announcement && hints.empty()) return;
     published_at_ = clock::now();
     const std::weak_ptr<bool> life = life_;  // a handler may stop or destroy us
+    const handlers told = told_;
     if (is_change) {
-      const on_change handler = handler_;
       const auto backends = set_.backends();
-      handler(backends);
+      told.change(backends);
+    }
+    if (is_announcement && !life.expired()) {
+      announced_ = announced;
+      if (told.announcement) told.announcement(announced);
     }
     for (const backend_hint& hint : hints) {
       if (life.expired()) return;
-      const on_hint handler = hint_handler_;
-      handler(hint.backend, hint.what);
+      told.hint(hint.backend, hint.what);
     }
+  }
+
+  void note_cluster(std::set<backend_hint>& hints) {
+    cnpg_cluster now = read_cnpg_cluster(cluster_object_.now());
+    if (now == cluster_) return;
+    const cnpg_cluster before = std::exchange(cluster_, std::move(now));
+    if (!cluster_.malformed_fencing.empty() && cluster_.malformed_fencing != before.malformed_fencing) {
+      log(log_level::warning,
+          "annotation cnpg.io/fencedInstances is no JSON list of names, nobody counts as fenced",
+          {{"found", std::string_view(cluster_.malformed_fencing)}});
+    }
+    pods_.fence(cluster_.fenced);
+    if (before.current_primary != cluster_.current_primary) {
+      hint(before.current_primary, notice::status, hints);
+      hint(cluster_.current_primary, notice::status, hints);
+    }
+    if (before.successor() == cluster_.successor()) return;
+    hint(before.successor().value_or(""), notice::status, hints);
+    hint(cluster_.successor().value_or(""), notice::status, hints);
+  }
+
+  void note_lease(std::set<backend_hint>& hints) {
+    std::string now = read_cnpg_lease(lease_object_.now());
+    if (now == holder_) return;
+    const std::string before = std::exchange(holder_, std::move(now));
+    hint(before, notice::lease, hints);
+    hint(holder_, notice::lease, hints);
+  }
+
+  void hint(std::string_view pod_name, notice what, std::set<backend_hint>& hints) const {
+    if (const auto backend = pods_.named(pod_name)) hints.insert({*backend, what});
+  }
+
+  [[nodiscard]] std::optional<switchover> announcement() const {
+    const auto successor = cluster_.successor();
+    if (!successor) return std::nullopt;
+    auto from = pods_.named(cluster_.current_primary);
+    auto to = pods_.named(*successor);
+    if (!from || !to) return std::nullopt;
+    return switchover{std::move(*from), std::move(*to)};
   }
 
   // A mistyped selector looks like this, and so does a cluster that is hibernated.
   void tell_emptiness(bool is_empty) {
     if (std::exchange(is_empty_, is_empty) == is_empty || !is_empty) return;
-    log(log_level::warning, "no running pod matches the label selector, last good set kept",
+    log(log_level::warning,
+        cluster_.fenced.are_all ? "every instance is fenced or the cluster is hibernated, last good set kept"
+                                : "no running pod matches the label selector, last good set kept",
         {{"selector", selector_}});
   }
 
   const std::string selector_;
   bool is_empty_ = false;
   pod_set pods_;
+  single_object cluster_object_;
+  single_object lease_object_;
+  cnpg_cluster cluster_;  // as of the last publish()
+  std::string holder_;    // likewise
+  std::optional<switchover> announced_;
   backend_set set_;
-  const std::shared_ptr<resource_watch> watch_;
+  std::vector<watched> watches_;
   boost::asio::steady_timer timer_;
   std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // gone once stopped
   bool is_publishing_soon_ = false;
   time_point published_at_;
-  on_change handler_;
-  on_hint hint_handler_;
+  handlers told_;
 };
 
 }  // namespace

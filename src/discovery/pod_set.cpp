@@ -53,7 +53,10 @@ api_resource pod_set::resource(std::string label_selector) {
   fields[condition_type] = {"status", "conditions", "[]", "type"};
   fields[condition_status] = {"status", "conditions", "[]", "status"};
   for (const char* const label : watched_labels) fields.push_back({"metadata", "labels", label});
-  return {"/api/v1", "pods", std::move(label_selector), {}, std::move(fields)};
+  return {.group_path = "/api/v1",
+          .plural = "pods",
+          .label_selector = std::move(label_selector),
+          .fields = std::move(fields)};
 }
 
 pod_set::pod pod_set::pod_of(const api_object& object) {
@@ -112,7 +115,7 @@ error_code pod_set::apply(const watch_event& event) {
 std::vector<discovered_backend> pod_set::candidates() const {
   std::map<std::string_view, pods::const_iterator> by_address;
   for (auto each = pods_.begin(); each != pods_.end(); ++each) {
-    if (!each->second.is_candidate()) continue;
+    if (!each->second.is_candidate() || fenced_.contains(each->second.name)) continue;
     const auto [place, is_first] = by_address.try_emplace(each->second.address, each);
     if (!is_first && place->second->second.created_at <= each->second.created_at) place->second = each;
   }
@@ -120,6 +123,22 @@ std::vector<discovered_backend> pod_set::candidates() const {
   for (const auto& [text, each] : by_address) found.push_back(backend_of(each->first, each->second));
   std::ranges::sort(found, {}, &discovered_backend::identity);
   return found;
+}
+
+std::optional<discovered_backend> pod_set::named(std::string_view name) const {
+  pods::const_iterator newest = pods_.end();
+  for (auto each = pods_.begin(); each != pods_.end(); ++each) {
+    const pod& one = each->second;
+    if (one.name != name || one.address.empty() || one.phase != "Running") continue;
+    if (newest == pods_.end() || newest->second.created_at <= one.created_at) newest = each;
+  }
+  if (newest == pods_.end()) return std::nullopt;
+  return backend_of(newest->first, newest->second);
+}
+
+void pod_set::fence(fenced_pods fenced) {
+  has_changed_ = has_changed_ || fenced != fenced_;
+  fenced_ = std::move(fenced);
 }
 
 std::set<backend_hint> pod_set::take_hints() {

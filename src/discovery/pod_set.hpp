@@ -8,9 +8,12 @@
 // Flow: begin_list(), add() for each object of every page, end_list() -> apply() for each event; after either
 // take_change() says whether candidates() are others now, and take_hints() what to look at.
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "discovery/api_object.hpp"
@@ -24,6 +27,15 @@ struct backend_hint {
   notice what{};
 
   friend auto operator<=>(const backend_hint&, const backend_hint&) = default;
+};
+
+// Pods whose manager keeps PostgreSQL from running in them.
+struct fenced_pods {
+  bool are_all = false;
+  std::set<std::string, std::less<>> names;
+
+  [[nodiscard]] bool contains(std::string_view name) const { return are_all || names.contains(name); }
+  friend bool operator==(const fenced_pods&, const fenced_pods&) = default;
 };
 
 class pod_set {
@@ -45,9 +57,14 @@ class pod_set {
   // An event after the list. Errors: errc::too_many.
   [[nodiscard]] error_code apply(const watch_event& event);
 
-  // Pods that run, have an address and are not being deleted, ready or not. Where two have one address, the
-  // one that was made last: the other is gone, and only the API does not know it yet. Sorted by UID.
+  // These are no candidates from now on, and no others.
+  void fence(fenced_pods fenced);
+  // Pods that run, have an address and are neither fenced nor being deleted, ready or not. Where two have one
+  // address, the one that was made last: the other is gone, and only the API does not know it yet. Sorted by
+  // UID.
   [[nodiscard]] std::vector<discovered_backend> candidates() const;
+  // The pod of this name that runs, fenced, being deleted or not; of two, the one that was made last.
+  [[nodiscard]] std::optional<discovered_backend> named(std::string_view name) const;
   // Those since the last call, each once. Only of pods that are or were candidates.
   [[nodiscard]] std::set<backend_hint> take_hints();
   // True if candidates() may have changed since the last call.
@@ -78,6 +95,7 @@ class pod_set {
   const std::uint16_t port_;
   pods pods_;
   pods listed_;  // by a list that is not whole yet
+  fenced_pods fenced_;
   std::set<backend_hint> hints_;
   bool has_changed_ = false;
 };

@@ -88,6 +88,7 @@ resource_watch::resource_watch(asio::io_context& context, api_access access, api
       resource_(std::move(resource)),
       timing_(timing),
       timer_(context) {
+  figures_.resource = resource_.plural;
   // So that each has a series before it first happens.
   for (int i = 0; i < api_ending_count; ++i) figures_.errors[to_string(static_cast<api_ending>(i))] = 0;
   figures_.errors.erase(to_string(api_ending::complete));
@@ -258,7 +259,7 @@ void resource_watch::report(const api_failure& failure, bool is_watch) {
   if (!told_.insert({is_watch, failure.end}).second) return;
   const std::string_view hint = advice(failure.end);
   const std::string error = failure.text + (hint.empty() ? "" : "; ") + std::string(hint);
-  log(log_level::warning, "kubernetes API does not answer as it should, last good set kept",
+  log(log_level::warning, "kubernetes API does not answer as it should, " + std::string(resource_.if_missing),
       {{"resource", resource_.plural},
        {"verb", is_watch ? "watch" : "list"},
        {"kind", to_string(failure.end)},

@@ -37,8 +37,8 @@ class static_source final : public source {
   }
   ~static_source() override { stop(); }
 
-  void start(on_change handler, on_hint /*never*/) override {
-    handler_ = std::move(handler);
+  void start(handlers told) override {
+    handler_ = std::move(told.change);
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].watch) continue;
       entries_[i].watch->start([this, i](const addresses& answer) { take(entries_[i], answer); });

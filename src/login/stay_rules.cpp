@@ -28,7 +28,11 @@ std::optional<removal> must_leave(const runtime::state& present, topology::backe
   }
   if (status->sessions == session_verdict::close_read_write && routing::needs_primary(route))
     return removal{close_reason::lost_role, {}};
-  if (status->close_when_idle) return removal{close_reason::backend_shutting_down, {}, true};
+  if (status->close_when_idle) {
+    const bool is_announced = status->reason.what == topology::verdict_reason::kind::primary_switching_over;
+    return removal{close_reason::backend_shutting_down,
+                   is_announced ? "terminating connection due to a planned switchover" : "", true};
+  }
   return std::nullopt;
 }
 

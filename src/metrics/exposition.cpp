@@ -242,19 +242,22 @@ void add_backend_counters(document& out, const metrics_view& view) {
 }
 
 void add_discovery(document& out, const metrics_view& view) {
-  if (!view.discovery) return;
-  const discovery_view& from = *view.discovery;
-  out.gauge("discovery_watching", "1 while a watch of the Kubernetes API is open.").add({}, from.is_watching);
-  out.counter("discovery_lists_total", "Lists of the Kubernetes API that were read whole.")
-      .add({}, from.lists);
+  if (view.discovery.empty()) return;
+  family& watching = out.gauge("discovery_watching", "1 while a watch of the Kubernetes API is open.");
+  family& lists = out.counter("discovery_lists_total", "Lists of the Kubernetes API that were read whole.");
   family& events = out.counter("discovery_events_total", "Events of watches of the Kubernetes API, by type.");
-  for (const auto& [type, count] : from.events) events.add({label("type", type)}, count);
   family& errors =
       out.counter("discovery_errors_total", "Requests to the Kubernetes API that failed, by how they did.");
-  for (const auto& [kind, count] : from.errors) errors.add({label("kind", kind)}, count);
   family& age = out.gauge("discovery_answer_age_seconds",
                           "Time since the last list, event or bookmark of the Kubernetes API.");
-  if (from.answer_age_seconds >= 0) age.add({}, from.answer_age_seconds);
+  for (const discovery_view& from : view.discovery) {
+    const auto resource = label("resource", from.resource);
+    watching.add({resource}, from.is_watching);
+    lists.add({resource}, from.lists);
+    for (const auto& [type, count] : from.events) events.add({resource, label("type", type)}, count);
+    for (const auto& [kind, count] : from.errors) errors.add({resource, label("kind", kind)}, count);
+    if (from.answer_age_seconds >= 0) age.add({resource}, from.answer_age_seconds);
+  }
 }
 
 void add_cancels_and_probes(document& out, const metrics_view& view) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pgsteer/net/spawn.hpp"
+#include "probe/failure.hpp"
 #include "probe/login_parameters.hpp"
 
 namespace pgsteer::probe {
@@ -318,13 +319,16 @@ void backend_probe::overlay_login_trouble(probe_result& result) const {
   }
 }
 
-void backend_probe::deliver(const probe_result& result) {
+void backend_probe::deliver(probe_result result) {
   const bool tells_nothing =
       result.outcome == probe_outcome::not_accepting || result.outcome == probe_outcome::local_trouble;
   is_shutting_down_ = result.outcome == probe_outcome::shutting_down || (is_shutting_down_ && tells_nothing);
   if (result.answer) schedule_.note_role(result.answer->is_in_recovery);
   log_.note(result.outcome, result.message);
-  if (!is_stopped_) report_.on_result(result);
+  if (is_stopped_) return;
+  result.was_terminated =
+      result.outcome == probe_outcome::connection_lost && tells_termination(result.message);
+  report_.on_result(result);
 }
 
 }  // namespace pgsteer::probe

@@ -60,7 +60,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   void start_fresh_login();
   void note_fresh_login(const topology::probe_result& result);
   void overlay_login_trouble(topology::probe_result& result) const;
-  void deliver(const topology::probe_result& result);
+  void deliver(topology::probe_result result);
   [[nodiscard]] bool is_shutdown(const role_connection& refused);
   [[nodiscard]] double random();
 

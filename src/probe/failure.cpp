@@ -110,6 +110,10 @@ probe_outcome classify_query(std::string_view sqlstate) noexcept {
   return probe_outcome::query_failed;
 }
 
+bool tells_termination(std::string_view line) noexcept {
+  return line.starts_with("57P01:");
+}
+
 std::string one_line(std::string_view message) {
   if (const auto sqlstate = sqlstate_in(message); !sqlstate.empty()) {
     message.remove_prefix(static_cast<std::size_t>(sqlstate.data() - message.data()));

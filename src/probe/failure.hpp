@@ -38,6 +38,10 @@ struct login_facts {
 // message_bytes_max: from the SQLSTATE on if there is one, else without the "connection to server at" prefix.
 [[nodiscard]] std::string one_line(std::string_view message);
 
+// Whether such a line says that the server ended the connection on somebody's order: admin_shutdown, 57P01
+// (errcodes-appendix.html), by pg_terminate_backend() or as it shuts down.
+[[nodiscard]] bool tells_termination(std::string_view line) noexcept;
+
 // PostgreSQL's own messages are a sentence; more is a peer that is not one.
 inline constexpr std::size_t message_bytes_max = 200;
 

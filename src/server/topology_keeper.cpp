@@ -36,6 +36,10 @@ std::string_view in_words(discovery::notice noticed) noexcept {
       return "its pod's readiness has changed";
     case discovery::notice::labels:
       return "its pod's labels have changed";
+    case discovery::notice::lease:
+      return "its cluster's primary Lease has changed hands";
+    case discovery::notice::status:
+      return "its cluster's status has changed";
   }
   return "its pod has changed";
 }
@@ -68,10 +72,10 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
 
 void topology_keeper::start() {
   source_->start(
-      [this](const std::vector<discovery::discovered_backend>& backends) { on_discovered(backends); },
-      [this](const discovery::discovered_backend& backend, discovery::notice noticed) {
-        on_discovery_hint(backend, noticed);
-      });
+      {.change = [this](const std::vector<discovery::discovered_backend>& found) { on_discovered(found); },
+       .hint = [this](const discovery::discovered_backend& backend,
+                      discovery::notice noticed) { on_discovery_hint(backend, noticed); },
+       .announcement = [this](const auto& announced) { on_switchover(announced); }});
   carry_out(attention_.tick(clock::now()));
   schedule_tick();
 }
@@ -162,6 +166,22 @@ void topology_keeper::on_discovery_hint(const discovery::discovered_backend& bac
   if (!id) return;
   story_.note_symptom(*id, origin_of(noticed), in_words(noticed), clock::now());
   carry_out(attention_.note_hint(*id, topology::hint::discovery_changed));
+}
+
+// A role follows from it as little as from a hint.
+void topology_keeper::on_switchover(const std::optional<discovery::switchover>& announced) {
+  const auto from =
+      announced ? topology_.find(announced->from.address, announced->from.identity) : std::nullopt;
+  if (from) {
+    log(log_level::info, "a switchover is announced",
+        {{"from", std::string_view(announced->from.name)}, {"to", std::string_view(announced->to.name)}});
+    story_.note_symptom(*from, story::failover_story::origin::login_or_probe, "a switchover is announced",
+                        clock::now());
+    topology_.announce_switchover(*from, clock::now());
+  } else {
+    topology_.withdraw_switchover();
+  }
+  decide();
 }
 
 void topology_keeper::on_probed(topology::backend_id id, const topology::probe_result& result) {

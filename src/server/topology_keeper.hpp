@@ -11,6 +11,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "pgsteer/config/config.hpp"
 #include "pgsteer/discovery/source.hpp"
@@ -40,15 +42,14 @@ class topology_keeper {
 
   [[nodiscard]] story::failover_story& story() noexcept { return story_; }
   [[nodiscard]] const story::failover_story& story() const noexcept { return story_; }
-  [[nodiscard]] std::optional<discovery::watch_figures> discovery_figures() const {
-    return source_->figures();
-  }
+  [[nodiscard]] std::vector<discovery::watch_figures> discovery_figures() const { return source_->figures(); }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
 
  private:
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
   void on_discovery_hint(const discovery::discovered_backend& backend, discovery::notice noticed);
+  void on_switchover(const std::optional<discovery::switchover>& announced);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
   void on_late(topology::backend_id id, time_point sent_at);
   void carry_out(const topology::orders& wanted);

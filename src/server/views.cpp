@@ -24,15 +24,14 @@ metrics::backend_view view_backend(const topology::backend_status& status, const
   return view;
 }
 
-std::optional<metrics::discovery_view> view_discovery(const std::optional<discovery::watch_figures>& figures,
-                                                      time_point now) {
-  if (!figures) return std::nullopt;
+metrics::discovery_view view_discovery(const discovery::watch_figures& figures, time_point now) {
   metrics::discovery_view view;
-  view.is_watching = figures->is_watching;
-  view.lists = figures->lists;
-  view.events.insert(figures->events.begin(), figures->events.end());
-  view.errors.insert(figures->errors.begin(), figures->errors.end());
-  if (figures->answered_at) view.answer_age_seconds = in_seconds(now - *figures->answered_at);
+  view.resource = figures.resource;
+  view.is_watching = figures.is_watching;
+  view.lists = figures.lists;
+  view.events.insert(figures.events.begin(), figures.events.end());
+  view.errors.insert(figures.errors.begin(), figures.errors.end());
+  if (figures.answered_at) view.answer_age_seconds = in_seconds(now - *figures.answered_at);
   return view;
 }
 
@@ -50,7 +49,8 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
   for (std::size_t i = 0; i < published.snapshot->backends.size(); ++i)
     view.backends.push_back(view_backend(published.snapshot->backends[i], *published.uses[i], now));
-  view.discovery = view_discovery(sources.keeper.discovery_figures(), now);
+  for (const auto& figures : sources.keeper.discovery_figures())
+    view.discovery.push_back(view_discovery(figures, now));
   view.cancels = &sources.cancels;
   view.probes = &sources.keeper.counters();
   view.failovers = &sources.keeper.story().histograms();

@@ -41,10 +41,12 @@ void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
 
 void failover_story::note_decision(const runtime::used_topology& published, time_point now) {
   const topology::topology_snapshot& snapshot = *published.snapshot;
-  const bool has_rw = snapshot.rw_valid_until.has_value();
+  // One that settles is not lost, and was proven.
+  const bool has_rw = snapshot.rw_valid_until.has_value() || snapshot.is_settling;
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
   if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
   if (!has_rw) return;
+  if (proven_at_ && !settled_at_ && !snapshot.is_settling) settled_at_ = now;
   if (lost_at_ && snapshot.primary == primary_) symptom_at_.reset();  // the same one is back,
   if (!primary_ || snapshot.primary == primary_) lost_at_.reset();    // and what it was lost for is over
   if (primary_ == snapshot.primary) return;
@@ -79,6 +81,7 @@ void failover_story::prove(const topology::backend_status& successor, time_point
   symptom_at_.reset();
   lost_at_.reset();
   proven_at_ = closing_since_ = now;
+  settled_at_.reset();
   closing_ = lost_;
   new_address_ = to_string(successor.address);
   await_login(successor.id);
@@ -93,6 +96,7 @@ void failover_story::note_login(time_point now) {
       {{"backend", std::string_view(new_address_)},
        {"seconds_since_first_sign", in_seconds(now - began_at_)},
        {"seconds_since_proof", in_seconds(now - *proven_at_)},
+       {"seconds_settling", in_seconds(settled_at_.value_or(*proven_at_) - *proven_at_)},
        {"logins_held", since(totals.held, before_.held)},
        {"logins_released", since(totals.released, before_.released)},
        {"logins_expired", since(totals.expired, before_.expired)},

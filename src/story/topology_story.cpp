@@ -32,11 +32,17 @@ void tell_backend(const backend_status* before, const backend_status& after) {
 void tell_primary(const topology_snapshot& before, const topology_snapshot& after) {
   const bool had_rw = before.rw_valid_until.has_value();
   const bool has_rw = after.rw_valid_until.has_value();
-  if (had_rw == has_rw && before.primary == after.primary) return;
+  const bool is_same = had_rw == has_rw && before.is_settling == after.is_settling;
+  if (is_same && before.primary == after.primary) return;
   const backend_status* primary = after.primary ? after.find(*after.primary) : nullptr;
   const std::string address = primary != nullptr ? to_string(primary->address) : "none";
   if (has_rw) {
     log(log_level::info, "primary is proven, new rw logins go there",
+        {{"backend", std::string_view(address)},
+         {"timeline", whole(after.fence.value)},
+         {"generation", whole(after.generation)}});
+  } else if (after.is_settling) {
+    log(log_level::info, "primary is proven, new rw logins wait until its promotion has settled",
         {{"backend", std::string_view(address)},
          {"timeline", whole(after.fence.value)},
          {"generation", whole(after.generation)}});

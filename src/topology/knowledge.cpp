@@ -117,6 +117,7 @@ void absorb(knowledge& backend, const probe_result& result) {
     backend.probed_at = std::max(backend.probed_at, result.sent_at);
   }
   if (proves) note_answer(backend, result);
+  if (result.was_terminated) backend.terminated_at = std::max(backend.terminated_at, result.sent_at);
   if (backend.late_at && result.sent_at >= *backend.late_at) backend.late_at.reset();
   if (backend.outcome && result.sent_at < backend.heard_at) {
     note_late_outcome(backend, outcome, result.sent_at);

@@ -42,6 +42,9 @@ struct knowledge {
   // It answered while it refused new logins with 57P03, and nothing but that it accepts none was heard since.
   bool is_shutting_down = false;
 
+  // When the probe's connection was last ended by 57P01.
+  time_point terminated_at = time_point::min();
+
   // Recovery never goes back to a lower timeline without a restart: a proof holds for the same run of it.
   timeline_id followed;              // the fence that it was proven to follow
   std::int64_t followed_in_run = 0;  // start_time_us at that time

@@ -5,7 +5,8 @@ namespace pgsteer::topology {
 // With a role_ttl of zero knowledge is too old when it arrives; with a shorter dead_after sessions are closed
 // before new logins are held.
 bool are_valid(const topology_options& options) noexcept {
-  return options.role_ttl > duration::zero() && options.dead_after >= options.role_ttl;
+  return options.role_ttl > duration::zero() && options.dead_after >= options.role_ttl &&
+         options.settle.value_or(duration::zero()) >= duration::zero();
 }
 
 std::string_view to_string(smart_shutdown value) noexcept {

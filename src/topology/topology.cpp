@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "topology/handover.hpp"
 #include "topology/invariants.hpp"
 #include "topology/verdict.hpp"
 
@@ -22,7 +23,7 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
   return left.system == right.system && left.fence == right.fence && left.primary == right.primary &&
-         left.is_ambiguous == right.is_ambiguous &&
+         left.is_ambiguous == right.is_ambiguous && left.is_settling == right.is_settling &&
          std::ranges::equal(left.backends, right.backends, is_same_verdict);
 }
 
@@ -36,6 +37,8 @@ struct topology::memory {
   // Learned by proof, never unlearned.
   identity cluster;
   fence current_fence;
+  std::optional<time_point> risen_at;  // when the fence last rose over one that was known
+  std::optional<announcement> announced;
   // Until the cluster is pinned: the highest primary that each system identifier has shown.
   std::map<system_identifier, role_answer> early_primaries;
 
@@ -46,7 +49,7 @@ struct topology::memory {
   time_point decided_at = time_point::min();
 
   // Rules 2 and 3 on arrival: a decision may come later, and by then a newer answer may hide this one.
-  void learn(const std::optional<role_answer>& answer) {
+  void learn(const std::optional<role_answer>& answer, time_point now = {}) {
     if (!cluster.is_pinned) {
       note_early_primary(answer);
       cluster = identify(backends);
@@ -58,15 +61,19 @@ struct topology::memory {
       cluster.is_pinned = was_everybody_probed(backends);
       if (cluster.is_pinned) early_primaries.clear();
     }
-    raise_fence(answer);
+    const bool was_known = current_fence.timeline.value != 0;
+    if (raise_fence(answer) && was_known) risen_at = now;
   }
   void note_early_primary(const std::optional<role_answer>& answer) {
     if (!answer || answer->is_in_recovery) return;
     role_answer& highest = early_primaries.try_emplace(answer->system, *answer).first->second;
     if (answer->timeline > highest.timeline) highest = *answer;
   }
-  void raise_fence(const std::optional<role_answer>& answer) {
+  // True if it rose.
+  bool raise_fence(const std::optional<role_answer>& answer) {
+    const timeline_id before = current_fence.timeline;
     if (answer && answer->system == cluster.system && !answer->is_in_recovery) current_fence.raise(*answer);
+    return current_fence.timeline > before;
   }
 
   void lapse_silent(time_point now) {
@@ -75,6 +82,14 @@ struct topology::memory {
       backend.is_dead = true;
       backend.has_lapsed = true;
     }
+  }
+
+  [[nodiscard]] std::optional<time_point> primary_settles_until(std::optional<backend_id> primary) const {
+    if (!primary) return std::nullopt;
+    return settles_until(backends.at(*primary), risen_at, options);
+  }
+  [[nodiscard]] bool is_switching_over(std::optional<backend_id> primary, time_point now) const {
+    return primary && announced && announced->from == *primary && now < announced->until;
   }
 
   [[nodiscard]] bool has_stale_primary() const;
@@ -111,6 +126,7 @@ topology_snapshot topology::memory::judge_all(const findings& found) const {
   for (const auto& [id, backend] : backends) {
     const backend_status& status = snapshot.backends.emplace_back(judge(id, backend, found));
     if (status.is_rw_eligible) snapshot.rw_valid_until = backend.answered_at + options.role_ttl;
+    if (status.reason.what == verdict_reason::kind::primary_settling) snapshot.is_settling = true;
   }
   return snapshot;
 }
@@ -181,7 +197,7 @@ void topology::record(backend_id id, const probe_result& result) {
   const auto found = memory_->backends.find(id);
   if (found == memory_->backends.end() || found->second.is_replaced) return;
   absorb(found->second, result);
-  memory_->learn(proof_in(result));
+  memory_->learn(proof_in(result), result.sent_at);
 }
 
 void topology::note_pause(time_point now) {
@@ -193,6 +209,15 @@ void topology::note_late(backend_id id, time_point sent_at) {
   const auto found = memory_->backends.find(id);
   if (found == memory_->backends.end() || found->second.is_replaced) return;
   note_overdue(found->second, sent_at);
+}
+
+void topology::announce_switchover(backend_id from, time_point now) {
+  if (memory_->announced && memory_->announced->from == from) return;
+  memory_->announced = {from, now + switchover_hold_max};
+}
+
+void topology::withdraw_switchover() {
+  memory_->announced.reset();
 }
 
 std::optional<fence_mark> topology::mark() const {
@@ -209,6 +234,7 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
   if (is_of_this_cluster) known.cluster = {mark->system, true};
   known.current_fence = is_of_this_cluster ? fence{mark->timeline, mark->raised_at} : fence{};
   known.early_primaries.clear();
+  known.risen_at.reset();
   known.incumbent.reset();
   for (auto& [id, backend] : known.backends) {
     // With neither a name nor a mark the cluster is learned anew, and from everybody.
@@ -229,6 +255,7 @@ topology_snapshot topology::decide(time_point now) {
   const knowledge* const primary = elected.primary ? &known.backends.at(*elected.primary) : nullptr;
   if (primary != nullptr) known.primary_write_lsn = primary->answer->write_lsn;
 
+  const auto settled_at = known.primary_settles_until(elected.primary);
   const bool has_stale = known.has_stale_primary();
   known.note_followers(has_stale);
   known.decided_at = now;
@@ -243,7 +270,9 @@ topology_snapshot topology::decide(time_point now) {
        .fresh_from = known.fresh_from,
        .is_asked_again = was_everybody_asked_since(known.backends, known.fresh_from),
        .role_ttl = known.options.role_ttl,
-       .ends_idle_sessions = known.options.smart_shutdown == smart_shutdown::end_idle_sessions});
+       .ends_idle_sessions = known.options.smart_shutdown == smart_shutdown::end_idle_sessions,
+       .is_settling = settled_at && now < *settled_at,
+       .is_switching_over = known.is_switching_over(elected.primary, now)});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, known.published)) ++snapshot.generation;
   check_invariants(snapshot);
@@ -259,7 +288,8 @@ std::optional<time_point> topology::next_deadline() const {
     // Knowledge is good up to and including role_ttl, so it is too old one tick later. Who refuses the probe
     // shows it in the reason even where it is not eligible.
     const time_point old_at = backend.answered_at + memory_->options.role_ttl + duration{1};
-    const bool is_used = status != nullptr && (status->is_rw_eligible || backend.is(standing::refusing));
+    const bool is_usable = status != nullptr && (status->is_rw_eligible || is_delayed(status->reason));
+    const bool is_used = is_usable || (status != nullptr && backend.is(standing::refusing));
     if (is_used && backend.answer && old_at > memory_->decided_at) consider(old_at);
     // Whether it rests shows in the reason even where it is eligible.
     if (backend.rests_until > memory_->decided_at && backend.rests_until != time_point::max())
@@ -268,6 +298,12 @@ std::optional<time_point> topology::next_deadline() const {
       consider(*backend.silent_since + memory_->options.dead_after);
     }
   }
+  const auto consider_later = [&](std::optional<time_point> instant) {
+    if (instant && *instant > memory_->decided_at) consider(*instant);
+  };
+  consider_later(memory_->primary_settles_until(memory_->incumbent));
+  if (memory_->is_switching_over(memory_->incumbent, memory_->decided_at))
+    consider(memory_->announced->until);
   return first;
 }
 

@@ -88,6 +88,11 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
     status.reason = {primary_amid_pause};
   } else if (!is_current(backend, found)) {
     status.reason = {primary_too_old, why_refusing};
+  } else if (found.is_settling) {
+    status.reason = {primary_settling};
+  } else if (found.is_switching_over) {
+    status.reason = {primary_switching_over};
+    status.close_when_idle = found.ends_idle_sessions;
   } else {
     status.is_rw_eligible = true;
     status.reason = {is_refusing          ? primary_last_known

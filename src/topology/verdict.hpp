@@ -19,6 +19,8 @@ struct findings {
   bool is_asked_again = true;         // everybody, since fresh_from
   duration role_ttl{};
   bool ends_idle_sessions = true;  // of a backend that shuts down
+  bool is_settling = false;        // the primary, after its promotion
+  bool is_switching_over = false;  // the primary, by an announcement
   bool may_rest = true;  // false: no other standby is eligible, so one that was lost repeatedly will do
 };
 

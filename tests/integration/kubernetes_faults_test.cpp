@@ -14,8 +14,7 @@ class KubernetesFaults : public kubernetes_world {
     published_.clear();
     script_ = {{.body = list_json("10", {pod_1})}, fault, fault};
     start();
-    ASSERT_TRUE(
-        run_until([&] { return script_.empty() && errors(kind) >= 2 && source_->figures()->is_watching; }));
+    ASSERT_TRUE(run_until([&] { return script_.empty() && errors(kind) >= 2 && figures().is_watching; }));
     EXPECT_EQ(published_, std::vector<std::string>{pod_1_words});
     EXPECT_EQ(asked().back(), "watch 10");
     api_.send(event_json("ADDED", pod_2.json()));

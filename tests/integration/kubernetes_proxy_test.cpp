@@ -96,10 +96,11 @@ TEST_F(KubernetesProxy, RoutesToAPodAndShowsItsWatch) {
   run_proxy();
   ASSERT_TRUE(proxy_->wait_for_backends(1, 0));
   EXPECT_EQ(who_answers(proxy_->rw()), "pg-1");
-  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_watching", {}, 1));
-  EXPECT_EQ(proxy_->metric("pgsteer_discovery_lists_total"), 1);
+  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_watching", {{"resource", "pods"}}, 1));
+  EXPECT_EQ(proxy_->metric("pgsteer_discovery_lists_total", {{"resource", "pods"}}), 1);
   api_.tell("MODIFIED", pod_);
-  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_events_total", {{"type", "modified"}}, 1));
+  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_events_total",
+                                      {{"resource", "pods"}, {"type", "modified"}}, 1));
   EXPECT_EQ(proxy_->metric("pgsteer_discovery_errors_total"), 0);
 }
 

@@ -24,7 +24,7 @@ TEST_F(Kubernetes, ListsPageByPageAndWatchesFromThere) {
     EXPECT_EQ(each.parameter("labelSelector"), "cnpg.io%2Fcluster%3Dpg");
     EXPECT_EQ(each.connection, 1U) << "one connection for all";
   }
-  EXPECT_EQ(source_->figures()->lists, 1U);
+  EXPECT_EQ(figures().lists, 1U);
   EXPECT_TRUE(hints_.empty());
 }
 
@@ -68,9 +68,18 @@ TEST_F(Kubernetes, TakesTheInstancesOfACnpgCluster) {
   options_.label_selector = "";
   options_.cnpg_cluster = "pg";
   start();
-  ASSERT_TRUE(run_until_watching());
-  EXPECT_EQ(api_.asked().front().parameter("labelSelector"),
-            "cnpg.io%2Fcluster%3Dpg%2Ccnpg.io%2FpodRole%3Dinstance");
+  ASSERT_TRUE(run_until_watching(3));
+  std::map<std::string, std::string> selectors;  // by path, of lists
+  for (const api_asked& each : api_.asked()) {
+    if (each.is_watch()) continue;
+    selectors[each.target.substr(0, each.target.find('?'))] =
+        each.parameter("labelSelector") + each.parameter("fieldSelector");
+  }
+  EXPECT_EQ(selectors,
+            (std::map<std::string, std::string>{
+                {"/api/v1/namespaces/db/pods", "cnpg.io%2Fcluster%3Dpg%2Ccnpg.io%2FpodRole%3Dinstance"},
+                {"/apis/postgresql.cnpg.io/v1/namespaces/db/clusters", "metadata.name%3Dpg"},
+                {"/apis/coordination.k8s.io/v1/namespaces/db/leases", "metadata.name%3Dpg"}}));
 }
 
 TEST_F(Kubernetes, WatchesOnFromTheLastBookmark) {
@@ -182,7 +191,7 @@ TEST_F(Kubernetes, KeepsTheLastGoodSetWhileTheApiIsGone) {
   api_.stop_listening();
   api_.cut();
   ASSERT_TRUE(run_until([&] { return errors("no_connection") >= 4; }));
-  EXPECT_FALSE(source_->figures()->is_watching);
+  EXPECT_FALSE(figures().is_watching);
   EXPECT_EQ(published_.size(), 2U) << "API down: nothing changes";
   EXPECT_TRUE(hints_.empty());
   api_.listen_again();
@@ -238,16 +247,16 @@ TEST_F(Kubernetes, MayBeDestroyedFromItsOwnCallbacks) {
   for (const bool is_by_hint : {false, true}) {
     source_ = discovery::make_kubernetes_source(context_, options_, timing_);
     bool is_called = false;
-    source_->start(
-        [&](const auto& /*set*/) {
-          if (is_by_hint) return;
-          is_called = true;
-          source_.reset();
-        },
-        [&](const auto& /*backend*/, discovery::notice /*what*/) {
-          is_called = true;
-          source_.reset();
-        });
+    source_->start({[&](const auto& /*set*/) {
+                      if (is_by_hint) return;
+                      is_called = true;
+                      source_.reset();
+                    },
+                    [&](const auto& /*backend*/, discovery::notice /*what*/) {
+                      is_called = true;
+                      source_.reset();
+                    },
+                    {}});
     if (is_by_hint) {
       ASSERT_TRUE(run_until_watching());
       api_.send(event_json("DELETED", pod_1.json()));
@@ -262,12 +271,12 @@ TEST_F(Kubernetes, CallsNobodyOnceItsCallbackHasStoppedIt) {
   pods_ = {pod_1, pod_2};
   int hints = 0;
   source_ = discovery::make_kubernetes_source(context_, options_, timing_);
-  source_->start(
-      [this](const auto& set) {
-        published_.push_back(words(set));
-        if (published_.size() == 2) source_->stop();
-      },
-      [&](const auto& /*backend*/, discovery::notice /*what*/) { ++hints; });
+  source_->start({[this](const auto& set) {
+                    published_.push_back(words(set));
+                    if (published_.size() == 2) source_->stop();
+                  },
+                  [&](const auto& /*backend*/, discovery::notice /*what*/) { ++hints; },
+                  {}});
   ASSERT_TRUE(run_until_watching());
   api_.send(event_json("DELETED", pod_1.json()));
   ASSERT_TRUE(run_until_published(2));

@@ -24,6 +24,7 @@ using discovery::samples::event_json;
 using discovery::samples::list_json;
 using discovery::samples::sample_pod;
 using discovery::samples::status_json;
+using discovery::samples::to_word;
 
 // A pod's folder with the files of its service account.
 class account_folder {
@@ -87,13 +88,18 @@ class kubernetes_world : public testing::Test {
   void start() {
     source_ = discovery::make_kubernetes_source(context_, options_, timing_);
     source_->start(
-        [this](const std::vector<discovery::discovered_backend>& set) { published_.push_back(words(set)); },
-        [this](const discovery::discovered_backend& backend, discovery::notice what) {
-          hints_.push_back(backend.identity + (what == discovery::notice::deletion    ? " deletion"
-                                               : what == discovery::notice::removal   ? " removal"
-                                               : what == discovery::notice::readiness ? " readiness"
-                                                                                      : " labels"));
-        });
+        {[this](const std::vector<discovery::discovered_backend>& set) { published_.push_back(words(set)); },
+         [this](const discovery::discovered_backend& backend, discovery::notice what) {
+           hints_.push_back(backend.identity + " " + to_word(what));
+         },
+         {}});
+  }
+  // Of the watch of one resource.
+  [[nodiscard]] discovery::watch_figures figures(std::string_view resource = "pods") const {
+    for (const discovery::watch_figures& each : source_->figures()) {
+      if (each.resource == resource) return each;
+    }
+    return {};
   }
   // Runs until claim() holds; false if it never does.
   bool run_until(const std::function<bool()>& claim) {
@@ -102,8 +108,7 @@ class kubernetes_world : public testing::Test {
     return claim();
   }
   bool run_until_watching(std::size_t watches = 1) {
-    return run_until(
-        [this, watches] { return api_.open_watches() == watches && source_->figures()->is_watching; });
+    return run_until([this, watches] { return api_.open_watches() == watches && figures().is_watching; });
   }
   bool run_until_published(std::size_t sets) {
     return run_until([this, sets] { return published_.size() >= sets; });
@@ -111,12 +116,8 @@ class kubernetes_world : public testing::Test {
   bool run_until_asked(std::size_t requests) {
     return run_until([this, requests] { return api_.asked().size() >= requests; });
   }
-  [[nodiscard]] std::uint64_t errors(std::string_view kind) const {
-    return source_->figures()->errors.at(kind);
-  }
-  [[nodiscard]] std::uint64_t events(std::string_view type) const {
-    return source_->figures()->events.at(type);
-  }
+  [[nodiscard]] std::uint64_t errors(std::string_view kind) const { return figures().errors.at(kind); }
+  [[nodiscard]] std::uint64_t events(std::string_view type) const { return figures().events.at(type); }
   // "list", "list c1", "watch 10": the requests so far.
   [[nodiscard]] std::vector<std::string> asked() const {
     std::vector<std::string> out;

@@ -103,8 +103,24 @@ void run::answer(std::size_t index, std::uint64_t number) {
 void run::lose(std::size_t index) {
   asker& probe = askers_[index];
   if (!probe.id || !probe.connection || *probe.connection == world_.places()[index].incarnation) return;
+  end_connection(index, luck_.happens(500));
+}
+
+void run::terminate(std::size_t index) {
+  const place& where = world_.places()[index];
+  const asker& probe = askers_[index];
+  if (!probe.id || !probe.connection || *probe.connection != where.incarnation || !where.way.is_clean())
+    return;
+  story_.note(now_, "ends all sessions", index);
+  oracle_.meddled(index);
+  end_connection(index, true);
+}
+
+void run::end_connection(std::size_t index, bool was_terminated) {
+  asker& probe = askers_[index];
   if (probe.is_asking) {
     probe.result.outcome = probe_outcome::connection_lost;
+    probe.result.was_terminated = was_terminated;
     probe.result.answer.reset();
     return answer(index, probe.number);
   }
@@ -113,6 +129,7 @@ void run::lose(std::size_t index) {
   push(probe.schedule->due(), kind::ask, index);
   probe_result loss;
   loss.outcome = probe_outcome::connection_lost;
+  loss.was_terminated = was_terminated;
   loss.sent_at = loss.received_at = now_;
   deliver(index, loss);
 }

@@ -68,6 +68,7 @@ struct totals {
     tried.meddled += done.tried().meddled;
     tried.marks_replaced += done.tried().marks_replaced;
     tried.hints += done.tried().hints;
+    tried.announcements += done.tried().announcements;
     watched += done.watched();
   }
   [[nodiscard]] std::map<std::string_view, std::uint64_t> counts() const {
@@ -78,6 +79,7 @@ struct totals {
                                                       {"results shelved or doubled", tried.meddled},
                                                       {"marks replaced", tried.marks_replaced},
                                                       {"hints", tried.hints},
+                                                      {"switchovers announced", tried.announcements},
                                                       {"primaries lost and watched for", watched}};
     for (const auto& one : coverage::all()) counted[one.name] = covered.*one.counter;
     return counted;

@@ -36,6 +36,7 @@ void oracle::restarted(const std::optional<fence_mark>& mark) {
   incumbent_.reset();
   last_primary_.reset();
   primary_position_ = 0;
+  announced_.reset();
   told_mark(mark);
 }
 
@@ -43,6 +44,7 @@ void oracle::told_mark(const std::optional<fence_mark>& mark) {
   is_pinned_ = options_.system.value != 0 || mark;
   highest_ = remembered_ = mark ? mark->timeline : timeline_id{};
   highest_lsn_ = mark ? mark->raised_at : lsn{};
+  risen_at_.reset();
   for (evidence& known : seen_) {
     known.rival_on = {};
     known.is_heard_anew = false;
@@ -55,7 +57,7 @@ void oracle::told_mark(const std::optional<fence_mark>& mark) {
     known = unasked;
   }
   incumbent_.reset();
-  disturbed_at_ = truth_.now();
+  disturbed_at_ = marked_at_ = truth_.now();
   ++causes_;
 }
 
@@ -108,6 +110,7 @@ void oracle::told(std::size_t index, const probe_result& result) {
   known.newest_question = std::max(known.newest_question, result.sent_at);
   if (known.late_at && result.sent_at >= *known.late_at) known.late_at.reset();
   if (result.answer) note_proof(known, result);
+  if (result.was_terminated) known.terminated_at = std::max(known.terminated_at, result.sent_at);
   note_outcome(known, result);
 }
 
@@ -120,8 +123,28 @@ void oracle::note_proof(evidence& known, const probe_result& result) {
   if (answer.system != truth_.ours() || answer.is_in_recovery) return;
   const bool is_position_due = answer.timeline == highest_ && highest_lsn_.value == 0;
   if (answer.timeline <= highest_ && !is_position_due) return;
+  if (result.sent_at < marked_at_) ++causes_;  // of before the mark was replaced: it is undone once more
+  if (is_pinned_ && highest_.value != 0 && answer.timeline > highest_) risen_at_ = result.sent_at;
   highest_ = answer.timeline;
   highest_lsn_ = answer.write_lsn;
+}
+
+// The same word again is no news.
+void oracle::told_switchover(backend_id from) {
+  constexpr duration believed_for = seconds{5};
+  if (!announced_ || announced_->from != from) announced_ = {from, truth_.now() + believed_for};
+}
+
+// After a promotion: until its sessions were ended once more, or its time is over.
+bool oracle::is_settling(const evidence& known) const {
+  constexpr duration by_itself = milliseconds{1500};
+  const duration longest = options_.settle.value_or(options_.is_cnpg_cluster ? by_itself : duration::zero());
+  if (!risen_at_ || truth_.now() >= *risen_at_ + longest) return false;
+  return known.terminated_at < *risen_at_;
+}
+
+bool oracle::is_switching_over(const evidence& known) const {
+  return announced_ && known.id == announced_->from && truth_.now() < announced_->until;
 }
 
 void oracle::note_outcome(evidence& known, const probe_result& result) {

@@ -46,16 +46,18 @@ struct coverage {
   std::uint64_t late = 0;
   std::uint64_t shutting_down = 0;
   std::uint64_t resting = 0;
+  std::uint64_t settling = 0;
+  std::uint64_t switching_over = 0;
 
   struct named_counter {
     const char* name;
     std::uint64_t coverage::*counter;
   };
-  static constexpr std::array<named_counter, 13> all();
+  static constexpr std::array<named_counter, 15> all();
   void add(const coverage& other);
 };
 
-constexpr std::array<coverage::named_counter, 13> coverage::all() {
+constexpr std::array<coverage::named_counter, 15> coverage::all() {
   return {{{"rw_eligible", &coverage::rw_eligible},
            {"ro_eligible", &coverage::ro_eligible},
            {"must_take_rw", &coverage::must_take_rw},
@@ -68,7 +70,9 @@ constexpr std::array<coverage::named_counter, 13> coverage::all() {
            {"dead", &coverage::dead},
            {"late", &coverage::late},
            {"shutting_down", &coverage::shutting_down},
-           {"resting", &coverage::resting}}};
+           {"resting", &coverage::resting},
+           {"settling", &coverage::settling},
+           {"switching_over", &coverage::switching_over}}};
 }
 
 // Outcomes after which new sessions may be sent to a backend whose role is known.
@@ -91,6 +95,8 @@ class oracle {
   void stands_still_until(time_point then) { disturbed_at_ = std::max(disturbed_at_, then); }
   void told_pause();
   void told_mark(const std::optional<fence_mark>& mark);
+  void told_switchover(backend_id from);
+  void told_withdrawal() { announced_.reset(); }
   // Results of this place come late, twice or not at all, through no fault of its own.
   void meddled(std::size_t index) { seen_[index].meddled_at = truth_.now(); }
 
@@ -124,7 +130,9 @@ class oracle {
     timeline_id rival_on;
     backend_id rival_of;
     bool is_shutting_down = false;  // it answered beside a refusal with 57P03, and said only that since
-    bool was_gone = false;          // or starting up, and has proved nothing since
+    time_point terminated_at = time_point::min();  // its connection was last ended by 57P01
+    bool is_held = false;                          // as of the last decision: by what its manager does
+    bool was_gone = false;                         // or starting up, and has proved nothing since
     std::optional<time_point> late_at;
     time_point meddled_at = time_point::min();
 
@@ -154,6 +162,8 @@ class oracle {
   [[nodiscard]] bool has_rival(const evidence& known, bool counts_doubtful) const;
   [[nodiscard]] bool is_sound_standby(const evidence& known) const;
   [[nodiscard]] bool must_take_rw(const evidence& known) const;
+  [[nodiscard]] bool is_settling(const evidence& known) const;
+  [[nodiscard]] bool is_switching_over(const evidence& known) const;
   [[nodiscard]] bool is_stable_primary(std::size_t index) const;
 
   [[nodiscard]] verdict check_backend(std::size_t index, const backend_status& status,
@@ -181,11 +191,18 @@ class oracle {
   std::array<std::size_t, places_count> order_{};  // places in the order of a snapshot's backends
   std::size_t backends_ = 0;
   bool is_pinned_ = false;
-  timeline_id highest_;     // ever told by a primary of ours, as far as it must be known
-  lsn highest_lsn_;         // its position when it was first told
-  timeline_id remembered_;  // by a mark
+  timeline_id highest_;                 // ever told by a primary of ours, as far as it must be known
+  lsn highest_lsn_;                     // its position when it was first told
+  timeline_id remembered_;              // by a mark
+  std::optional<time_point> risen_at_;  // when the highest one was asked for that rose over a known one
+  struct announcement {
+    backend_id from;
+    time_point until;
+  };
+  std::optional<announcement> announced_;
   std::optional<time_point> resumed_at_;
-  time_point disturbed_at_;  // pgsteer itself, or its list of backends
+  time_point marked_at_ = time_point::min();  // the mark was last given or replaced
+  time_point disturbed_at_;                   // pgsteer itself, or its list of backends
   std::uint64_t primary_position_ = 0;
   std::optional<backend_id> incumbent_;     // as of the last decision
   std::optional<backend_id> last_primary_;  // the last one there was

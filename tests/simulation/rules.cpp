@@ -26,6 +26,7 @@ bool is_same(const backend_status& left, const backend_status& right) {
 oracle::verdict oracle::check(const decision& made) {
   age();
   for (evidence& known : seen_) {
+    known.is_held = is_settling(known) || is_switching_over(known);
     if (!known.id || !is_member(known) || !known.answer->is_in_recovery || !shows_timeline(known)) continue;
     known.followed = highest_;
     known.followed_in_run = known.answer->start_time_us;
@@ -181,7 +182,9 @@ oracle::verdict oracle::check_backend(std::size_t index, const backend_status& s
   }
   covered_.late += known.late_at.has_value();
   covered_.shutting_down += known.is_shutting_down;
-  if (status.close_when_idle && !known.is_shutting_down) return "sessions end, though nobody waits for that";
+  const bool is_expected =
+      known.is_shutting_down || (is_switching_over(known) && status.id == snapshot.primary);
+  if (status.close_when_idle && !is_expected) return "sessions end, though nobody waits for that";
   if (!status.close_when_idle && known.is_shutting_down) return "a shutdown waits for sessions that stay";
   verdict broken = check_sessions(known, status, snapshot);
   if (broken == nullptr && status.is_rw_eligible) broken = check_read_write(index);
@@ -189,11 +192,16 @@ oracle::verdict oracle::check_backend(std::size_t index, const backend_status& s
   if (broken != nullptr) return broken;
   covered_.rw_eligible += status.is_rw_eligible;
   covered_.ro_eligible += status.is_ro_eligible;
-  if (must_take_rw(known)) {
+  if (must_take_rw(known) && known.is_held) {
+    covered_.settling += is_settling(known);
+    const bool is_only_announced = !is_settling(known);
+    covered_.switching_over += is_only_announced;
+    if (is_only_announced && !status.close_when_idle) return "a switchover waits for sessions that stay";
+  } else if (must_take_rw(known)) {
     ++covered_.must_take_rw;
     if (!status.is_rw_eligible) return "I3: a primary that was just proven gets no rw";
   }
-  if (is_stable_primary(index)) {
+  if (is_stable_primary(index) && !known.is_held) {
     ++covered_.stable_primaries;
     if (!status.is_rw_eligible) return "I3: the one reachable primary, stable for two periods, gets no rw";
   }
@@ -210,6 +218,8 @@ oracle::verdict oracle::check_read_write(std::size_t index) const {
   if (now - known.answered_at > options_.role_ttl) return "rw on an answer older than role_ttl";
   if (until < now - options_.role_ttl) return "I1: rw to a backend that truly was no primary for role_ttl";
   if (resumed_at_ && until < *resumed_at_) return "rule 6: rw on what was known before a pause";
+  if (is_settling(known)) return "rw to a primary whose promotion has not settled";
+  if (is_switching_over(known)) return "rw to a primary that is about to be replaced";
   if (!was_everybody_asked_again()) return "rule 6: rw before everybody was asked again after a pause";
   if (!lets_in(*known.outcome)) return "rw to a backend that does not let in";
   if (known.was_gone) return "I6: rw by the last word of one that was gone since";
@@ -314,8 +324,8 @@ oracle::verdict oracle::check_lag(const routing::route_policy& policy, const evi
 }
 
 oracle::verdict oracle::check_no_primary() const {
-  const bool is_denied =
-      std::ranges::any_of(seen_, [this](const evidence& known) { return must_take_rw(known); });
+  const bool is_denied = std::ranges::any_of(
+      seen_, [this](const evidence& known) { return !known.is_held && must_take_rw(known); });
   return is_denied ? "I3: no backend is chosen for rw, though one is proven" : nullptr;
 }
 

@@ -11,6 +11,7 @@ using routing::route_policy;
 using routing::target_session_attrs;
 
 constexpr std::uint64_t idle_per_mille = 60;
+constexpr duration settle_max = seconds{5};
 
 const route_policy read_write{target_session_attrs::read_write, balance::round_robin, {}, {}};
 const std::array<route_policy, 4> others{{
@@ -50,6 +51,9 @@ settings draw_settings(dice& luck) {
   drawn.topology.role_ttl = std::max<duration>(seconds{1}, 3 * probe_period(drawn));
   drawn.topology.dead_after = deaths[luck.pick(deaths.size())] * drawn.topology.role_ttl;
   drawn.topology.system.value = luck.happens(500) ? 7'711 : 0;
+  // Half of them have nothing of it, a quarter as under CloudNativePG, a quarter as the operator says.
+  drawn.topology.is_cnpg_cluster = luck.happens(250);
+  if (luck.happens(250)) drawn.topology.settle = luck.between(duration::zero(), settle_max);
   drawn.has_stats = luck.happens(500);
   drawn.has_bursts = luck.happens(500);
   return drawn;

@@ -50,6 +50,7 @@ class run {
     std::uint64_t meddled = 0;
     std::uint64_t marks_replaced = 0;
     std::uint64_t hints = 0;
+    std::uint64_t announcements = 0;
   };
   [[nodiscard]] const trials& tried() const { return tried_; }
 
@@ -104,6 +105,7 @@ class run {
   void arrive(std::size_t index, std::uint64_t number);
   void answer(std::size_t index, std::uint64_t number);
   void lose(std::size_t index);
+  void end_connection(std::size_t index, bool was_terminated);
   void end_question_at(std::size_t index, time_point at);
   void deliver(std::size_t index, const probe_result& result);
   void shelve(std::size_t index, const probe_result& result);
@@ -132,6 +134,10 @@ class run {
   void forget_one();
   void replace_mark();
   void tell_names();
+  // A manager ends all sessions there.
+  void terminate(std::size_t index);
+  // A manager says that it is about to replace the primary, or takes that back.
+  void announce();
 
   // pgsteer's control thread and workers.
   void tell(std::size_t index, backend_id id, const probe_result& result);

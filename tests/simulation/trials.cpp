@@ -8,7 +8,9 @@ namespace {
 constexpr std::uint64_t storm_per_mille = 80;
 constexpr std::uint64_t calm_per_mille = 30;
 constexpr std::uint64_t pgsteer_per_mille = 150;  // of what happens in a storm
-constexpr std::uint64_t phase_min = 100;          // events
+constexpr std::uint64_t terminated_per_mille = 5;
+constexpr std::uint64_t announced_per_mille = 4;
+constexpr std::uint64_t phase_min = 100;  // events
 constexpr std::uint64_t phase_span = 900;
 constexpr duration pause_max = seconds{12};
 constexpr duration names_age_max = seconds{2};
@@ -22,6 +24,8 @@ void run::act() {
     is_storm_ = !is_storm_;
     phase_left_ = phase_min + luck_.pick(phase_span);
   }
+  if (luck_.happens(terminated_per_mille)) return terminate(luck_.pick(places_count));
+  if (luck_.happens(announced_per_mille)) return announce();
   if (!luck_.happens(is_storm_ ? storm_per_mille : calm_per_mille)) return;
   if (!is_storm_) return mend();
   if (luck_.happens(pgsteer_per_mille)) return disturb_pgsteer();
@@ -140,6 +144,23 @@ void run::forget_one() {
   story_.note(now_, "has no sessions any more: to be forgotten if it left", index);
   if (core_->forget(*probe.id)) oracle_.forgot(index);
   conclude(false, true);
+}
+
+// It may mean anybody, and it may come to nothing.
+void run::announce() {
+  const std::size_t index = luck_.pick(places_count);
+  const asker& probe = askers_[index];
+  if (!probe.id || luck_.happens(300)) {
+    story_.note(now_, "no switchover is announced any more");
+    core_->withdraw_switchover();
+    oracle_.told_withdrawal();
+  } else {
+    story_.note(now_, "is announced to be replaced", index);
+    ++tried_.announcements;
+    core_->announce_switchover(*probe.id, now_);
+    oracle_.told_switchover(*probe.id);
+  }
+  conclude();
 }
 
 // After a restore to an earlier point in time the operator lowers the fence by hand.

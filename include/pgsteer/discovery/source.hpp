@@ -28,8 +28,9 @@ struct discovered_backend {
 // What a source that is told of changes, instead of asking again and again, has to say of that. Words are
 // metric labels.
 struct watch_figures {
-  bool is_watching = false;  // a watch is open
-  std::uint64_t lists = 0;   // taken whole
+  std::string_view resource;  // "pods"; lives as long as the source
+  bool is_watching = false;   // a watch is open
+  std::uint64_t lists = 0;    // taken whole
   std::map<std::string_view, std::uint64_t> events;
   std::map<std::string_view, std::uint64_t> errors;
   std::optional<time_point> answered_at;  // the last good answer
@@ -41,6 +42,16 @@ enum class notice {
   removal,    // it is gone
   readiness,  // it is ready now, or is not any more
   labels,     // its manager calls it something else now: primary, standby, unhealthy
+  lease,      // it has got or lost its cluster's primary Lease
+  status,     // its cluster's status names it, or does not any more, as the primary or as the next one
+};
+
+// A manager is about to replace one backend as the primary by another: its word, and proof of nothing.
+struct switchover {
+  discovered_backend from;
+  discovered_backend to;
+
+  friend bool operator==(const switchover&, const switchover&) = default;
 };
 
 class source {
@@ -52,13 +63,21 @@ class source {
   // Called with a backend of the last set or of the one before, of which the source was told something: a
   // reason to probe it, and proof of nothing.
   using on_hint = std::function<void(const discovered_backend&, notice)>;
-  virtual void start(on_change handler, on_hint hint_handler) = 0;
+  // Called when a switchover between two such backends is announced, and with none when it is over or called
+  // off. After on_change, before on_hint.
+  using on_switchover = std::function<void(const std::optional<switchover>&)>;
+  struct handlers {
+    on_change change;
+    on_hint hint = {};
+    on_switchover announcement = {};
+  };
+  virtual void start(handlers told) = 0;
   // Nothing is called any more.
   virtual void stop() = 0;
   // Looks again soon (a hint: a backend was lost).
   virtual void refresh_now() = 0;
-  // Nothing for a source that asks again and again.
-  [[nodiscard]] virtual std::optional<watch_figures> figures() const { return std::nullopt; }
+  // Of each resource that is watched; none for a source that asks again and again.
+  [[nodiscard]] virtual std::vector<watch_figures> figures() const { return {}; }
 };
 
 }  // namespace pgsteer::discovery

@@ -83,8 +83,9 @@ struct backend_view {
   std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting
 };
 
-// Of a discovery source that is told of changes: Kubernetes'.
+// Of what a discovery source is told of changes: a resource of Kubernetes.
 struct discovery_view {
+  std::string resource;                         // "pods"; a label of every series
   bool is_watching = false;                     // pgsteer_discovery_watching 0|1
   std::uint64_t lists = 0;                      // pgsteer_discovery_lists_total
   std::map<std::string, std::uint64_t> events;  // pgsteer_discovery_events_total{type=...}
@@ -99,7 +100,7 @@ struct metrics_view {
   std::vector<const listener_counters*> listeners;
   std::vector<std::string> close_reasons;  // label values by index
   std::vector<backend_view> backends;
-  std::optional<discovery_view> discovery;
+  std::vector<discovery_view> discovery;  // none for a source that asks again and again
   const cancel_counters* cancels = nullptr;
   const probe_counters* probes = nullptr;
   const failover_histograms* failovers = nullptr;

@@ -1,9 +1,9 @@
 #pragma once
 // failover_story: measures the phases of a failover and tells it in the log.
 //
-// first sign -> primary lost -> successor proven -> first rw login on it; beside that the end of the sessions
-// on the old primary. That the primary was lost, and its successor proven, is told by topology_story. Decides
-// nothing. Control thread.
+// first sign -> primary lost -> successor proven -> its promotion settled -> first rw login on it; beside
+// that the end of the sessions on the old primary. That the primary was lost, and its successor proven, is
+// told by topology_story. Decides nothing. Control thread.
 //
 // Flow: note_symptom(), note_answer(), note_decision(), note_login() as things happen; tick() now and then.
 #include <functional>
@@ -65,6 +65,7 @@ class failover_story {
   time_point last_symptom_at_;
   std::optional<time_point> lost_at_;
   std::optional<time_point> proven_at_;      // and the first login is awaited
+  std::optional<time_point> settled_at_;     // the one proven then
   std::optional<time_point> closing_since_;  // the old primary has sessions yet
   time_point began_at_;
   login_totals before_;

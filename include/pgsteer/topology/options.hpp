@@ -2,6 +2,7 @@
 // Options of the topology decision; filled by config, checked here.
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "pgsteer/base/clock.hpp"
@@ -30,7 +31,22 @@ struct topology_options {
   // HA managers begin a switchover with a smart shutdown, and promote nobody before it is over
   // (CloudNativePG: or after smartShutdownTimeout, 180 s).
   topology::smart_shutdown smart_shutdown = topology::smart_shutdown::end_idle_sessions;
+  // A promotion is not over for a manager that ends every client's session once more after it. So new
+  // read-write sessions wait after a rise of the timeline until the probe's own connection to the new primary
+  // was ended by 57P01 and is back, at most so long. Unset: auto, cnpg_settle under CloudNativePG, else not.
+  std::optional<duration> settle = {};
+  // The source of backends names a CloudNativePG Cluster; a backend may show the same by itself.
+  bool is_cnpg_cluster = false;
 };
+
+// CloudNativePG ends them 0.3 to 1.1 s after the promotion (measured with 1.30: DropConnections, once the
+// Cluster's status names the new primary).
+inline constexpr duration cnpg_settle = milliseconds{1500};
+
+// An announced switchover keeps new read-write sessions waiting for so long, unless the primary lets nobody
+// in any more by then. CloudNativePG begins to stop the old primary 0.1 to 0.5 s after its word, with a
+// checkpoint; half of the default hold_timeout, so that a switchover that does not come fails nobody.
+inline constexpr duration switchover_hold_max = seconds{5};
 
 [[nodiscard]] bool are_valid(const topology_options& options) noexcept;
 

@@ -61,6 +61,8 @@ struct probe_result {
   std::string message;  // libpq's or the server's words, one line; empty if answered
   time_point sent_at;   // before the query left: the role was true at or after this
   time_point received_at;
+  // Of connection_lost: the server ended it on somebody's order, by 57P01.
+  bool was_terminated = false;
 };
 
 }  // namespace pgsteer::topology

@@ -55,6 +55,8 @@ struct topology_snapshot {
   timeline_id fence;  // highest timeline ever seen as primary
   std::optional<backend_id> primary;
   bool is_ambiguous = false;  // two claim to be primary on one timeline: an alarm, also with an incumbent
+  // The primary is proven and will take new sessions soon, once its promotion has settled.
+  bool is_settling = false;
   // After this instant nobody may take the primary for granted (the process was paused, probes stopped):
   // new rw logins are held until a newer snapshot. Unset without an eligible primary.
   std::optional<time_point> rw_valid_until;

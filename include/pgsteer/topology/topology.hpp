@@ -10,8 +10,9 @@
 //   record(id, result)            a probe ended
 //   note_late(id, sent_at)        a probe has no answer yet, though others came sooner
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
+//   announce_switchover(id, now)  a manager says that it is about to replace this primary
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
-// After each of the first four, and at next_deadline(), call decide() and publish what it returns, also
+// After each of the first five, and at next_deadline(), call decide() and publish what it returns, also
 // under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
 // probed.
 #include <memory>
@@ -78,10 +79,16 @@ class topology {
   // and the time not watched does not count towards dead_after. Call it before the decide() that follows.
   void note_pause(time_point now);
 
+  // A manager's word: if this is the primary in use, new sessions wait for its successor, and those that it
+  // has end at their next idle moment, for switchover_hold_max. Proof of a successor ends that sooner. The
+  // same word again, before the announcement is withdrawn, begins nothing anew.
+  void announce_switchover(backend_id from, time_point now);
+  void withdraw_switchover();
+
   // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);
-  // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after),
-  // as of the last decide(); always later than that one.
+  // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after,
+  // settle), as of the last decide(); always later than that one.
   [[nodiscard]] std::optional<time_point> next_deadline() const;
 
   // What a restart needs to know; unset until the cluster is pinned and a primary of it was seen.

@@ -26,6 +26,8 @@ struct verdict_reason {
     primary_last_known,
     primary_leaving,
     primary_shutting_down,
+    primary_settling,        // its manager ends all sessions there once more
+    primary_switching_over,  // its manager is about to replace it
     primary_unusable,
     primary_late,
     primary_was_gone,

@@ -1,4 +1,4 @@
-"""A ServiceAccount that may list and watch the pods of its namespace and nothing else, and its tokens."""
+"""A ServiceAccount, its tokens, and a Role for it: to list and watch the pods of its namespace, if nothing else is said."""
 import time
 from pathlib import Path
 
@@ -11,7 +11,7 @@ LEEWAY_SECONDS = 60  # It takes an expired one for so long, since clocks differ.
 
 
 class Account:
-    def __init__(self, client: Client, namespace: str, name: str = "pgsteer"):
+    def __init__(self, client: Client, namespace: str, name: str = "pgsteer", rules: list = RIGHTS):
         """With its Role, bound to it."""
         self.client = client
         self.namespace = namespace
@@ -20,7 +20,7 @@ class Account:
         self._accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         self._rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
         client.request("POST", self._accounts, {"metadata": {"name": name}})
-        client.request("POST", f"{self._rbac}/roles", {"metadata": {"name": name}, "rules": RIGHTS})
+        client.request("POST", f"{self._rbac}/roles", {"metadata": {"name": name}, "rules": rules})
         self.allow()
 
     def allow(self) -> None:

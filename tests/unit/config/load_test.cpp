@@ -136,6 +136,27 @@ TEST(Load, TakesEveryRouteWord) {
   }
 }
 
+TEST(Load, SettlesByItselfNeverOrForATime) {
+  const std::vector<std::pair<std::string, std::optional<duration>>> cases{
+      {"auto", std::nullopt}, {"off", duration::zero()}, {"10ms", milliseconds{10}}, {"10m", seconds{600}}};
+  for (const auto& [word, expected] : cases) {
+    SCOPED_TRACE(word);
+    EXPECT_EQ(load(minimal_and("failover: { settle: " + word + " }\n")).topology.settle, expected);
+  }
+  EXPECT_EQ(load(minimal_text).topology.settle, std::nullopt);
+}
+
+TEST(Load, KnowsThatBackendsAreACnpgCluster) {
+  const auto is_cnpg = [](const std::string& pods) {
+    return load("cluster: { backends: { kubernetes: { " + pods +
+                " } } }\n"
+                "listeners: [{ name: rw, bind: \"127.0.0.1:0\", route: primary }]\n")
+        .topology.is_cnpg_cluster;
+  };
+  EXPECT_TRUE(is_cnpg("cnpg_cluster: pg"));
+  EXPECT_FALSE(is_cnpg("label_selector: \"cnpg.io/cluster=pg\""));
+}
+
 TEST(Load, LowersUnsetLimitsToThoseAbove) {
   const config read = load(minimal_and("limits: { sessions: 50 }\n"));
   EXPECT_EQ(read.runtime.limits.sessions_max, 50U);

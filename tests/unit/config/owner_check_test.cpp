@@ -37,9 +37,9 @@ TEST(TcpOptions, StayInsideTheKernelsBounds) {
 
 TEST(TopologyOptions, KeepSessionsForLongerThanKnowledge) {
   using topology::topology_options;
-  expect_invalid<topology_options>(
-      {[](topology_options& o) { o.role_ttl = duration::zero(); },
-       [](topology_options& o) { o.dead_after = o.role_ttl - milliseconds{1}; }});
+  expect_invalid<topology_options>({[](topology_options& o) { o.role_ttl = duration::zero(); },
+                                    [](topology_options& o) { o.dead_after = o.role_ttl - milliseconds{1}; },
+                                    [](topology_options& o) { o.settle = milliseconds{-1}; }});
 }
 
 TEST(RelayOptions, NeedABufferAndTurns) {

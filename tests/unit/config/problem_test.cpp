@@ -60,6 +60,12 @@ TEST(Problem, UnknownKeyHasItsPlaceAndAGuess) {
 TEST(Problem, WrongTypeSaysWhatStandsThere) {
   check_cases({
       {minimal_and("probe: fast\n"), "f:4:8: probe: expected a mapping of keys, found \"fast\""},
+      {minimal_and("failover: { settle: soon }\n"),
+       "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found \"soon\""},
+      {minimal_and("failover: { settle: 11m }\n"),
+       "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found \"11m\""},
+      {minimal_and("failover: { settle: [auto] }\n"),
+       "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found a list"},
       {minimal_and("probe: [a]\n"), "f:4:8: probe: expected a mapping of keys, found a list"},
       {minimal_and("probe: { user: [a, b] }\n"),
        "f:4:16: probe.user: expected a name of 1 to 63 bytes, found a list"},

@@ -8,6 +8,24 @@
 
 namespace pgsteer::discovery::samples {
 
+inline std::string to_word(notice what) {
+  switch (what) {
+    case notice::deletion:
+      return "deletion";
+    case notice::removal:
+      return "removal";
+    case notice::readiness:
+      return "readiness";
+    case notice::labels:
+      return "labels";
+    case notice::lease:
+      return "lease";
+    case notice::status:
+      return "status";
+  }
+  return "?";
+}
+
 // A Pod, as much of it as matters and some of what does not.
 struct sample_pod {
   std::string name = "pg-1";

@@ -8,20 +8,6 @@
 namespace pgsteer::discovery::samples {
 namespace {
 
-std::string in_words(notice what) {
-  switch (what) {
-    case notice::deletion:
-      return "deletion";
-    case notice::removal:
-      return "removal";
-    case notice::readiness:
-      return "readiness";
-    case notice::labels:
-      return "labels";
-  }
-  return "?";
-}
-
 // A pod set that is fed with JSON, as by the API.
 class fed_pods {
  public:
@@ -52,7 +38,7 @@ class fed_pods {
   std::string hints() {
     std::string out;
     for (const backend_hint& each : pods_.take_hints())
-      out += (out.empty() ? "" : "; ") + each.backend.identity + " " + in_words(each.what);
+      out += (out.empty() ? "" : "; ") + each.backend.identity + " " + to_word(each.what);
     return out;
   }
   pod_set& pods() { return pods_; }
@@ -237,6 +223,36 @@ TEST(PodSet, AsksForPodsByTheSelector) {
   const api_resource resource = pod_set::resource("a=b");
   EXPECT_EQ(resource.group_path + "/" + resource.plural, "/api/v1/pods");
   EXPECT_EQ(resource.label_selector, "a=b");
+}
+
+// Its manager keeps PostgreSQL from running there. It is found by its name all the same.
+TEST(PodSet, LeavesOutWhoIsFenced) {
+  fed_pods fed;
+  ASSERT_FALSE(fed.list({first, second}));
+  ASSERT_TRUE(fed.pods().take_change());
+  fed.pods().fence({false, {"pg-1", "pg-7"}});
+  EXPECT_TRUE(fed.pods().take_change());
+  EXPECT_EQ(fed.candidates(), "pg-2:5432 10.0.0.2:5432 uid-2");
+  ASSERT_TRUE(fed.pods().named("pg-1"));
+  fed.pods().fence({false, {"pg-1", "pg-7"}});
+  EXPECT_FALSE(fed.pods().take_change()) << "the same again";
+  fed.pods().fence({true, {}});
+  EXPECT_EQ(fed.candidates(), "");
+  fed.pods().fence({});
+  EXPECT_EQ(fed.candidates(), "pg-1:5432 10.0.0.1:5432 uid-1; pg-2:5432 10.0.0.2:5432 uid-2");
+}
+
+TEST(PodSet, FindsAPodByItsName) {
+  fed_pods fed;
+  sample_pod again = first;
+  again.uid = "uid-9";
+  again.created = "2026-11-28T10:00:05Z";
+  again.is_being_deleted = true;
+  ASSERT_FALSE(fed.list({again, first, {.name = "pg-3", .uid = "uid-3", .phase = "Pending"}}));
+  EXPECT_EQ(fed.pods().named("pg-1").value_or(discovered_backend{}).identity, "uid-9") << "made last";
+  EXPECT_FALSE(fed.pods().named("pg-2"));
+  EXPECT_FALSE(fed.pods().named("pg-3")) << "it does not run";
+  EXPECT_FALSE(fed.pods().named(""));
 }
 
 }  // namespace

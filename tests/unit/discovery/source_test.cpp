@@ -45,7 +45,7 @@ class Source : public testing::Test {
   }
   void start(std::unique_ptr<source> made) {
     source_ = std::move(made);
-    source_->start([this](const backends& set) { published_.push_back(set); }, {});
+    source_->start({.change = [this](const backends& set) { published_.push_back(set); }});
   }
   void start_dns(const std::string& name = "pg.test") {
     start(make_dns_source(context_, {name, 5432, refresh_}, resolver()));
@@ -173,12 +173,10 @@ TEST_F(DnsSource, MayBeDestroyedDuringAResolution) {
 TEST_F(DnsSource, MayBeDestroyedFromItsOwnCallback) {
   scripts_["pg.test"] = {{{}, {"10.0.0.1"}}};
   source_ = make_dns_source(context_, {"pg.test", 5432, refresh_}, resolver());
-  source_->start(
-      [this](const backends& set) {
-        published_.push_back(set);
-        source_.reset();
-      },
-      {});
+  source_->start({.change = [this](const backends& set) {
+    published_.push_back(set);
+    source_.reset();
+  }});
   ASSERT_TRUE(run_until([&] { return !published_.empty(); }));
   context_.run_for(milliseconds{5});
   EXPECT_EQ(published_.size(), 1U);
@@ -228,7 +226,7 @@ TEST_F(StaticSource, IsSilentOnceStopped) {
 
 TEST_F(Source, IsMadeFromItsOptions) {
   source_ = make_source(context_, static_options{{{"localhost", 5432}}, seconds{2}});
-  source_->start([this](const backends& set) { published_.push_back(set); }, {});
+  source_->start({.change = [this](const backends& set) { published_.push_back(set); }});
   ASSERT_TRUE(run_until([&] { return !published_.empty(); }));
   EXPECT_EQ(published_[0][0].name, "localhost:5432");
 }

@@ -63,7 +63,7 @@ class Exposition : public testing::Test {
         {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, &first_, 35, 36},
         {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, nullptr, 0, 0},
     };
-    view_.discovery = {true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5};
+    view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
     view_.cancels = &cancels_;
     view_.probes = &probes_;
     view_.failovers = &failovers_;
@@ -139,12 +139,12 @@ const series_case series_cases[] = {
     {R"(pgsteer_backend_dials{backend="10.0.0.1:5432"})", 35},
     {R"(pgsteer_backend_dials_waiting{backend="10.0.0.1:5432"})", 36},
     {R"(pgsteer_failover_phase_seconds_sum{phase="total"})", 0.064},
-    {R"(pgsteer_discovery_watching)", 1},
-    {R"(pgsteer_discovery_lists_total)", 81},
-    {R"(pgsteer_discovery_events_total{type="added"})", 82},
-    {R"(pgsteer_discovery_events_total{type="bookmark"})", 83},
-    {R"(pgsteer_discovery_errors_total{kind="gone"})", 84},
-    {R"(pgsteer_discovery_answer_age_seconds)", 12.5},
+    {R"(pgsteer_discovery_watching{resource="pods"})", 1},
+    {R"(pgsteer_discovery_lists_total{resource="pods"})", 81},
+    {R"(pgsteer_discovery_events_total{resource="pods",type="added"})", 82},
+    {R"(pgsteer_discovery_events_total{resource="pods",type="bookmark"})", 83},
+    {R"(pgsteer_discovery_errors_total{resource="pods",kind="gone"})", 84},
+    {R"(pgsteer_discovery_answer_age_seconds{resource="pods"})", 12.5},
     {R"(pgsteer_cancels_total{result="forwarded"})", 41},
     {R"(pgsteer_cancels_total{result="broadcast"})", 42},
     {R"(pgsteer_cancels_total{result="dropped"})", 43},

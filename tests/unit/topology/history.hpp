@@ -10,10 +10,12 @@
 //   ... [run N]                             of another start of PostgreSQL
 //   ... [system N] [delay MS]               another cluster; replay_delay
 //   ... [hung] [shutting]                  outcome login_hung, shutting_down, with an answer
+//   ... [cnpg]                              it shows that CloudNativePG manages it
+//   a terminated                            its connection was ended by 57P01
 //   c timed_out                             any probe_outcome by its word
 //   late MS <one of the above>              asked MS milliseconds before now, told now
 //   a overdue                               its probe, asked now, has had no answer for too long
-//   wait MS | pause | name ab | forget a
+//   wait MS | pause | name ab | forget a | announce a (to be replaced by a switchover) | withdraw
 // decide() is called after every event, as the owner of a topology does.
 #include <array>
 #include <optional>
@@ -112,6 +114,11 @@ class history {
     } else if (word == "forget") {
       words >> word;
       topology_.forget(of(word.front()).id);
+    } else if (word == "announce") {
+      words >> word;
+      topology_.announce_switchover(of(word.front()).id, now_);
+    } else if (word == "withdraw") {
+      topology_.withdraw_switchover();
     } else if (word == "late") {
       const milliseconds age{number(words)};
       words >> word;
@@ -135,7 +142,8 @@ class history {
       result.outcome = probe_outcome::answered;
       result.answer = answer(word == "standby", words, result.outcome);
     } else {
-      result.outcome = outcome_named(word);
+      result.was_terminated = word == "terminated";
+      result.outcome = result.was_terminated ? probe_outcome::connection_lost : outcome_named(word);
     }
     topology_.record(of(letter).id, result);
   }
@@ -156,6 +164,7 @@ class history {
       if (word == "delay") answer.replay_delay = milliseconds{number(words)};
       if (word == "at-least") answer.is_timeline_lower_bound = true;
       if (word == "receiver") answer.has_wal_receiver = true;
+      if (word == "cnpg") answer.is_cnpg_managed = true;
       if (word == "hung") outcome = probe_outcome::login_hung;
       if (word == "shutting") outcome = probe_outcome::shutting_down;
     }

@@ -1,0 +1,45 @@
+#pragma once
+// single_object: the one object of a collection that a field selector leaves, by a list and the events after
+// it.
+//
+// Pure: no socket, no clock, no log. Not thread-safe.
+//
+// Flow: begin_list(), add(), end_list() -> apply() for each event; now() at any time.
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "discovery/api_object.hpp"
+#include "pgsteer/base/result.hpp"
+
+namespace pgsteer::discovery {
+
+class single_object {
+ public:
+  // metadata.name, as a field selector for api_resource.
+  [[nodiscard]] static std::string selector_of(const std::string& name) { return "metadata.name=" + name; }
+
+  // What was known stays the truth until end_list().
+  void begin_list() { listed_.reset(); }
+  [[nodiscard]] error_code add(const api_object& object) {
+    listed_ = object;
+    return {};
+  }
+  void end_list() { now_ = std::exchange(listed_, std::nullopt); }
+  [[nodiscard]] error_code apply(const watch_event& event) {
+    if (event.what == watch_event::kind::deleted) {
+      now_.reset();
+    } else if (event.what == watch_event::kind::added || event.what == watch_event::kind::modified) {
+      now_ = event.object;
+    }
+    return {};
+  }
+  // Nothing: there is none, or none is known yet.
+  [[nodiscard]] const std::optional<api_object>& now() const noexcept { return now_; }
+
+ private:
+  std::optional<api_object> now_;
+  std::optional<api_object> listed_;
+};
+
+}  // namespace pgsteer::discovery
