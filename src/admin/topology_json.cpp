@@ -31,6 +31,7 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"outcome", of.was_probed ? boost::json::value(topology::to_string(of.outcome)) : nullptr},
       {"replay_delay_ms", milliseconds_or_null(of.replay_delay)},
       {"leaving", of.is_leaving},
+      {"connections_free", of.connections_free ? boost::json::value(*of.connections_free) : nullptr},
   };
 }
 

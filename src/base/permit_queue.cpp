@@ -1,6 +1,6 @@
 #include "pgsteer/base/permit_queue.hpp"
 
-#include <utility>
+#include "pgsteer/base/assert.hpp"
 
 namespace pgsteer {
 namespace {
@@ -12,25 +12,40 @@ void call_all(const std::vector<permit_queue::wake_function>& woken) {
 }  // namespace
 
 permit_queue::place permit_queue::enter(const std::shared_ptr<permit_queue>& queue, std::uint32_t limit,
-                                        const wake_function& wake, time_point arrived) {
+                                        const entrant& who) {
   std::vector<wake_function> woken;
-  std::optional<line::iterator> entry;
+  line::iterator entry;
   {
     const std::lock_guard lock(queue->mutex_);
     queue->limit_ = limit;
     woken = queue->grant_free();  // the limit may have grown
-    if (queue->used_ < limit) {
-      ++queue->used_;
+    entry = queue->waiting_.insert(place_by_arrival(queue->waiting_, who.arrived),
+                                   {.wake = {}, .arrived = who.arrived, .needs_room = who.needs_room});
+    const bool is_next = entry == queue->waiting_.begin();
+    if (is_next && queue->may_go(*entry)) {
+      queue->grant(entry);
     } else {
-      entry = queue->waiting_.insert(place_by_arrival(queue->waiting_, arrived), {wake, arrived});
+      entry->wake = who.wake;
     }
   }
   call_all(woken);
   return {queue, entry};
 }
 
-permit_queue::place::place(place&& other) noexcept
-    : queue_(std::move(other.queue_)), entry_(std::exchange(other.entry_, {})) {}
+void permit_queue::note_free(int free, time_point asked_at, time_point now) {
+  std::vector<wake_function> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    room_.note_free(free, asked_at, now);
+    woken = grant_free();
+  }
+  call_all(woken);
+}
+
+void permit_queue::note_full() noexcept {
+  const std::lock_guard lock(mutex_);
+  room_.note_full();
+}
 
 permit_queue::place& permit_queue::place::operator=(place&& other) noexcept {
   place taken(std::move(other));
@@ -40,9 +55,22 @@ permit_queue::place& permit_queue::place::operator=(place&& other) noexcept {
 }
 
 bool permit_queue::place::is_granted() const noexcept {
-  if (!queue_ || !entry_) return queue_ != nullptr;
+  if (!queue_) return false;
   const std::lock_guard lock(queue_->mutex_);
-  return (*entry_)->is_granted;
+  return entry_->is_granted;
+}
+
+bool permit_queue::place::insist() {
+  const std::lock_guard lock(queue_->mutex_);
+  if (!entry_->is_granted && queue_->granted_.size() < queue_->limit_) queue_->grant(entry_);
+  return entry_->is_granted;
+}
+
+permit_queue::seat permit_queue::place::take_seat() noexcept {
+  const std::lock_guard lock(queue_->mutex_);
+  PGSTEER_ASSERT(entry_->has_seat);
+  entry_->has_seat = false;
+  return {queue_, entry_->turn};
 }
 
 void permit_queue::place::leave() noexcept {
@@ -50,31 +78,53 @@ void permit_queue::place::leave() noexcept {
   std::vector<wake_function> woken;
   {
     const std::lock_guard lock(queue_->mutex_);
-    const bool was_granted = !entry_ || (*entry_)->is_granted;
-    if (entry_) (was_granted ? queue_->granted_ : queue_->waiting_).erase(*entry_);
-    if (was_granted) {
-      --queue_->used_;
-      woken = queue_->grant_free();
-    }
+    if (entry_->has_seat) queue_->room_.put_back(entry_->turn);
+    (entry_->is_granted ? queue_->granted_ : queue_->waiting_).erase(entry_);
+    woken = queue_->grant_free();  // also if it only stood in the way of others
   }
   queue_.reset();
-  entry_.reset();
   call_all(woken);
+}
+
+permit_queue::seat& permit_queue::seat::operator=(seat&& other) noexcept {
+  seat taken(std::move(other));
+  std::swap(queue_, taken.queue_);
+  std::swap(turn_, taken.turn_);
+  return *this;
+}
+
+void permit_queue::seat::leave() noexcept {
+  if (!queue_) return;
+  {
+    const std::lock_guard lock(queue_->mutex_);
+    queue_->room_.end(turn_);
+  }
+  queue_.reset();
 }
 
 permit_queue::counts permit_queue::count() const {
   const std::lock_guard lock(mutex_);
-  return {used_, waiting_.size()};
+  const bool is_out_of_room = !waiting_.empty() && granted_.size() < limit_ && !may_go(waiting_.front());
+  return {granted_.size(), waiting_.size(), is_out_of_room};
+}
+
+bool permit_queue::may_go(const entry& who) const noexcept {
+  return granted_.size() < limit_ && (!who.needs_room || room_.has_room());
+}
+
+void permit_queue::grant(line::iterator who) {
+  who->is_granted = who->has_seat = true;
+  who->turn = room_.take();
+  granted_.splice(granted_.end(), waiting_, who);
 }
 
 // To those who have waited longest.
 std::vector<permit_queue::wake_function> permit_queue::grant_free() {
   std::vector<wake_function> woken;
-  while (used_ < limit_ && !waiting_.empty()) {
-    ++used_;
-    waiting_.front().is_granted = true;
-    woken.push_back(std::move(waiting_.front().wake));
-    granted_.splice(granted_.end(), waiting_, waiting_.begin());
+  while (!waiting_.empty() && may_go(waiting_.front())) {
+    const line::iterator next = waiting_.begin();
+    woken.push_back(std::move(next->wake));
+    grant(next);
   }
   return woken;
 }

@@ -91,8 +91,8 @@ action note_slow(reach_data& d) {
 
 reach_step begin_dial(reach_data& d, reach_state& s, picked_backend backend, permit_queue::place dial,
                       time_point now) {
+  d.backend = {lease(std::move(backend), dial.take_seat()), true};
   s = reach_machine::dialing{std::move(dial)};
-  d.backend = {lease(std::move(backend)), true};
   expect_answer(d, now);
   return action{.what = kind::dial, .deadline = d.due};
 }
@@ -146,6 +146,7 @@ reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
   if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d);
   if (answer.fields.sqlstate != "53300") return drop(d, s, attempt_end::refused, now);
   d.refusal = d.answer;
+  d.backend.place.note_full();
   return drop(d, s, attempt_end::full, now);
 }
 
@@ -155,8 +156,8 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, cons
   const std::shared_ptr<permit_queue> dials = runtime::dials_of(it.backend.use);
   permit_queue::place place = std::move(here.dial);
   if (!place.is_in(dials)) {
-    place =
-        permit_queue::enter(dials, d.around.limits().concurrent_dials_max, d.around.wake, d.around.arrived);
+    place = permit_queue::enter(dials, d.around.limits().concurrent_dials_max,
+                                {d.around.wake, d.around.arrived, d.needs_room});
   }
   if (place.is_granted()) return begin_dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
@@ -178,6 +179,8 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
               time_point now) {
   if (here.dial.is_granted()) return choose(d, s, std::move(here.dial));
   if (now < d.due) return wait(d);
+  // What is free is an estimate: whom it has kept waiting for so long, the backend itself may refuse.
+  if (here.dial.insist()) return choose(d, s, std::move(here.dial));
   return hold_expired(d, d.rules.why_not_dialed());
 }
 // Nobody waits for a dial at a backend that would not be chosen now.
@@ -197,7 +200,10 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
     d.hold.emplace(std::move(*place), d.around.counters.held);
     d.around.counters.held_total.add();
   }
-  if (here.why != routing::no_backend::all_tried) d.refusal.clear();  // no longer that a backend was full
+  if (here.why != routing::no_backend::all_tried) {
+    d.refusal.clear();    // no longer that a backend was full
+    d.needs_room = true;  // many are held with it, and go on at one time
+  }
   const auto [until, wish] = d.rules.none_left(here.why, now);
   d.due = until;
   d.is_client_watched = true;

@@ -219,6 +219,13 @@ void add_backends(document& out, const metrics_view& view) {
   for (const backend_view* each : backends) {
     if (each->probe_age_seconds >= 0) age.add({label("backend", each->address)}, each->probe_age_seconds);
   }
+  family& free =
+      out.gauge("backend_connections_free",
+                "Of max_connections, what sessions and reservations leave, by the last good probe answer.");
+  for (const backend_view* each : backends) {
+    if (each->connections_free >= 0)
+      free.add({label("backend", each->address)}, static_cast<std::uint64_t>(each->connections_free));
+  }
 }
 
 void add_backend_counters(document& out, const metrics_view& view) {
@@ -237,7 +244,8 @@ void add_backend_counters(document& out, const metrics_view& view) {
            backends, [](const backend_view& of) { return of.counters->logins_let_in.value(); });
   add_each(out.gauge("backend_dials", "Logins that hold one of its limits.concurrent_dials places."),
            backends, [](const backend_view& of) { return of.dials; });
-  add_each(out.gauge("backend_dials_waiting", "Logins that wait to dial it: limits.concurrent_dials."),
+  add_each(out.gauge("backend_dials_waiting",
+                     "Logins that wait to dial it: for limits.concurrent_dials, or for a free connection."),
            backends, [](const backend_view& of) { return of.dials_waiting; });
 }
 

@@ -54,6 +54,11 @@ void backend_probe::ask_once() {
   wait_point_.wake();
 }
 
+void backend_probe::ask_soon() {
+  schedule_.expedite(clock::now());
+  wait_point_.wake();
+}
+
 void backend_probe::settle() {
   schedule_.settle();
 }

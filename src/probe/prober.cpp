@@ -92,6 +92,10 @@ void prober::ask_once(topology::backend_id id) {
   if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->ask_once();
 }
 
+void prober::ask_soon(topology::backend_id id) {
+  if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->ask_soon();
+}
+
 void prober::settle() {
   for (const auto& [id, probe] : state_->probes) probe->settle();
 }

@@ -199,10 +199,18 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     story_.note_symptom(id, story::failover_story::origin::login_or_probe,
                         topology::to_string(result.outcome), clock::now());
   }
+  if (result.answer) note_free(id, *result.answer, result.sent_at);
   topology_.record(id, result);
   decide();
   // Behind the decision: an answer by which the primary is lost contradicts nothing.
   if (is_answered) story_.note_answer(id, result.sent_at);
+}
+
+// Straight to those who wait for it, who are of all workers; before the decision, by which more may come.
+void topology_keeper::note_free(topology::backend_id id, const topology::role_answer& answer,
+                                time_point asked_at) {
+  const auto found = uses_.find(id.value);
+  if (found != uses_.end()) found->second->dials.note_free(answer.connections_free, asked_at, clock::now());
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {
@@ -275,10 +283,18 @@ void topology_keeper::schedule_tick() {
     const time_point now = clock::now();
     carry_out(attention_.tick(now));
     story_.tick(now);
+    ask_for_room();
     forget_left_backends();
     if (std::exchange(are_figures_due_, false)) handler_(published_);
     schedule_tick();
   });
+}
+
+// Who waits for nothing but room needs a newer figure, not another backend.
+void topology_keeper::ask_for_room() {
+  for (const auto& [id, use] : uses_) {
+    if (use->dials.count().is_out_of_room) prober_->ask_soon({id});
+  }
 }
 
 // A backend that discovery no longer names is kept while sessions are on it.

@@ -17,6 +17,7 @@ metrics::backend_view view_backend(const topology::backend_status& status, const
   view.replay_lag_bytes = status.replay_lag_bytes;
   if (status.replay_delay) view.replay_delay_seconds = in_seconds(*status.replay_delay);
   if (status.answered_at) view.probe_age_seconds = in_seconds(now - *status.answered_at);
+  if (status.connections_free) view.connections_free = *status.connections_free;
   view.counters = &use.counters;
   const permit_queue::counts dials = use.dials.count();
   view.dials = dials.granted;

@@ -25,6 +25,7 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   const role_answer& answer = *backend.answer;
   status.answered_at = backend.answered_at;
   status.timeline = answer.timeline;
+  status.connections_free = answer.connections_free;
   status.lsn = answer.is_in_recovery ? answer.replay_lsn : answer.write_lsn;
   if (answer.is_in_recovery) {
     status.replay_delay = answer.replay_delay;

@@ -25,7 +25,7 @@ LOGIN = ["pgwire", "runtime", "login"]
 # Of one file, or of a login and what it goes by.
 UNIT_TESTS = {"topology/attention.cpp": [ROOT / "tests/unit/topology/attention_test.cpp"],
               "login": [*sorted((ROOT / "tests/unit/login").glob("*.cpp")), ROOT / "tests/unit/runtime/publication_test.cpp",
-                        ROOT / "tests/unit/base/permit_queue_test.cpp"]}
+                        ROOT / "tests/unit/base/permit_queue_test.cpp", ROOT / "tests/unit/base/room_estimate_test.cpp"]}
 
 
 @dataclass(frozen=True)
@@ -256,13 +256,25 @@ MUTANTS = [
     mutant("who was held first does not go first", "unit", "login/hold_line.cpp",
            ("place_by_arrival(waiting_, arrived)", "waiting_.end()")),
     mutant("who came first does not dial first", "unit", "base/permit_queue.cpp",
-           ("place_by_arrival(queue->waiting_, arrived)", "queue->waiting_.end()")),
+           ("place_by_arrival(queue->waiting_, who.arrived)", "queue->waiting_.end()")),
     mutant("a place among the dials goes to nobody", "unit", "base/permit_queue.cpp",
-           ("      woken = queue_->grant_free();\n", "")),
+           ("    woken = queue_->grant_free();  // also if it only stood in the way of others\n", "")),
     mutant("who has a place among the dials now is not told", "unit", "base/permit_queue.cpp",
-           ("    woken.push_back(std::move(waiting_.front().wake));\n", "")),
+           ("    woken.push_back(std::move(next->wake));\n", "")),
     mutant("who comes late takes the place of who waits", "unit", "base/permit_queue.cpp",
            ("    woken = queue->grant_free();  // the limit may have grown\n", "")),
+    mutant("who was held needs no room", "unit", "login/reach_machine.cpp", ("    d.needs_room = true;", "    d.needs_room = false;")),
+    mutant("who was refused because a backend is full waits for room", "unit", "login/reach_machine.cpp",
+           ("  if (here.why != routing::no_backend::all_tried) {", "  if (here.why != routing::no_backend::no_primary || true) {")),
+    mutant("who has waited for room in vain is refused", "unit", "login/reach_machine.cpp",
+           ("  if (here.dial.insist()) return choose(d, s, std::move(here.dial));\n", "")),
+    mutant("a session's place is not counted", "unit", "base/room_estimate.cpp", ("  ++turns_.back().alive;\n", "  (void)turns_;\n")),
+    mutant("a session that is over is counted for good", "unit", "base/permit_queue.cpp", ("    queue_->room_.end(turn_);\n", "")),
+    mutant("room that was not used is lost", "unit", "base/permit_queue.cpp",
+           ("    if (entry_->has_seat) queue_->room_.put_back(entry_->turn);\n", "")),
+    mutant("all that is free is used", "unit", "base/room_estimate.cpp", ("(left + 1) / 2", "left")),
+    mutant("who needs no room overtakes who waits for it", "unit", "base/permit_queue.cpp", ("if (is_next && queue->may_go(*entry))", "if (queue->may_go(*entry))")),
+    mutant("a refusal leaves room", "unit", "login/reach_machine.cpp", ("  d.backend.place.note_full();\n", "")),
     mutant("a login waits to dial where it may not go", "unit", "login/reach_machine.cpp",
            ("              time_point) {\n  return choose(d, s, std::move(here.dial));\n}", "              time_point) {\n  if (here.dial.is_granted()) return choose(d, s);\n  return wait(d);\n}")),
     mutant("each queue for a dial has a hold of its own", "unit", "login/retry_rules.cpp",
@@ -298,7 +310,8 @@ class Workshop:
         core = self.sources_of(CORE)
         core += [self.tree / "base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
         self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
-        login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp", ROOT / "src/net/options.cpp"]
+        login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp", self.tree / "base/room_estimate.cpp",
+                 ROOT / "src/net/options.cpp"]
         sources = [*core, *login, *self.simulation, *(test for tests in UNIT_TESTS.values() for test in tests)]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
         self.core = {source: self.objects[source] for source in core}

@@ -44,7 +44,8 @@ std::string fake_connection::execute_portal() {
     return wire::data_row({std::string(1, value)}) + wire::command_complete("SELECT 1");
   }
   ++shared_.state.counters.role_queries;
-  return role_data_row(shared_.state.settings.role) + wire::command_complete("SELECT 1");
+  return role_data_row(shared_.state.settings.role, shared_.state.counters.open_sessions) +
+         wire::command_complete("SELECT 1");
 }
 
 }  // namespace pgsteer::test

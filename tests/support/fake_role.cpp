@@ -38,7 +38,7 @@ std::string role_row_description() {
                                 "connections_used", "is_cnpg_managed", "is_still_in_recovery"});
 }
 
-std::string role_data_row(const role_state& role) {
+std::string role_data_row(const role_state& role, std::uint64_t sessions) {
   const bool is_standby = role.is_in_recovery;
   // What the other role's columns hold: NULL.
   const auto of_standby = [is_standby](std::string value) {
@@ -64,7 +64,7 @@ std::string role_data_row(const role_state& role) {
       of_standby(yes_or_no(role.is_replay_paused)),
       std::to_string(role.superuser_reserved_connections),
       std::to_string(role.reserved_connections),
-      std::to_string(role.connections_used),
+      std::to_string(static_cast<std::uint64_t>(role.connections_used) + sessions),
       yes_or_no(role.is_cnpg_managed),
       yes_or_no(is_standby),
   });

@@ -24,10 +24,10 @@ struct role_state {
   bool has_wal_receiver = true;             // standby
   bool is_replay_paused = false;            // standby
   std::int64_t start_time_us = 1'700'000'000'000'000;
-  int max_connections = 100;
+  int max_connections = 10'000;  // more than a test has clients: where it is less, held logins wait for room
   int superuser_reserved_connections = 3;
   int reserved_connections = 0;
-  int connections_used = 1;  // the probe's own
+  int connections_used = 1;  // beside the sessions: the probe's own
   bool is_cnpg_managed = false;
 };
 

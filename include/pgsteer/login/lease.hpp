@@ -20,7 +20,8 @@ struct picked_backend {
 class lease {
  public:
   lease() = default;
-  explicit lease(picked_backend backend) : backend_(std::move(backend)) {
+  lease(picked_backend backend, permit_queue::seat seat)
+      : backend_(std::move(backend)), seat_(std::move(seat)) {
     counters().sessions.add();
     counters().sessions_total.add();
   }
@@ -29,6 +30,7 @@ class lease {
     if (this == &other) return *this;
     give_back();
     backend_ = std::move(other.backend_);
+    seat_ = std::move(other.seat_);
     return *this;
   }
   ~lease() { give_back(); }
@@ -37,15 +39,19 @@ class lease {
   void give_back() noexcept {
     if (is_held()) counters().sessions.subtract();
     backend_.use.reset();
+    seat_.leave();
   }
   [[nodiscard]] bool is_held() const noexcept { return backend_.use != nullptr; }
   [[nodiscard]] topology::backend_id id() const noexcept { return backend_.id; }
   [[nodiscard]] const endpoint& address() const noexcept { return backend_.address; }
+  // The backend has refused this one because it is full. Precondition: is_held().
+  void note_full() const noexcept { backend_.use->dials.note_full(); }
   // Precondition: is_held().
   [[nodiscard]] metrics::backend_counters& counters() const noexcept { return backend_.use->counters; }
 
  private:
   picked_backend backend_;  // a lease that was moved away has no use
+  permit_queue::seat seat_;
 };
 
 }  // namespace pgsteer::login

@@ -68,7 +68,7 @@ class reach_machine {
   struct choosing {
     permit_queue::place dial;  // from an earlier choice: granted, or waited for
   };
-  struct queueing {  // for a dial
+  struct queueing {  // for a dial, or for room
     permit_queue::place dial;
   };
   struct entering_hold {  // once the client is known to be there still
@@ -119,6 +119,7 @@ class reach_machine {
     std::optional<hold_count> hold;      // from the first time that nobody was eligible until it is answered
     std::string local_trouble;           // the latest, in words
     time_point due = time_point::max();  // of the present state
+    bool needs_room = false;             // at the backend: it was held until there was one
     bool is_client_watched = false;
     time_point look_again_at = time_point::max();
     time_point asked_at{};

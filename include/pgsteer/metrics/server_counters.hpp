@@ -78,6 +78,7 @@ struct backend_view {
   std::uint64_t replay_lag_bytes = 0;  // pgsteer_backend_replay_lag_bytes
   double replay_delay_seconds = 0;     // pgsteer_backend_replay_delay_seconds
   double probe_age_seconds = -1;       // pgsteer_backend_probe_age_seconds; -1: never answered, left out
+  std::int64_t connections_free = -1;  // pgsteer_backend_connections_free; -1: never answered, left out
   const backend_counters* counters = nullptr;
   std::uint64_t dials = 0;          // pgsteer_backend_dials
   std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting

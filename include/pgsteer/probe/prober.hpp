@@ -58,6 +58,8 @@ class prober {
   // A login there is slow: asks at once, but no burst follows, and tries a fresh login. Cheap enough for
   // every such login.
   void ask_once(topology::backend_id id);
+  // A newer answer of it is wanted, and nothing is wrong there.
+  void ask_soon(topology::backend_id id);
   void settle();
   void stop();
 

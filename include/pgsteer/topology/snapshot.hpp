@@ -34,6 +34,7 @@ struct backend_status {
   topology::lsn lsn;                         // write position of a primary, replay position of a standby
   std::uint64_t replay_lag_bytes = 0;        // behind the primary's last known write position
   std::optional<milliseconds> replay_delay;  // standby: as in role_answer
+  std::optional<int> connections_free;       // as in role_answer; unset until its first answer
   bool is_rw_eligible = false;               // takes new sessions that need the primary
   bool is_ro_eligible = false;               // takes new sessions as a standby, before max_replay_lag
   // Its last probe was answered like a PostgreSQL server does, and not by a hung login or 57P03 ("any").

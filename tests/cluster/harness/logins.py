@@ -44,9 +44,10 @@ def wait_readers(proxy, connect, addresses: set) -> None:
 class PendingLogin:
     """One login. Flow: is_waiting() -> address(), which is the backend's that took it, or raises what the client got."""
 
-    def __init__(self, conninfo: dict):
-        """conninfo: for psycopg2."""
+    def __init__(self, conninfo: dict, work: str = None):
+        """conninfo: for psycopg2; work: a statement that its session is for, before it leaves."""
         self.conninfo = {"connect_timeout": CONNECT_SECONDS, **conninfo}
+        self.work = work
         self._address = None
         self._error = None
         self._thread = threading.Thread(target=self._log_in, daemon=True)
@@ -57,6 +58,8 @@ class PendingLogin:
             connection = psycopg2.connect(**self.conninfo)
             try:
                 self._address = address_of(connection)
+                if self.work:
+                    ask(connection, self.work)
             finally:
                 connection.close()
         except psycopg2.Error as error:

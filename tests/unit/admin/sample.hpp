@@ -35,6 +35,7 @@ inline topology_view sample_view() {
   primary.timeline.value = 2;
   primary.lsn.value = 0xBAF6F78;
   primary.is_rw_eligible = true;
+  primary.connections_free = 47;
   primary.reason = {kind::primary};
   primary.outcome = topology::probe_outcome::answered;
   primary.was_probed = true;

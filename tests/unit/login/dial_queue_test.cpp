@@ -134,5 +134,88 @@ TEST(DialQueue, EndsWithItsClientsSendingDirection) {
   EXPECT_EQ(world.reason(), close_reason::client_left_early);
 }
 
+// It was held until there was a primary: so were many others, and they would fill it in one moment.
+plan held_for_a_full_primary(std::vector<attempt_plan> attempts) {
+  return {.client = {startup},
+          .attempts = std::move(attempts),
+          .is_held_at_first = true,
+          .full_for = seconds{60}};
+}
+const std::string held_and_chosen = "read_client choose look look choose";
+void until_waiting_for_room(login_world& world) {
+  while (world.transcript != held_and_chosen || !world.is_at_rest()) go_on(world);
+}
+
+TEST(DialQueue, AHeldLoginWaitsForRoomAtItsBackend) {
+  login_world world(held_for_a_full_primary({answering({authentication_ok})}));
+  until_waiting_for_room(world);
+  EXPECT_TRUE(world.last.watches_client);
+  EXPECT_EQ(world.counters.held.value(), 1U);
+  EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U);
+  EXPECT_TRUE(world.backends[0]->dials.count().is_out_of_room);
+  world.say_free(1);
+  EXPECT_TRUE(world.is_woken);
+  EXPECT_EQ(world.run(), held_and_chosen + " choose dial write_backend read_backend relay");
+}
+
+// The first one may be an administrator's; and whether a backend is full, it knows best.
+TEST(DialQueue, ALoginThatWasNotHeldNeedsNoRoom) {
+  login_world world(
+      {.client = {startup}, .attempts = {answering({authentication_ok})}, .full_for = seconds{60}});
+  EXPECT_EQ(world.run(), "read_client choose dial write_backend read_backend relay");
+}
+
+// Nor does one that the full backend itself has refused: it asks again ever more rarely, and keeps nobody
+// waiting.
+TEST(DialQueue, ALoginThatWasRefusedNeedsNoRoom) {
+  login_world world({.client = {startup},
+                     .attempts = {answering({error_of("53300")}), answering({authentication_ok})},
+                     .full_for = seconds{60}});
+  EXPECT_EQ(world.run(),
+            "read_client choose dial write_backend read_backend drop choose look look choose "
+            "dial write_backend read_backend relay");
+}
+
+// An estimate refuses nobody: what is counted as used may be a server's own parallel workers.
+TEST(DialQueue, WhoHasWaitedForRoomForSoLongAsksTheBackend) {
+  login_world world(held_for_a_full_primary({answering({authentication_ok})}));
+  const time_point begun_at = world.now;
+  EXPECT_EQ(world.run(), held_and_chosen + " choose dial write_backend read_backend relay");
+  EXPECT_EQ(world.now, begun_at + seconds{10});
+}
+
+TEST(DialQueue, AFullBackendsOwnWordsEndTheWaitForRoom) {
+  login_world world(held_for_a_full_primary({answering({error_of("53300")})}));
+  EXPECT_EQ(world.run(),
+            held_and_chosen + " choose dial write_backend read_backend drop choose look look end");
+  EXPECT_EQ(world.reason(), close_reason::hold_timeout);
+  EXPECT_EQ(as_text(world.machine->end().words), error_of("53300"));
+  EXPECT_EQ(world.counters.hold_expired.value(), 1U);
+}
+
+TEST(DialQueue, ARefusalEndsTheRoomForOthersUntilTheNextAnswer) {
+  login_world world({.client = {startup}, .attempts = {answering({error_of("53300")})}});
+  world.options.limits.concurrent_dials_max = 9;
+  world.have_primary();
+  world.say_free(9);
+  while (world.transcript.find("drop") == std::string::npos) go_on(world);
+  EXPECT_FALSE(world.enter(0, true).is_granted());
+  world.say_free(9);
+  EXPECT_TRUE(world.enter(0, true).is_granted());
+}
+
+// It restarts, say, and comes back with room for more.
+TEST(DialQueue, WhoWaitsForRoomIsHeldWhereItsBackendFallsSilent) {
+  login_world world(held_for_a_full_primary({}));
+  until_waiting_for_room(world);
+  world.have_no_primary();
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, held_and_chosen + " choose look");
+  EXPECT_EQ(world.backends[0]->dials.count().waiting, 0U);
+  EXPECT_EQ(world.counters.held.value(), 1U);
+}
+
 }  // namespace
 }  // namespace pgsteer::login::test

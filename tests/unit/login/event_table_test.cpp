@@ -75,6 +75,8 @@ TEST(EventTable, EachPairIsHandledOrImpossible) {
   const plan encrypted{.client = {ssl_request}, .attempts = {answering({"N"})}};
   const plan refused{.client = {ssl_request}, .refused = close_reason::too_many_sessions};
   const plan starting_up{.client = {startup}, .attempts = {answering({error_of("57P03")}), good}};
+  const plan room_wait{
+      .client = {startup}, .attempts = {good}, .is_held_at_first = true, .full_for = seconds{60}};
   const plan in_trouble{.client = {startup}, .attempts = {{attempt_plan::dial::meets_local_trouble}}};
   // client bytes, written, failed, seen | picked, none | backend connected, bytes, written, failed | cancel
   // delivered | begun, readable, woken, snapshot, deadline, stopped
@@ -85,6 +87,7 @@ TEST(EventTable, EachPairIsHandledOrImpossible) {
       {"refusing, declining", refused, "write_client", "x++x xx xxxx x +.... +"},
       {"choosing", plain, "choose", "xxx+ ++ xxxx x x+... +"},
       {"queueing", plain, "choose", "xxx+ xx xxxx x x+.+. +", true, 1},
+      {"queueing for room", room_wait, "look look choose", "xxx+ xx xxxx x x+.+. +", false, 1},
       {"dialing", plain, "dial", "xxx+ xx +xx+ x x+... +"},
       {"asking", plain, "write_backend", "xxx+ xx x+++ x x+... +"},
       {"entering a hold", starting_up, "drop choose look", "xxx+ xx xxxx x x+... +"},

@@ -51,6 +51,10 @@ login_world::login_world(plan of) : planned(std::move(of)) {
   options.limits.concurrent_cancels_max = 1;
   options.limits.concurrent_dials_max = 1;
   have_primary();
+  if (planned.is_held_at_first) have_no_primary();
+  is_primary_due_ = planned.is_held_at_first;
+  if (planned.full_for) say_free(0);
+  is_room_due_ = planned.full_for.has_value();
   if (planned.dials_taken_for > duration::zero()) others_dial = enter(0);
   const surroundings around{.state = state,
                             .listener = 0,
@@ -69,12 +73,14 @@ login_world::login_world(plan of) : planned(std::move(of)) {
 }
 
 void login_world::have_primary() {
+  is_primary_due_ = false;
   using namespace routing::testing;
   topology::topology_snapshot made = snapshot_of({primary(1), standby(2)});
   go_by(std::move(made));
 }
 
 void login_world::have_no_primary() {
+  is_primary_due_ = false;
   using namespace routing::testing;
   topology::topology_snapshot made = snapshot_of({backend(1), backend(2)});
   for (topology::backend_status& status : made.backends) status.is_answering = false;
@@ -89,10 +95,13 @@ void login_world::go_by(topology::topology_snapshot snapshot) {
   state = std::make_shared<const runtime::state>(std::move(next));
 }
 
-permit_queue::place login_world::enter(std::size_t backend) {
+permit_queue::place login_world::enter(std::size_t backend, bool needs_room) {
   const std::shared_ptr<permit_queue> dials(backends[backend], &backends[backend]->dials);
-  return permit_queue::enter(
-      dials, options.limits.concurrent_dials_max, [] {}, now);
+  return permit_queue::enter(dials, options.limits.concurrent_dials_max, {[] {}, now, needs_room});
+}
+
+void login_world::say_free(int free) {
+  backends[0]->dials.note_free(free, now, now);
 }
 
 std::string login_world::run() {
@@ -127,6 +136,18 @@ bool login_world::let_time_pass() {
   if (others_dial.is_granted() && freed_at <= last.deadline) {
     now = std::max(now, freed_at);
     others_dial.leave();
+    return true;
+  }
+  if (is_primary_due_) {
+    have_primary();
+    holds.wake([](std::size_t) { return true; }, true);
+    return true;
+  }
+  const time_point room_at = routing::testing::now + planned.full_for.value_or(duration::zero());
+  if (is_room_due_ && room_at <= last.deadline) {
+    now = std::max(now, room_at);
+    is_room_due_ = false;
+    say_free(1);
     return true;
   }
   if (last.deadline == time_point::max()) return false;
@@ -250,7 +271,13 @@ std::string login_world::owed() {
   add("in the line", holds.is_empty() ? 0 : 1);
   is_woken = false;
   others_dial.leave();
-  for (std::size_t i = 0; i < backends.size(); ++i) add("dials", enter(i).is_granted() ? 0 : 1);
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    add("dials", enter(i).is_granted() ? 0 : 1);
+    const time_point at_first =
+        time_point::min() + seconds{2};  // so that all that was sent since is subtracted
+    backends[i]->dials.note_free(1, at_first, now);
+    add("room", enter(i, true).is_granted() ? 0 : 1);
+  }
   return words;
 }
 

@@ -43,6 +43,8 @@ struct plan {
   routing::target_session_attrs route = routing::target_session_attrs::primary;
   std::optional<close_reason> refused{};  // by admission
   duration dials_taken_for{};             // how long others dial a, so that nobody else may
+  bool is_held_at_first = false;          // there is no primary before the login waits for it
+  std::optional<duration> full_for{};     // how long a says that no connection is free
 };
 
 class login_world {
@@ -96,7 +98,9 @@ class login_world {
   const std::function<void()> wake = [this] { is_woken = true; };
 
   // A place among the dials at this backend, or in the queue for one, for somebody else.
-  [[nodiscard]] permit_queue::place enter(std::size_t backend);
+  [[nodiscard]] permit_queue::place enter(std::size_t backend, bool needs_room = false);
+  // a answers the probe so.
+  void say_free(int free);
   // Publishes it; what it proves is proven for good.
   void go_by(topology::topology_snapshot snapshot);
 
@@ -110,7 +114,9 @@ class login_world {
 
   action::kind pending_ = action::kind::wait;  // asked for, and not answered
   std::size_t pending_bytes_ = 0;              // to be written
-  bool is_silent_ = false;                     // the answer does not come
+  bool is_primary_due_ = false;                // planned, and not had yet
+  bool is_room_due_ = false;
+  bool is_silent_ = false;  // the answer does not come
   bool is_looking_ = false;
   std::string chunk_;  // that the present event views
   std::size_t client_chunks_ = 0;

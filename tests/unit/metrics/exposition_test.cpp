@@ -60,8 +60,8 @@ class Exposition : public testing::Test {
     view_.listeners = {&rw_, &ro_};
     view_.close_reasons = {"client_closed", "backend_lost"};
     view_.backends = {
-        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, &first_, 35, 36},
-        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, nullptr, 0, 0},
+        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, 47, &first_, 35, 36},
+        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, -1, nullptr, 0, 0},
     };
     view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
     view_.cancels = &cancels_;
@@ -131,6 +131,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_backend_replay_lag_bytes{backend="[fd00::2]:5432"})", 16777216},
     {R"(pgsteer_backend_replay_delay_seconds{backend="[fd00::2]:5432"})", 1.5},
     {R"(pgsteer_backend_probe_age_seconds{backend="10.0.0.1:5432"})", 0.041},
+    {R"(pgsteer_backend_connections_free{backend="10.0.0.1:5432"})", 47},
     {R"(pgsteer_backend_sessions{backend="10.0.0.1:5432"})", 31},
     {R"(pgsteer_backend_sessions_total{backend="10.0.0.1:5432"})", 32},
     {R"(pgsteer_backend_dial_failures_total{backend="10.0.0.1:5432"})", 33},
@@ -213,12 +214,13 @@ TEST_F(Exposition, HistogramBucketsNeverFallAndEndAtTheCount) {
   EXPECT_EQ(last, 3);
 }
 
-TEST_F(Exposition, LeavesOutTheProbeAgeOfABackendThatNeverAnswered) {
+TEST_F(Exposition, LeavesOutWhatABackendThatNeverAnsweredWouldSay) {
+  EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(connections_free{backend="[fd00::2]:5432"})")));
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(probe_age_seconds{backend="[fd00::2]:5432"})")));
 }
 
 TEST_F(Exposition, WritesAnAddressThatIsListedTwiceOnce) {
-  view_.backends.push_back({"10.0.0.1:5432", "standby", false, true, 4, 0, 0, 0.1, &first_});
+  view_.backends.push_back({"10.0.0.1:5432", "standby", false, true, 4, 0, 0, 0.1, 47, &first_});
   const std::string text = exposition(view_);
   EXPECT_THAT(read_text_format(text).complaints, IsEmpty());
   EXPECT_THAT(text, HasSubstr(R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="standby"} 1)"));

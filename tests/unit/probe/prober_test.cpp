@@ -220,6 +220,18 @@ TEST_F(Prober, AsksOnceWhenALoginIsSlow) {
   EXPECT_EQ(backend.queries(), 2);
 }
 
+// A newer answer is all that is wanted: a fresh login would take a connection, of which there may be none.
+TEST_F(Prober, AsksSoonWithoutAFreshLogin) {
+  options_.interval = options_.login_interval = options_.primary_login_interval = test::beyond_patience;
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  prober_->ask_soon(some_id);
+  ASSERT_TRUE(run_until([&] { return backend.queries() == 2; }));
+  context_.run_for(milliseconds{60});
+  EXPECT_EQ(backend.queries(), 2);
+  EXPECT_EQ(backend.logins(), 1);
+}
+
 TEST_F(Prober, KeepsAskingOnTheOpenConnectionWhileThePasswordIsWrong) {
   options_.login_interval = milliseconds{50};
   fake_backend backend(context_, {.logs_in = true});
