@@ -165,6 +165,7 @@ void flow::note_end(side which, bool has_failed) noexcept {
 
 void flow::close_direction(side source) noexcept {
   half(source).is_done = true;
+  if (source == side::backend) ending_.note_client_told();
   flow_socket& destination = socket(other(source));
   // A source that has failed seems to end as well, once a write has taken its error: settle_failures() ends
   // the flow, and no FIN may tell the destination of an orderly end.

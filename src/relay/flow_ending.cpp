@@ -5,6 +5,7 @@ namespace pgsteer::relay {
 flow_ending::flow_ending(const flow_memory& before) noexcept
     : goodbye_(before), tail_(before.last_six), is_orderly_(before.is_orderly) {
   if (before.ended_first != 0) first_ = before.ended_first == 1 ? side::client : side::backend;
+  is_client_told_ = first_ == side::backend;  // perhaps
 }
 
 flow_memory flow_ending::memory() const noexcept {
@@ -14,6 +15,17 @@ flow_memory flow_ending::memory() const noexcept {
   if (first_) made.ended_first = *first_ == side::client ? 1 : 2;
   made.is_orderly = is_orderly_;
   return made;
+}
+
+void flow_ending::from_client(byte_span bytes) noexcept {
+  tail_.from_client();
+  goodbye_.from_client(bytes);
+  // Its goodbye lay unread when the backend's answer to it was noticed: it said that of its own accord.
+  const bool is_of_its_own = !goodbye_.is_readable() && !is_client_told_ && first_ == side::backend &&
+                             goodbye_.said() == goodbye::speaker::client;
+  if (!is_of_its_own) return;
+  first_ = side::client;
+  is_orderly_ = true;
 }
 
 void flow_ending::note_unseen(side source) noexcept {

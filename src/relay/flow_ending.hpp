@@ -37,10 +37,7 @@ class flow_ending {
   explicit flow_ending(const flow_memory& before) noexcept;
   [[nodiscard]] flow_memory memory() const noexcept;
 
-  void from_client(byte_span bytes) noexcept {
-    tail_.from_client();
-    goodbye_.from_client(bytes);
-  }
+  void from_client(byte_span bytes) noexcept;
   void to_client(byte_span bytes) noexcept {
     tail_.to_client(bytes);
     goodbye_.to_client(bytes);
@@ -59,6 +56,9 @@ class flow_ending {
   [[nodiscard]] bool has_begun() const noexcept { return first_.has_value(); }
   [[nodiscard]] side first() const noexcept { return first_.value_or(side::client); }
 
+  // The client has been told of the backend's end: what it says from now on may be the answer to that.
+  void note_client_told() noexcept { is_client_told_ = true; }
+
   // Both sides have ended by a FIN and all is delivered.
   [[nodiscard]] flow_end when_closed() const noexcept;
   // This side has failed with this errno. Misuse of a descriptor is no side's failure but our defect.
@@ -74,6 +74,7 @@ class flow_ending {
   ready_tail tail_;
   std::optional<side> first_;
   bool is_orderly_ = false;
+  bool is_client_told_ = false;
 };
 
 }  // namespace pgsteer::relay

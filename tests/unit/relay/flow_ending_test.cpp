@@ -79,6 +79,29 @@ TEST(FlowEnding, NamesWhoeverEndedFirstAndOrderly) {
   }
 }
 
+// Under load both sides have ended before either end is read: the backend has answered Terminate, and the
+// client's alert behind that lies unread. It is no answer as long as nobody has told the client of the
+// backend's end.
+TEST(FlowEnding, AGoodbyeThatIsReadBehindTheAnswerToItCounts) {
+  for (const bool has_failed : {true, false}) {
+    flow_ending ending(false);
+    ending.from_client(as_bytes(hidden_terminate));
+    ending.note(side::backend, has_failed, net::peer_state::present);
+    ending.from_client(as_bytes(close_notify));
+    ending.to_client(as_bytes(close_notify));
+    ending.note_client_told();
+    EXPECT_EQ(ending.when_closed(), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::client, ECONNRESET), flow_end::client_closed);
+    EXPECT_EQ(ending.when_failed(side::backend, ECONNRESET), flow_end::client_closed);
+  }
+  flow_ending told(false);
+  told.from_client(as_bytes(hidden_terminate));
+  told.note(side::backend, false, net::peer_state::present);
+  told.note_client_told();
+  told.from_client(as_bytes(close_notify));
+  EXPECT_EQ(told.when_closed(), flow_end::backend_closed) << "it closes since the backend has gone";
+}
+
 // Likewise the backend's end, and its answer to a goodbye that only the client could have said.
 TEST(FlowEnding, AnAnswerThatIsReadBehindTheBackendsEndCounts) {
   for (const bool has_failed : {true, false}) {
