@@ -153,11 +153,19 @@ def start_and_stop_in_recovery(backend) -> int:
         backend.start(wait=False)
         while backend.is_running() and "ready to accept connections" not in backend.log_text()[log_before:]:
             for pid in _children(backend.pid):
-                if b"startup" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"startup" in _command_line(pid):
                     os.kill(pid, signal.SIGSTOP)
                     return pid
         backend.kill9()
     raise AssertionError("no crash recovery was slow enough to be caught")
+
+
+def _command_line(pid: int) -> bytes:
+    """Empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _children(pid: int) -> list:

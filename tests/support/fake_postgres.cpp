@@ -1,5 +1,7 @@
 #include "support/fake_postgres.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -19,6 +21,8 @@ namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
 
 namespace {
+
+using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 // A defect of the fake ends the test program.
 struct no_escape {
@@ -45,7 +49,11 @@ class fake_postgres::implementation {
     shared_.name = std::move(name);
     shared_.state.settings.role = role;
     listen(0);
-    address_ = {"127.0.0.1", acceptor_->local_endpoint().port()};
+    const tcp::endpoint own = acceptor_->local_endpoint();
+    address_ = {"127.0.0.1", own.port()};
+    keeper_.open(own.protocol());
+    keeper_.set_option(reuse_port(true));
+    keeper_.bind(own);
     thread_ = std::thread([this] { context_.run(); });
   }
 
@@ -60,8 +68,12 @@ class fake_postgres::implementation {
   }
 
   void listen(std::uint16_t port) {
-    acceptor_ = std::make_shared<tcp::acceptor>(context_,
-                                                tcp::endpoint(asio::ip::address_v4::loopback(), port), true);
+    const tcp::endpoint own(asio::ip::address_v4::loopback(), port);
+    acceptor_ = std::make_shared<tcp::acceptor>(context_, own.protocol());
+    acceptor_->set_option(tcp::acceptor::reuse_address(true));
+    acceptor_->set_option(reuse_port(true));
+    acceptor_->bind(own);
+    acceptor_->listen();
     asio::co_spawn(context_, accept_all(acceptor_, shared_), no_escape{});
   }
 
@@ -112,6 +124,8 @@ class fake_postgres::implementation {
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   std::shared_ptr<tcp::acceptor> acceptor_;  // the context's thread only, once that runs
+  // Never listens: keeps the port from others while the acceptor is closed, and dials there are refused.
+  tcp::acceptor keeper_{context_};
   std::mutex frozen_mutex_;
   std::condition_variable thawed_;
   bool is_frozen_ = false;
