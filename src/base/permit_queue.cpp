@@ -61,9 +61,17 @@ bool permit_queue::place::is_granted() const noexcept {
 }
 
 bool permit_queue::place::insist() {
-  const std::lock_guard lock(queue_->mutex_);
-  if (!entry_->is_granted && queue_->granted_.size() < queue_->limit_) queue_->grant(entry_);
-  return entry_->is_granted;
+  std::vector<wake_function> woken;
+  bool is_granted = false;
+  {
+    const std::lock_guard lock(queue_->mutex_);
+    entry_->needs_room = false;
+    if (!entry_->is_granted && queue_->granted_.size() < queue_->limit_) queue_->grant(entry_);
+    is_granted = entry_->is_granted;
+    woken = queue_->grant_free();  // it may have stood in the way of others
+  }
+  call_all(woken);
+  return is_granted;
 }
 
 permit_queue::seat permit_queue::place::take_seat() noexcept {

@@ -5,17 +5,26 @@
 namespace pgsteer {
 
 void room_estimate::note_free(int free, time_point asked_at, time_point now) {
-  while (!turns_.empty() && turns_.front().since <= asked_at - unseen_for) {
+  turns_.back().until = now;
+  while (!turns_.empty() && turns_.front().until <= asked_at - unseen_for) {
     turns_.pop_front();
     ++first_;
   }
-  std::int64_t left = free;
-  for (const sent& each : turns_) left -= each.alive;
-  room_ = left > 0 ? (left + 1) / 2 : 0;
+  std::int64_t unseen = 0;
+  for (const sent& each : turns_) unseen += each.alive;
+  if (!turns_.empty()) unseen -= std::max(0, turns_.front().free.value_or(free) - free);
+  const std::int64_t left = free - std::max<std::int64_t>(unseen, 0);
+  const std::int64_t half = left > 0 ? (left + 1) / 2 : 0;
+  const bool is_another_portion = !room_ || *room_ == portion_ || now >= portion_at_ + portion_time;
+  room_ = is_another_portion ? half : std::min(*room_, half);
+  if (is_another_portion) {
+    portion_ = half;
+    portion_at_ = now;
+  }
   if (!turns_.empty() && turns_.back().alive == 0) {
-    turns_.back().since = now;
+    turns_.back() = {.free = free};
   } else {
-    turns_.push_back({now});
+    turns_.push_back({.free = free});
   }
 }
 

@@ -9,7 +9,6 @@
 namespace pgsteer::config {
 namespace {
 
-using routing::target_session_attrs;
 using std::chrono::hours;
 using std::chrono::minutes;
 
@@ -61,9 +60,7 @@ void read_max_replay_lag(section& keys, routing::route_policy& out) {
   } else {
     is_good = add_lag_bound(value, out);
   }
-  const bool is_to_primary =
-      keys.has("route") && keys.is_sound("route") &&
-      (out.route == target_session_attrs::primary || out.route == target_session_attrs::read_write);
+  const bool is_to_primary = keys.has("route") && keys.is_sound("route") && routing::needs_primary(out.route);
   if (!is_good) {
     const bool is_scalar = value.IsScalar();
     keys.report(

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -36,6 +37,21 @@ void check_role_ttl(section& cluster, section& probe, const config& out) {
   }
 }
 
+// How long new rw logins are kept waiting without any fault must not fail them.
+void check_holds(section& failover, config& out) {
+  for (const runtime::listener_options& each : out.runtime.listeners) {
+    if (!routing::needs_primary(each.policy.route)) continue;
+    out.topology.switchover_hold = std::min<duration>(out.topology.switchover_hold, each.hold_timeout / 2);
+    const duration settle = out.topology.settle.value_or(duration::zero());
+    if (settle == duration::zero() || settle < each.hold_timeout) continue;
+    failover.report(
+        "settle",
+        "less than the hold_timeout of listener " + each.name + " (" + duration_text(each.hold_timeout) + ")",
+        duration_text(settle));
+    return;
+  }
+}
+
 config read_root(document& file, const YAML::Node& root) {
   config out;
   section keys(file, "", root);
@@ -48,6 +64,7 @@ config read_root(document& file, const YAML::Node& root) {
   read_probe(probe, out.probe);
   check_role_ttl(cluster, probe, out);
   read_listeners(keys, out);
+  check_holds(failover, out);
   keys.whole_or_auto("workers", out.workers, {1, 256});
   keys.time("drain_timeout", out.drain_timeout, {seconds{0}, std::chrono::hours{24}});
   section relay = keys.child("relay");

@@ -21,7 +21,7 @@ bool read_fencing(std::string_view text, fenced_pods& out) {
   fenced_pods found;
   for (const boost::json::value& each : value.get_array()) {
     if (!each.is_string()) return false;
-    std::string name(each.get_string().c_str());
+    std::string name(each.get_string().begin(), each.get_string().end());
     if (name == "*") {
       found.are_all = true;
     } else {

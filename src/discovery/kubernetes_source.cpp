@@ -23,17 +23,17 @@ namespace {
 template <class Kept>
 class kept_sink final : public watch_sink {
  public:
-  kept_sink(Kept& kept, std::function<void()> settled) : kept_(kept), settled_(std::move(settled)) {}
+  kept_sink(Kept& kept, std::function<void()> flushed) : kept_(kept), flushed_(std::move(flushed)) {}
 
   void begin_list() override { kept_.begin_list(); }
   error_code add(const api_object& object) override { return kept_.add(object); }
   void end_list() override { kept_.end_list(); }
   error_code apply(const watch_event& event) override { return kept_.apply(event); }
-  void settle() override { settled_(); }
+  void flush() override { flushed_(); }
 
  private:
   Kept& kept_;
-  const std::function<void()> settled_;
+  const std::function<void()> flushed_;
 };
 
 class kubernetes_source final : public source {
@@ -43,9 +43,9 @@ class kubernetes_source final : public source {
       : selector_(selector_of(options)), pods_(options.port), timer_(context) {
     const api_access access{options.api_server, options.token_file, options.ca_file, options.pod_namespace};
     const auto watch = [&](api_resource resource, auto& kept) {
-      watches_.push_back(
-          {std::make_shared<resource_watch>(context, access, std::move(resource), timing),
-           std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(kept, [this] { settle(); })});
+      watches_.push_back({std::make_shared<resource_watch>(context, access, std::move(resource), timing),
+                          std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(
+                              kept, [this] { publish_soon(); })});
     };
     watch(pod_set::resource(selector_), pods_);
     if (options.cnpg_cluster.empty()) return;
@@ -78,7 +78,7 @@ class kubernetes_source final : public source {
     std::unique_ptr<watch_sink> sink;
   };
 
-  void settle() {
+  void publish_soon() {
     if (is_publishing_soon_) return;
     const time_point due = published_at_ + publish_gap_min;
     if (clock::now() >= due) return publish();
@@ -119,7 +119,7 @@ class kubernetes_source final : public source {
     }
     for (const backend_hint& hint : hints) {
       if (life.expired()) return;
-      told.hint(hint.backend, hint.what);
+      if (told.hint) told.hint(hint.backend, hint.what);
     }
   }
 
@@ -132,7 +132,7 @@ class kubernetes_source final : public source {
           "annotation cnpg.io/fencedInstances is no JSON list of names, nobody counts as fenced",
           {{"found", std::string_view(cluster_.malformed_fencing)}});
     }
-    pods_.fence(cluster_.fenced);
+    pods_.withhold(cluster_.fenced);
     if (before.current_primary != cluster_.current_primary) {
       hint(before.current_primary, notice::status, hints);
       hint(cluster_.current_primary, notice::status, hints);
@@ -166,9 +166,7 @@ class kubernetes_source final : public source {
   // A mistyped selector looks like this, and so does a cluster that is hibernated.
   void tell_emptiness(bool is_empty) {
     if (std::exchange(is_empty_, is_empty) == is_empty || !is_empty) return;
-    log(log_level::warning,
-        cluster_.fenced.are_all ? "every instance is fenced or the cluster is hibernated, last good set kept"
-                                : "no running pod matches the label selector, last good set kept",
+    log(log_level::warning, "no running pod matches the label selector, last good set kept",
         {{"selector", selector_}});
   }
 

@@ -115,12 +115,15 @@ error_code pod_set::apply(const watch_event& event) {
 std::vector<discovered_backend> pod_set::candidates() const {
   std::map<std::string_view, pods::const_iterator> by_address;
   for (auto each = pods_.begin(); each != pods_.end(); ++each) {
-    if (!each->second.is_candidate() || fenced_.contains(each->second.name)) continue;
+    if (!each->second.is_candidate()) continue;
     const auto [place, is_first] = by_address.try_emplace(each->second.address, each);
     if (!is_first && place->second->second.created_at <= each->second.created_at) place->second = each;
   }
   std::vector<discovered_backend> found;
-  for (const auto& [text, each] : by_address) found.push_back(backend_of(each->first, each->second));
+  for (const auto& [text, each] : by_address) {
+    found.push_back(backend_of(each->first, each->second));
+    found.back().is_withheld = fenced_.contains(each->second.name);
+  }
   std::ranges::sort(found, {}, &discovered_backend::identity);
   return found;
 }
@@ -136,7 +139,7 @@ std::optional<discovered_backend> pod_set::named(std::string_view name) const {
   return backend_of(newest->first, newest->second);
 }
 
-void pod_set::fence(fenced_pods fenced) {
+void pod_set::withhold(fenced_pods fenced) {
   has_changed_ = has_changed_ || fenced != fenced_;
   fenced_ = std::move(fenced);
 }

@@ -57,9 +57,9 @@ class pod_set {
   // An event after the list. Errors: errc::too_many.
   [[nodiscard]] error_code apply(const watch_event& event);
 
-  // These are no candidates from now on, and no others.
-  void fence(fenced_pods fenced);
-  // Pods that run, have an address and are neither fenced nor being deleted, ready or not. Where two have one
+  // These are withheld from now on, and no others. They stay candidates: somebody may have promoted one.
+  void withhold(fenced_pods fenced);
+  // Pods that run, have an address and are not being deleted, ready or not. Where two have one
   // address, the one that was made last: the other is gone, and only the API does not know it yet. Sorted by
   // UID.
   [[nodiscard]] std::vector<discovered_backend> candidates() const;

@@ -185,7 +185,7 @@ asio::awaitable<api_failure> resource_watch::read_page() {
   if (plan_.note_page(reader.resource_version(), reader.continue_token())) {
     ++figures_.lists;
     sink_->end_list();
-    sink_->settle();
+    sink_->flush();
   }
   co_return api_failure{};
 }
@@ -202,7 +202,7 @@ asio::awaitable<api_failure> resource_watch::read_watch() {
     if (piece.bytes.empty()) break;
     const error_code ec = reader.consume(piece.bytes);
     // What came before the fault is good.
-    sink_->settle();
+    sink_->flush();
     if (sink_ == nullptr || failure.is_one()) co_return failure;
     if (ec) co_return malformed(ec);
   }

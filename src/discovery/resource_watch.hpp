@@ -36,7 +36,7 @@ class watch_sink {
   // Added, modified or deleted.
   [[nodiscard]] virtual error_code apply(const watch_event& event) = 0;
   // All that had come by now has been handed over. May stop and destroy the watch.
-  virtual void settle() = 0;
+  virtual void flush() = 0;
 };
 
 class resource_watch : public std::enable_shared_from_this<resource_watch> {

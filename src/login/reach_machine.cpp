@@ -17,6 +17,9 @@ using kind = action::kind;
 
 // A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
 constexpr auto slow_after = milliseconds{50};
+// One that needs no room at the backend stands for so long behind those that do, so that they are not
+// overtaken all the time; an administrator's, for whom places are reserved, must get there.
+constexpr auto yields_for = seconds{1};
 // Only looking tells whether a client that has sent something has left.
 constexpr auto look_again_after = milliseconds{100};
 // PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
@@ -162,6 +165,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, cons
   if (place.is_granted()) return begin_dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
   d.due = d.rules.dial_by(now, d.around.timeouts().connect_timeout);
+  if (!d.needs_room) d.due = std::min<time_point>(d.due, now + yields_for);
   s = reach_machine::queueing{std::move(place)};
   return wait(d);
 }
@@ -181,6 +185,13 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
   if (now < d.due) return wait(d);
   // What is free is an estimate: whom it has kept waiting for so long, the backend itself may refuse.
   if (here.dial.insist()) return choose(d, s, std::move(here.dial));
+  const duration longest = d.around.timeouts().connect_timeout;
+  const time_point dial_by = d.rules.dial_by(now, longest);
+  const bool has_waited_for_room = d.needs_room && !std::exchange(d.has_insisted, true);
+  if (now < dial_by || has_waited_for_room) {
+    d.due = now < dial_by ? dial_by : now + longest;  // for a permit, as anybody
+    return wait(d);
+  }
   return hold_expired(d, d.rules.why_not_dialed());
 }
 // Nobody waits for a dial at a backend that would not be chosen now.

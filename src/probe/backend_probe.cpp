@@ -55,6 +55,7 @@ void backend_probe::ask_once() {
 }
 
 void backend_probe::ask_soon() {
+  if (!open_) return;  // another login would take the next free connection
   schedule_.expedite(clock::now());
   wait_point_.wake();
 }

@@ -93,6 +93,10 @@ login_facts pg_connection::facts() const noexcept {
   return facts;
 }
 
+int pg_connection::backend_pid() const noexcept {
+  return PQbackendPID(connection_.get());
+}
+
 int pg_connection::server_version() const noexcept {
   return PQserverVersion(connection_.get());
 }

@@ -47,6 +47,7 @@ class pg_connection {
   // After failed. Its message views into this object.
   [[nodiscard]] login_facts facts() const noexcept;
   [[nodiscard]] int server_version() const noexcept;
+  [[nodiscard]] int backend_pid() const noexcept;
 
   // False: the connection ended; see trouble().
   [[nodiscard]] bool send(const char* sql);

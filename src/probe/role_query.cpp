@@ -55,6 +55,7 @@ const char* const role_query = R"(SELECT r.is_in_recovery,
   WHERE pg_catalog.pg_stat_get_backend_dbid(b) OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
    AND pg_catalog.pg_stat_get_backend_userid(b) OPERATOR(pg_catalog.<>) 0::pg_catalog.oid),
  pg_catalog.starts_with(pg_catalog.current_setting('ssl_ca_file'), '/controller/certificates/'),
+ pg_catalog.pg_backend_pid(),
  pg_catalog.pg_is_in_recovery()
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS is_in_recovery,
   pg_catalog.pg_last_wal_replay_lsn() AS replay_lsn,
@@ -161,6 +162,7 @@ std::variant<topology::role_answer, row_problem> read_role_row(const role_row& r
       static_cast<std::uint64_t>(reader.number<std::int64_t>(role_column::system_identifier));
   answer.start_time_us = reader.number<std::int64_t>(role_column::start_time_us);
   answer.max_connections = reader.number<int>(role_column::max_connections);
+  answer.backend_pid = reader.number<int>(role_column::backend_pid);
   answer.connections_free = read_connections_free(reader, answer.max_connections);
   answer.is_cnpg_managed = reader.boolean(role_column::is_cnpg_managed);
   if (answer.is_in_recovery) {

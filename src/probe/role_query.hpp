@@ -46,6 +46,7 @@ enum class role_column : std::size_t {
   reserved_connections,  // absent before PostgreSQL 16
   connections_used,
   is_cnpg_managed,
+  backend_pid,
   is_still_in_recovery,
   count
 };

@@ -25,13 +25,22 @@ struct field {
   std::size_t tried = 0;
   std::uint32_t sessions_min = std::numeric_limits<std::uint32_t>::max();
   std::size_t least_loaded = 0;  // how many of those left have sessions_min
+  bool passes_full = false;
 };
 
-field survey(want wanted, const choice_input& input) noexcept {
+// Says that it has no connection free. The primary has nobody in its place.
+bool is_full(const backend_status& backend) noexcept {
+  return backend.role != topology::role::primary && backend.connections_free == 0;
+}
+
+// passes_full: those that are full do not count.
+field survey(want wanted, const choice_input& input, bool passes_full) noexcept {
   field found;
+  found.passes_full = passes_full;
   const auto& backends = input.snapshot.backends;
   for (std::size_t index = 0; index < backends.size(); ++index) {
     if (!is_eligible(wanted, backends[index], input)) continue;
+    if (passes_full && is_full(backends[index])) continue;
     if (was_tried(backends[index], input)) {
       ++found.tried;
       continue;
@@ -64,6 +73,7 @@ const backend_status* pick(want wanted, const field& found, const choice_input& 
   for (std::size_t index = 0; index < backends.size(); ++index) {
     const backend_status& backend = backends[index];
     if (!is_eligible(wanted, backend, input) || was_tried(backend, input)) continue;
+    if (found.passes_full && is_full(backend)) continue;
     if (by_load && sessions_of(index, input) != found.sessions_min) continue;
     if (skip-- == 0) return &backend;
   }
@@ -88,7 +98,8 @@ no_backend explain(want wanted, const field& found, const topology::topology_sna
 }
 
 choice choose_one(want wanted, const choice_input& input) noexcept {
-  const field found = survey(wanted, input);
+  field found = survey(wanted, input, true);
+  if (found.left == 0) found = survey(wanted, input, false);
   if (found.left == 0) return {nullptr, explain(wanted, found, input.snapshot)};
   return {pick(wanted, found, input), {}};
 }
@@ -115,10 +126,6 @@ std::string_view to_string(no_backend value) noexcept {
       return "every eligible backend was tried and failed";
   }
   return "no backend";
-}
-
-bool needs_primary(target_session_attrs route) noexcept {
-  return route == target_session_attrs::read_write || route == target_session_attrs::primary;
 }
 
 choice choose(const choice_input& input) noexcept {

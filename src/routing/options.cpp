@@ -20,6 +20,10 @@ std::string_view to_string(target_session_attrs value) noexcept {
   return "any";
 }
 
+bool needs_primary(target_session_attrs route) noexcept {
+  return route == target_session_attrs::read_write || route == target_session_attrs::primary;
+}
+
 std::string_view to_string(balance value) noexcept {
   switch (value) {
     case balance::round_robin:

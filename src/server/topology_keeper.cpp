@@ -155,7 +155,8 @@ probe::probe_callbacks topology_keeper::probe_callbacks() {
 void topology_keeper::on_discovered(const std::vector<discovery::discovered_backend>& backends) {
   std::vector<topology::backend_spec> specs;
   specs.reserve(backends.size());
-  for (const auto& backend : backends) specs.push_back({backend.name, backend.address, backend.identity});
+  for (const auto& backend : backends)
+    specs.push_back({backend.name, backend.address, backend.identity, backend.is_withheld});
   topology_.set_backends(specs);
   decide();
 }
@@ -172,14 +173,13 @@ void topology_keeper::on_discovery_hint(const discovery::discovered_backend& bac
 void topology_keeper::on_switchover(const std::optional<discovery::switchover>& announced) {
   const auto from =
       announced ? topology_.find(announced->from.address, announced->from.identity) : std::nullopt;
-  if (from) {
+  if (!from) {
+    topology_.withdraw_switchover();
+  } else if (topology_.announce_switchover(*from, clock::now())) {
     log(log_level::info, "a switchover is announced",
         {{"from", std::string_view(announced->from.name)}, {"to", std::string_view(announced->to.name)}});
     story_.note_symptom(*from, story::failover_story::origin::login_or_probe, "a switchover is announced",
                         clock::now());
-    topology_.announce_switchover(*from, clock::now());
-  } else {
-    topology_.withdraw_switchover();
   }
   decide();
 }
@@ -199,7 +199,8 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     story_.note_symptom(id, story::failover_story::origin::login_or_probe,
                         topology::to_string(result.outcome), clock::now());
   }
-  if (result.answer) note_free(id, *result.answer, result.sent_at);
+  if (result.answer && result.answer->connections_free)
+    note_free(id, *result.answer->connections_free, result.sent_at);
   topology_.record(id, result);
   decide();
   // Behind the decision: an answer by which the primary is lost contradicts nothing.
@@ -207,10 +208,9 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
 }
 
 // Straight to those who wait for it, who are of all workers; before the decision, by which more may come.
-void topology_keeper::note_free(topology::backend_id id, const topology::role_answer& answer,
-                                time_point asked_at) {
+void topology_keeper::note_free(topology::backend_id id, int connections, time_point asked_at) {
   const auto found = uses_.find(id.value);
-  if (found != uses_.end()) found->second->dials.note_free(answer.connections_free, asked_at, clock::now());
+  if (found != uses_.end()) found->second->dials.note_free(connections, asked_at, clock::now());
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {

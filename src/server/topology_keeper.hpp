@@ -51,7 +51,7 @@ class topology_keeper {
   void on_discovery_hint(const discovery::discovered_backend& backend, discovery::notice noticed);
   void on_switchover(const std::optional<discovery::switchover>& announced);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
-  void note_free(topology::backend_id id, const topology::role_answer& answer, time_point asked_at);
+  void note_free(topology::backend_id id, int connections, time_point asked_at);
   void on_late(topology::backend_id id, time_point sent_at);
   void carry_out(const topology::orders& wanted);
   void resume(duration stood_still);

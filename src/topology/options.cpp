@@ -6,7 +6,8 @@ namespace pgsteer::topology {
 // before new logins are held.
 bool are_valid(const topology_options& options) noexcept {
   return options.role_ttl > duration::zero() && options.dead_after >= options.role_ttl &&
-         options.settle.value_or(duration::zero()) >= duration::zero();
+         options.settle.value_or(duration::zero()) >= duration::zero() &&
+         options.switchover_hold >= duration::zero();
 }
 
 std::string_view to_string(smart_shutdown value) noexcept {

@@ -17,8 +17,9 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
   return left.id == right.id && left.name == right.name && left.role == right.role &&
          left.is_rw_eligible == right.is_rw_eligible && left.is_ro_eligible == right.is_ro_eligible &&
          left.is_answering == right.is_answering && left.is_leaving == right.is_leaving &&
-         left.is_replaced == right.is_replaced && left.sessions == right.sessions &&
-         left.close_when_idle == right.close_when_idle && left.reason == right.reason;
+         left.is_replaced == right.is_replaced && left.is_withheld == right.is_withheld &&
+         left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
+         left.reason == right.reason;
 }
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
@@ -37,8 +38,7 @@ struct topology::memory {
   // Learned by proof, never unlearned.
   identity cluster;
   fence current_fence;
-  std::optional<time_point> risen_at;  // when the fence last rose over one that was known
-  std::optional<announcement> announced;
+  pgsteer::topology::handover handover;
   // Until the cluster is pinned: the highest primary that each system identifier has shown.
   std::map<system_identifier, role_answer> early_primaries;
 
@@ -49,7 +49,7 @@ struct topology::memory {
   time_point decided_at = time_point::min();
 
   // Rules 2 and 3 on arrival: a decision may come later, and by then a newer answer may hide this one.
-  void learn(const std::optional<role_answer>& answer, time_point now = {}) {
+  void learn(const std::optional<role_answer>& answer) {
     if (!cluster.is_pinned) {
       note_early_primary(answer);
       cluster = identify(backends);
@@ -61,19 +61,15 @@ struct topology::memory {
       cluster.is_pinned = was_everybody_probed(backends);
       if (cluster.is_pinned) early_primaries.clear();
     }
-    const bool was_known = current_fence.timeline.value != 0;
-    if (raise_fence(answer) && was_known) risen_at = now;
+    raise_fence(answer);
   }
   void note_early_primary(const std::optional<role_answer>& answer) {
     if (!answer || answer->is_in_recovery) return;
     role_answer& highest = early_primaries.try_emplace(answer->system, *answer).first->second;
     if (answer->timeline > highest.timeline) highest = *answer;
   }
-  // True if it rose.
-  bool raise_fence(const std::optional<role_answer>& answer) {
-    const timeline_id before = current_fence.timeline;
+  void raise_fence(const std::optional<role_answer>& answer) {
     if (answer && answer->system == cluster.system && !answer->is_in_recovery) current_fence.raise(*answer);
-    return current_fence.timeline > before;
   }
 
   void lapse_silent(time_point now) {
@@ -86,10 +82,8 @@ struct topology::memory {
 
   [[nodiscard]] std::optional<time_point> primary_settles_until(std::optional<backend_id> primary) const {
     if (!primary) return std::nullopt;
-    return settles_until(backends.at(*primary), risen_at, options);
-  }
-  [[nodiscard]] bool is_switching_over(std::optional<backend_id> primary, time_point now) const {
-    return primary && announced && announced->from == *primary && now < announced->until;
+    const auto found = backends.find(*primary);
+    return found == backends.end() ? std::nullopt : handover.settles_until(found->second, options);
   }
 
   [[nodiscard]] bool has_stale_primary() const;
@@ -126,7 +120,11 @@ topology_snapshot topology::memory::judge_all(const findings& found) const {
   for (const auto& [id, backend] : backends) {
     const backend_status& status = snapshot.backends.emplace_back(judge(id, backend, found));
     if (status.is_rw_eligible) snapshot.rw_valid_until = backend.answered_at + options.role_ttl;
-    if (status.reason.what == verdict_reason::kind::primary_settling) snapshot.is_settling = true;
+    // Also between the end of the probe's connection there and its return.
+    const bool is_coming_back = backend.outcome == probe_outcome::connection_lost &&
+                                backend.terminated_at == backend.heard_at && found.elected.primary == id;
+    const bool is_waited_for = status.reason.what == verdict_reason::kind::primary_settling || is_coming_back;
+    if (found.is_settling && is_waited_for) snapshot.is_settling = true;
   }
   return snapshot;
 }
@@ -196,8 +194,14 @@ bool topology::forget(backend_id id) {
 void topology::record(backend_id id, const probe_result& result) {
   const auto found = memory_->backends.find(id);
   if (found == memory_->backends.end() || found->second.is_replaced) return;
+  const bool was_standby = found->second.answer && found->second.answer->is_in_recovery;
   absorb(found->second, result);
-  memory_->learn(proof_in(result), result.sent_at);
+  const timeline_id before = memory_->current_fence.timeline;
+  memory_->learn(proof_in(result));
+  // A promotion that this process has seen: a standby, or another one than the primary in use, is on a higher
+  // timeline. What happened before it was started is over, for all it knows.
+  const bool is_promotion = memory_->current_fence.timeline > before && (was_standby || memory_->incumbent);
+  if (is_promotion) memory_->handover.note_rise(result.sent_at);
 }
 
 void topology::note_pause(time_point now) {
@@ -211,13 +215,12 @@ void topology::note_late(backend_id id, time_point sent_at) {
   note_overdue(found->second, sent_at);
 }
 
-void topology::announce_switchover(backend_id from, time_point now) {
-  if (memory_->announced && memory_->announced->from == from) return;
-  memory_->announced = {from, now + switchover_hold_max};
+bool topology::announce_switchover(backend_id from, time_point now) {
+  return memory_->handover.announce(from, now, memory_->options.switchover_hold);
 }
 
 void topology::withdraw_switchover() {
-  memory_->announced.reset();
+  memory_->handover.withdraw();
 }
 
 std::optional<fence_mark> topology::mark() const {
@@ -234,7 +237,7 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
   if (is_of_this_cluster) known.cluster = {mark->system, true};
   known.current_fence = is_of_this_cluster ? fence{mark->timeline, mark->raised_at} : fence{};
   known.early_primaries.clear();
-  known.risen_at.reset();
+  known.handover.forget_rise();
   known.incumbent.reset();
   for (auto& [id, backend] : known.backends) {
     // With neither a name nor a mark the cluster is learned anew, and from everybody.
@@ -251,6 +254,7 @@ topology_snapshot topology::decide(time_point now) {
   if (!known.cluster.is_pinned) known.learn({});  // whoever was waited for may have left
   const election elected = elect(known.backends, known.cluster, known.current_fence, known.incumbent);
   known.incumbent = elected.primary;
+  known.handover.note_elected(elected.primary);
   note_rivals(known.backends, known.cluster, known.current_fence, elected);
   const knowledge* const primary = elected.primary ? &known.backends.at(*elected.primary) : nullptr;
   if (primary != nullptr) known.primary_write_lsn = primary->answer->write_lsn;
@@ -272,7 +276,8 @@ topology_snapshot topology::decide(time_point now) {
        .role_ttl = known.options.role_ttl,
        .ends_idle_sessions = known.options.smart_shutdown == smart_shutdown::end_idle_sessions,
        .is_settling = settled_at && now < *settled_at,
-       .is_switching_over = known.is_switching_over(elected.primary, now)});
+       .is_switching_over =
+           elected.primary && known.handover.announced_until(*elected.primary, now).has_value()});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, known.published)) ++snapshot.generation;
   check_invariants(snapshot);
@@ -302,8 +307,8 @@ std::optional<time_point> topology::next_deadline() const {
     if (instant && *instant > memory_->decided_at) consider(*instant);
   };
   consider_later(memory_->primary_settles_until(memory_->incumbent));
-  if (memory_->is_switching_over(memory_->incumbent, memory_->decided_at))
-    consider(memory_->announced->until);
+  if (memory_->incumbent)
+    consider_later(memory_->handover.announced_until(*memory_->incumbent, memory_->decided_at));
   return first;
 }
 

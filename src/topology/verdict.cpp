@@ -17,6 +17,7 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.address = backend.spec.address;
   status.is_leaving = backend.is_leaving;
   status.is_replaced = backend.is_replaced;
+  status.is_withheld = backend.spec.is_withheld;
   status.was_probed = backend.last_outcome.has_value();
   if (status.was_probed) status.outcome = *backend.last_outcome;
   status.is_answering = backend.is_responsive();
@@ -113,6 +114,8 @@ void judge_standby(backend_status& status, const knowledge& backend, const findi
     status.reason = {standby_leaving};
   } else if (backend.is_shutting_down) {
     status.reason = {standby_shutting_down};
+  } else if (backend.spec.is_withheld) {
+    status.reason = {standby_withheld};
   } else if (!backend.is(standing::open) && !is_refusing) {
     status.reason = {standby_unusable, backend.outcome};
   } else if (backend.late_at) {

@@ -43,6 +43,7 @@ constexpr std::array claims{
     claim{standby_last_known, "standby when last known"},
     claim{standby_leaving, "standby, leaving: no new sessions"},
     claim{standby_shutting_down, "standby, shutting down: no new sessions"},
+    claim{standby_withheld, "standby, fenced by its manager: no new sessions"},
     claim{standby_unusable, "standby"},
     claim{standby_late, "standby, but its probe is late"},
     claim{standby_was_gone, "standby before it was gone"},

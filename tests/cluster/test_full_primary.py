@@ -23,7 +23,7 @@ def whole_cluster():
 # connections. Released in one moment they would fill the primary, and those that are encrypted would be refused where
 # nobody can ask again for them.
 def test_held_logins_do_not_overrun_the_primary(cluster, run_pgsteer):
-    proxy = run_pgsteer(cluster, **SHARP)
+    proxy = run_pgsteer(cluster, rw={"hold_timeout": "2m"}, **SHARP)
     free = proxy.backend_view(cluster.primary)["connections_free"]
     assert 0 < free <= MAX_CONNECTIONS - 3 - 1
     cluster.primary.freeze()

@@ -7,7 +7,7 @@ from harness.logins import PendingLogin, wait_held
 from harness.proxy import patient
 
 # However long it takes the test to end them.
-SETTLES = patient(extra="failover: { settle: 10m }\n")
+SETTLES = patient(rw={"hold_timeout": "10m"}, extra="failover: { settle: 9m }\n")
 ENDS_ALL = ("select count(pg_terminate_backend(pid)) from pg_stat_activity "
             "where backend_type = 'client backend' and pid <> pg_backend_pid()")
 

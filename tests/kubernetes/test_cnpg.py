@@ -125,13 +125,26 @@ def test_fenced_standby_gets_no_readers(cluster, cnpg, run, instances, connect):
     wait_until(lambda: fenced.address in readers(proxy, connect), what="readers on the standby again")
 
 
-# It is stopped next, and until then nobody else can write; the set is never empty.
+# It is stopped next, and until then nobody else can write. Readers have nowhere to go but there: no standby takes them.
 @pytest.mark.parametrize("annotation, value", [("fencedInstances", '["*"]'), ("hibernation", "on")])
 def test_primary_is_used_until_it_stops(cluster, cnpg, run, connect, annotation, value):
     proxy = run(**patient())
     cnpg.annotate(annotation, value)
-    wait_until(lambda: "last good set kept" in proxy.log_text(), what="a line about it")
+    wait_readers(proxy, connect, {cluster.primary.address})
     assert address_of(connect(proxy.rw_port)) == cluster.primary.address
+
+
+# Its annotation is stale: the operator is gone, and somebody has promoted it by hand. Its proof counts like any other.
+def test_fenced_standby_that_is_promoted_is_the_primary(cluster, cnpg, run, instances):
+    proxy = run(**patient())
+    old, fenced = cluster.primary, cluster.standbys()[0]
+    cnpg.annotate("fencedInstances", json.dumps([instances.name_of(fenced)]))
+    proxy.wait_view(fenced, "ro_eligible", False, "fenced by its manager")
+    old.kill9()
+    held = PendingLogin(cluster.conninfo(proxy.rw_port))
+    wait_held(proxy, 1)
+    cluster.promote(cluster.backends.index(fenced))
+    assert held.address() == fenced.address
 
 
 # The new primary takes the Lease some 0.7 s before it is promoted: that is worth a look.

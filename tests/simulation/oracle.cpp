@@ -115,6 +115,7 @@ void oracle::told(std::size_t index, const probe_result& result) {
 }
 
 void oracle::note_proof(evidence& known, const probe_result& result) {
+  const bool was_standby = known.answer && known.answer->is_in_recovery;
   if (!known.answer || result.sent_at >= known.answered_at) {
     known.answer = result.answer;
     known.answered_at = result.sent_at;
@@ -124,15 +125,21 @@ void oracle::note_proof(evidence& known, const probe_result& result) {
   const bool is_position_due = answer.timeline == highest_ && highest_lsn_.value == 0;
   if (answer.timeline <= highest_ && !is_position_due) return;
   if (result.sent_at < marked_at_) ++causes_;  // of before the mark was replaced: it is undone once more
-  if (is_pinned_ && highest_.value != 0 && answer.timeline > highest_) risen_at_ = result.sent_at;
+  if (answer.timeline > highest_ && (was_standby || incumbent_)) risen_at_ = result.sent_at;
   highest_ = answer.timeline;
   highest_lsn_ = answer.write_lsn;
 }
 
-// The same word again is no news.
+// The same word again is no news, for a minute.
 void oracle::told_switchover(backend_id from) {
   constexpr duration believed_for = seconds{5};
-  if (!announced_ || announced_->from != from) announced_ = {from, truth_.now() + believed_for};
+  const bool is_old =
+      announced_ && announced_->from == from && truth_.now() - announced_->until < std::chrono::minutes{1};
+  if (is_old) {
+    announced_->is_withdrawn = false;
+  } else {
+    announced_ = {from, truth_.now() + believed_for};
+  }
 }
 
 // After a promotion: until its sessions were ended once more, or its time is over.
@@ -140,11 +147,12 @@ bool oracle::is_settling(const evidence& known) const {
   constexpr duration by_itself = milliseconds{1500};
   const duration longest = options_.settle.value_or(options_.is_cnpg_cluster ? by_itself : duration::zero());
   if (!risen_at_ || truth_.now() >= *risen_at_ + longest) return false;
-  return known.terminated_at < *risen_at_;
+  return known.terminated_at < *risen_at_ || known.answered_at < known.terminated_at;
 }
 
 bool oracle::is_switching_over(const evidence& known) const {
-  return announced_ && known.id == announced_->from && truth_.now() < announced_->until;
+  return announced_ && !announced_->is_withdrawn && known.id == announced_->from &&
+         truth_.now() < announced_->until;
 }
 
 void oracle::note_outcome(evidence& known, const probe_result& result) {

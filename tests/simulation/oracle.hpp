@@ -96,7 +96,9 @@ class oracle {
   void told_pause();
   void told_mark(const std::optional<fence_mark>& mark);
   void told_switchover(backend_id from);
-  void told_withdrawal() { announced_.reset(); }
+  void told_withdrawal() {
+    if (announced_) announced_->is_withdrawn = true;
+  }
   // Results of this place come late, twice or not at all, through no fault of its own.
   void meddled(std::size_t index) { seen_[index].meddled_at = truth_.now(); }
 
@@ -198,6 +200,7 @@ class oracle {
   struct announcement {
     backend_id from;
     time_point until;
+    bool is_withdrawn = false;
   };
   std::optional<announcement> announced_;
   std::optional<time_point> resumed_at_;

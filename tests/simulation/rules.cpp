@@ -42,6 +42,7 @@ oracle::verdict oracle::check(const decision& made) {
   }
   if (broken == nullptr) broken = check_rest(snapshot);
   incumbent_ = snapshot.primary;
+  if (announced_ && incumbent_ && incumbent_ != announced_->from) announced_.reset();
   if (snapshot.is_ambiguous) note_rivals();
   return broken;
 }

@@ -100,6 +100,7 @@ class fake_connection : public std::enable_shared_from_this<fake_connection> {
 [[nodiscard]] bool is_recovery_query(std::string_view text);
 [[nodiscard]] std::string role_row_description();
 // sessions: so many connections are in use beside role's own figure.
-[[nodiscard]] std::string role_data_row(const role_state& role, std::uint64_t sessions = 0);
+[[nodiscard]] std::string role_data_row(const role_state& role, std::uint32_t pid = 0,
+                                        std::uint64_t sessions = 0);
 
 }  // namespace pgsteer::test

@@ -44,7 +44,7 @@ std::string fake_connection::execute_portal() {
     return wire::data_row({std::string(1, value)}) + wire::command_complete("SELECT 1");
   }
   ++shared_.state.counters.role_queries;
-  return role_data_row(shared_.state.settings.role, shared_.state.counters.open_sessions) +
+  return role_data_row(shared_.state.settings.role, pid_, shared_.state.counters.open_sessions) +
          wire::command_complete("SELECT 1");
 }
 

@@ -59,7 +59,7 @@ fake_connection::step fake_connection::query_role() {
   {
     const std::scoped_lock lock(shared_.state.mutex);
     ++shared_.state.counters.role_queries;
-    row = role_data_row(shared_.state.settings.role, shared_.state.counters.open_sessions);
+    row = role_data_row(shared_.state.settings.role, pid_, shared_.state.counters.open_sessions);
   }
   return complete(role_row_description() + row, "SELECT 1");
 }

@@ -31,14 +31,14 @@ bool is_recovery_query(std::string_view text) {
 }
 
 std::string role_row_description() {
-  return wire::row_description({"is_in_recovery", "system_identifier", "start_time_us", "max_connections",
-                                "walfile_name", "write_lsn", "receive_lsn", "replay_lsn", "replay_delay_ms",
-                                "has_wal_receiver", "received_timeline", "control_timeline",
-                                "is_replay_paused", "superuser_reserved_connections", "reserved_connections",
-                                "connections_used", "is_cnpg_managed", "is_still_in_recovery"});
+  return wire::row_description(
+      {"is_in_recovery", "system_identifier", "start_time_us", "max_connections", "walfile_name", "write_lsn",
+       "receive_lsn", "replay_lsn", "replay_delay_ms", "has_wal_receiver", "received_timeline",
+       "control_timeline", "is_replay_paused", "superuser_reserved_connections", "reserved_connections",
+       "connections_used", "is_cnpg_managed", "backend_pid", "is_still_in_recovery"});
 }
 
-std::string role_data_row(const role_state& role, std::uint64_t sessions) {
+std::string role_data_row(const role_state& role, std::uint32_t pid, std::uint64_t sessions) {
   const bool is_standby = role.is_in_recovery;
   // What the other role's columns hold: NULL.
   const auto of_standby = [is_standby](std::string value) {
@@ -66,6 +66,7 @@ std::string role_data_row(const role_state& role, std::uint64_t sessions) {
       std::to_string(role.reserved_connections),
       std::to_string(static_cast<std::uint64_t>(role.connections_used) + sessions),
       yes_or_no(role.is_cnpg_managed),
+      std::to_string(role.is_pooled ? pid + 1 : pid),
       yes_or_no(is_standby),
   });
 }

@@ -27,6 +27,7 @@ struct role_state {
   int max_connections = 10'000;  // more than a test has clients: where it is less, held logins wait for room
   int superuser_reserved_connections = 3;
   int reserved_connections = 0;
+  bool is_pooled = false;    // who answers is not whom the client logged in to
   int connections_used = 1;  // beside the sessions: the probe's own
   bool is_cnpg_managed = false;
 };

@@ -78,7 +78,7 @@ class permit_queue {
     [[nodiscard]] bool is_in(const std::shared_ptr<permit_queue>& queue) const noexcept {
       return queue_ == queue;
     }
-    // It can wait no longer: it is granted if a permit is free, whether there is room or not. False: none is.
+    // It can wait for room no longer: it is granted if a permit is free. False: none is; it waits for that.
     [[nodiscard]] bool insist();
     // Precondition: is_granted(), and not called before.
     [[nodiscard]] seat take_seat() noexcept;

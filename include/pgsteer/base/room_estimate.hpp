@@ -1,9 +1,11 @@
 #pragma once
 // room_estimate: how many more logins may be sent to a server, by what it says is free from time to time.
 //
-// Half of that, and one at least: others send there too, and none of them knows of the others. What was sent
-// lately may not have been counted yet as used, so it is subtracted for a while. Not the queue for that room
-// (permit_queue.hpp), and no limit: what need not wait for room is counted all the same.
+// Half of that, and one at least, and not more than that within portion_time: others send there too, none of
+// them knows of the others, and what they sent is counted no sooner than what we did. What was sent
+// lately may not have been counted yet as used: as much of it as what is free has not fallen by meanwhile is
+// subtracted for a while. Not the queue for that room (permit_queue.hpp), and no limit: what need not wait
+// for room is counted all the same.
 //
 // Pure: no clock; whoever shares one locks it.
 //
@@ -22,6 +24,9 @@ class room_estimate {
   // A server counts a session once its login is over: a fork, some round trips of the client's and its
   // authentication. That takes milliseconds; a server in a storm of logins needs more.
   static constexpr auto unseen_for = seconds{1};
+
+  // From one half to the next: what a storm of logins takes to authenticate, mostly.
+  static constexpr auto portion_time = milliseconds{250};
 
   // The time from one answer to the next.
   using turn = std::uint64_t;
@@ -42,14 +47,17 @@ class room_estimate {
 
  private:
   struct sent {
-    time_point since;         // when the turn began
-    std::uint32_t alive = 0;  // not over yet
+    std::optional<int> free = {};          // when the turn began
+    time_point until = time_point::max();  // when it ended
+    std::uint32_t alive = 0;               // not over yet
   };
   [[nodiscard]] sent* find(turn taken) noexcept;
 
+  time_point portion_at_ = time_point::min();  // when the present half was given, if some of it was taken
+  std::int64_t portion_ = 0;
   std::optional<std::int64_t> room_;  // until the next answer; below 0: so many too many
   // The latest turns, without a gap; bounded by the answers that come within unseen_for.
-  std::deque<sent> turns_{{time_point::min()}};
+  std::deque<sent> turns_{{}};
   turn first_ = 0;  // of turns_
 };
 

@@ -21,6 +21,8 @@ struct discovered_backend {
   endpoint address;  // numeric
   // Tells it from another backend that had the address before (a pod's UID); empty where nothing does.
   std::string identity = {};
+  // Its manager does not want it used: it gets no new session but as the proven primary.
+  bool is_withheld = false;
 
   friend auto operator<=>(const discovered_backend&, const discovered_backend&) = default;
 };

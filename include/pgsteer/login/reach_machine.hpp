@@ -120,6 +120,7 @@ class reach_machine {
     std::string local_trouble;           // the latest, in words
     time_point due = time_point::max();  // of the present state
     bool needs_room = false;             // at the backend: it was held until there was one
+    bool has_insisted = false;           // on going without room, and waits for a permit now
     bool is_client_watched = false;
     time_point look_again_at = time_point::max();
     time_point asked_at{};

@@ -26,10 +26,6 @@ enum class no_backend {
 [[nodiscard]] std::string_view to_string(
     no_backend value) noexcept;  // a clause: "no backend is proven primary"
 
-// True if sessions of this route must be on the primary (read-write, primary): such sessions are closed when
-// their backend loses the role.
-[[nodiscard]] bool needs_primary(target_session_attrs route) noexcept;
-
 struct choice_input {
   const topology::topology_snapshot& snapshot;
   const route_policy& policy;
@@ -45,6 +41,7 @@ struct choice {
   no_backend why_not = no_backend::none_known;
 };
 
+// Standbys that say that they have no connection free are passed over as long as others are left.
 // round-robin: eligible[ticket % n]; least-sessions: fewest sessions, ties broken by ticket. What was tried
 // is replaced by the others in equal shares. O(backends). prefer-standby falls back to the primary when no
 // standby is eligible or left; then why_not is the standbys' reason, unless the primary was tried too.

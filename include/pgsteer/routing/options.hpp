@@ -16,6 +16,10 @@ inline constexpr std::array all_target_session_attrs{
     target_session_attrs::primary, target_session_attrs::standby,    target_session_attrs::prefer_standby};
 [[nodiscard]] std::string_view to_string(target_session_attrs value) noexcept;  // "prefer-standby"
 
+// True if sessions of this route must be on the primary (read-write, primary): such sessions are closed when
+// their backend loses the role.
+[[nodiscard]] bool needs_primary(target_session_attrs route) noexcept;
+
 enum class balance { round_robin, least_sessions };
 inline constexpr std::array all_balances{balance::round_robin, balance::least_sessions};
 [[nodiscard]] std::string_view to_string(balance value) noexcept;  // "round-robin"

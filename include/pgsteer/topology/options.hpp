@@ -37,16 +37,15 @@ struct topology_options {
   std::optional<duration> settle = {};
   // The source of backends names a CloudNativePG Cluster; a backend may show the same by itself.
   bool is_cnpg_cluster = false;
+  // An announced switchover keeps new read-write sessions waiting for so long, unless the primary lets nobody
+  // in any more by then. CloudNativePG begins to stop the old primary 0.1 to 0.5 s after its word, with a
+  // checkpoint. Half of the default hold_timeout, so that a switchover that does not come fails nobody.
+  duration switchover_hold = seconds{5};
 };
 
 // CloudNativePG ends them 0.3 to 1.1 s after the promotion (measured with 1.30: DropConnections, once the
 // Cluster's status names the new primary).
 inline constexpr duration cnpg_settle = milliseconds{1500};
-
-// An announced switchover keeps new read-write sessions waiting for so long, unless the primary lets nobody
-// in any more by then. CloudNativePG begins to stop the old primary 0.1 to 0.5 s after its word, with a
-// checkpoint; half of the default hold_timeout, so that a switchover that does not come fails nobody.
-inline constexpr duration switchover_hold_max = seconds{5};
 
 [[nodiscard]] bool are_valid(const topology_options& options) noexcept;
 

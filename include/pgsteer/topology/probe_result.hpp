@@ -49,8 +49,10 @@ struct role_answer {
   std::int64_t start_time_us = 0;            // pg_postmaster_start_time(), microseconds since the Unix epoch
   int server_version = 0;                    // PQserverVersion(), e.g. 150018
   int max_connections = 0;
-  // Of those, what neither sessions nor reservations take. An estimate: see probe/role_query.cpp.
-  int connections_free = 0;
+  // Of those, what neither sessions nor reservations take. An estimate: see probe/role_query.cpp. Unset
+  // behind a pooler, which has places of its own.
+  std::optional<int> connections_free;
+  int backend_pid = 0;           // of the server process that answered
   bool is_cnpg_managed = false;  // it runs under CloudNativePG's instance manager
 };
 

@@ -40,6 +40,7 @@ struct backend_status {
   // Its last probe was answered like a PostgreSQL server does, and not by a hung login or 57P03 ("any").
   bool is_answering = false;
   bool is_leaving = false;   // discovery no longer names it: only the primary in use takes new sessions
+  bool is_withheld = false;  // its manager does not want it used: no new session but as the primary
   bool is_replaced = false;  // leaving, and its address is another's now: not to be probed
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
   // Its sessions that may stay keep it from shutting down: each ends at its next idle moment.

@@ -36,6 +36,7 @@ struct backend_spec {
   endpoint address;  // numeric
   std::string identity =
       {};  // what tells it from another one that had the address before; empty: nothing does
+  bool is_withheld = false;  // takes no new session but as the primary: discovery's word, which moves no rw
 
   friend bool operator==(const backend_spec&, const backend_spec&) = default;
 };
@@ -80,9 +81,10 @@ class topology {
   void note_pause(time_point now);
 
   // A manager's word: if this is the primary in use, new sessions wait for its successor, and those that it
-  // has end at their next idle moment, for switchover_hold_max. Proof of a successor ends that sooner. The
-  // same word again, before the announcement is withdrawn, begins nothing anew.
-  void announce_switchover(backend_id from, time_point now);
+  // has end at their next idle moment, for switchover_hold. Proof of a successor ends that sooner. The same
+  // word again, also after it was taken back, begins nothing anew for a minute.
+  // True if it is news.
+  bool announce_switchover(backend_id from, time_point now);
   void withdraw_switchover();
 
   // Deterministic; O(backends).

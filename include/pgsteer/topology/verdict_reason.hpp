@@ -45,6 +45,7 @@ struct verdict_reason {
     standby_last_known,
     standby_leaving,
     standby_shutting_down,
+    standby_withheld,  // fenced by its manager
     standby_unusable,
     standby_late,
     standby_was_gone,

@@ -118,7 +118,7 @@ TEST_F(PermitQueue, LivesAsLongAsItsPlaces) {
 class PermitQueueRoom : public PermitQueue {
  protected:
   void say_free(int free) {
-    now_ += milliseconds{20};
+    now_ += room_estimate::portion_time;
     many_.queue->note_free(free, now_, now_);
   }
   limited_queue many_{.limit = 9};
@@ -180,6 +180,19 @@ TEST_F(PermitQueueRoom, WhoCanWaitNoLongerGoesWithoutRoom) {
   EXPECT_FALSE(c_.place.insist()) << "a permit it needs all the same";
   EXPECT_EQ(woken_, "") << "who insists knows already";
   EXPECT_TRUE(b_.place.insist());
+  b_.place.leave();
+  EXPECT_EQ(woken_, "") << "a stands before c, and needs room";
+  a_.place.leave();
+  EXPECT_EQ(woken_, "c");
+}
+
+TEST_F(PermitQueueRoom, WhoGoesWithoutRoomIsInNobodysWay) {
+  say_free(0);
+  a_.enter(many_, true);
+  b_.enter(many_);
+  EXPECT_FALSE(b_.place.is_granted());
+  EXPECT_TRUE(a_.place.insist());
+  EXPECT_EQ(woken_, "b");
 }
 
 // The backend it was for is not to be used any more, say.
@@ -198,12 +211,13 @@ TEST_F(PermitQueueRoom, ASessionsPlaceIsRoomOnceTheServerSaysSo) {
   permit_queue::seat moved;
   moved = std::move(session);
   session.leave();
-  say_free(1);
-  EXPECT_EQ(woken_, "") << "it lives on where it was moved to";
+  say_free(2);
+  EXPECT_EQ(woken_, "b") << "one of the two, since it lives on where it was moved to";
+  c_.enter(many_, true);
   moved.leave();
-  EXPECT_EQ(woken_, "");
-  say_free(1);
   EXPECT_EQ(woken_, "b");
+  say_free(2);
+  EXPECT_EQ(woken_, "bc");
 }
 
 TEST_F(PermitQueueRoom, NobodyGoesAfterARefusalUntilTheNextAnswer) {

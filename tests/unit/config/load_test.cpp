@@ -138,12 +138,23 @@ TEST(Load, TakesEveryRouteWord) {
 
 TEST(Load, SettlesByItselfNeverOrForATime) {
   const std::vector<std::pair<std::string, std::optional<duration>>> cases{
-      {"auto", std::nullopt}, {"off", duration::zero()}, {"10ms", milliseconds{10}}, {"10m", seconds{600}}};
+      {"auto", std::nullopt}, {"off", duration::zero()}, {"10ms", milliseconds{10}}, {"9s", seconds{9}}};
   for (const auto& [word, expected] : cases) {
     SCOPED_TRACE(word);
     EXPECT_EQ(load(minimal_and("failover: { settle: " + word + " }\n")).topology.settle, expected);
   }
   EXPECT_EQ(load(minimal_text).topology.settle, std::nullopt);
+}
+
+// A switchover that does not come fails nobody.
+TEST(Load, HoldsForAnAnnouncedSwitchoverForHalfOfHoldTimeoutAtMost) {
+  const auto hold = [](const std::string& listener) {
+    return load(minimal_and("  - { name: other, bind: \"127.0.0.1:0\", " + listener + " }\n"))
+        .topology.switchover_hold;
+  };
+  EXPECT_EQ(hold("route: primary"), seconds{5});
+  EXPECT_EQ(hold("route: primary, hold_timeout: 3s"), milliseconds{1500});
+  EXPECT_EQ(hold("route: standby, hold_timeout: 3s"), seconds{5});
 }
 
 TEST(Load, KnowsThatBackendsAreACnpgCluster) {

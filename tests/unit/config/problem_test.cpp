@@ -64,6 +64,8 @@ TEST(Problem, WrongTypeSaysWhatStandsThere) {
        "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found \"soon\""},
       {minimal_and("failover: { settle: 11m }\n"),
        "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found \"11m\""},
+      {minimal_and("failover: { settle: 10s }\n"),
+       "f:4:21: failover.settle: expected less than the hold_timeout of listener rw (10s), found 10s"},
       {minimal_and("failover: { settle: [auto] }\n"),
        "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found a list"},
       {minimal_and("probe: [a]\n"), "f:4:8: probe: expected a mapping of keys, found a list"},

@@ -225,21 +225,27 @@ TEST(PodSet, AsksForPodsByTheSelector) {
   EXPECT_EQ(resource.label_selector, "a=b");
 }
 
-// Its manager keeps PostgreSQL from running there. It is found by its name all the same.
-TEST(PodSet, LeavesOutWhoIsFenced) {
+// Its manager keeps PostgreSQL from running there. It is asked all the same: somebody may have promoted it.
+TEST(PodSet, WithholdsWhoIsFenced) {
   fed_pods fed;
   ASSERT_FALSE(fed.list({first, second}));
   ASSERT_TRUE(fed.pods().take_change());
-  fed.pods().fence({false, {"pg-1", "pg-7"}});
+  const auto withheld = [&] {
+    std::string out;
+    for (const discovered_backend& each : fed.pods().candidates())
+      out += each.is_withheld ? each.name + " " : "";
+    return out;
+  };
+  fed.pods().withhold({false, {"pg-1", "pg-7"}});
   EXPECT_TRUE(fed.pods().take_change());
-  EXPECT_EQ(fed.candidates(), "pg-2:5432 10.0.0.2:5432 uid-2");
-  ASSERT_TRUE(fed.pods().named("pg-1"));
-  fed.pods().fence({false, {"pg-1", "pg-7"}});
-  EXPECT_FALSE(fed.pods().take_change()) << "the same again";
-  fed.pods().fence({true, {}});
-  EXPECT_EQ(fed.candidates(), "");
-  fed.pods().fence({});
+  EXPECT_EQ(withheld(), "pg-1:5432 ");
   EXPECT_EQ(fed.candidates(), "pg-1:5432 10.0.0.1:5432 uid-1; pg-2:5432 10.0.0.2:5432 uid-2");
+  fed.pods().withhold({false, {"pg-1", "pg-7"}});
+  EXPECT_FALSE(fed.pods().take_change()) << "the same again";
+  fed.pods().withhold({true, {}});
+  EXPECT_EQ(withheld(), "pg-1:5432 pg-2:5432 ");
+  fed.pods().withhold({});
+  EXPECT_EQ(withheld(), "");
 }
 
 TEST(PodSet, FindsAPodByItsName) {

@@ -275,7 +275,9 @@ std::string login_world::owed() {
     add("dials", enter(i).is_granted() ? 0 : 1);
     const time_point at_first =
         time_point::min() + seconds{2};  // so that all that was sent since is subtracted
-    backends[i]->dials.note_free(1, at_first, now);
+    // One place more than its sessions have, which are not counted yet.
+    const int free = 1 + static_cast<int>(backends[i]->counters.sessions.value());
+    backends[i]->dials.note_free(free, at_first, now + room_estimate::portion_time);
     add("room", enter(i, true).is_granted() ? 0 : 1);
   }
   return words;

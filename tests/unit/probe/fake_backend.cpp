@@ -54,13 +54,27 @@ std::string row_answer(bool is_primary, bool has_role_changed) {
                         none,
                         "1",
                         "f",
+                        "1",
                         "f"};
-  const columns standby{"t",   "42",         "1760000000000000",
-                        "100", std::nullopt, std::nullopt,
-                        "200", "100",        "7",
-                        "t",   std::nullopt, "3",
-                        "f",   "3",          "0",
-                        "1",   "f",          has_role_changed ? "f" : "t"};
+  const columns standby{"t",
+                        "42",
+                        "1760000000000000",
+                        "100",
+                        std::nullopt,
+                        std::nullopt,
+                        "200",
+                        "100",
+                        "7",
+                        "t",
+                        std::nullopt,
+                        "3",
+                        "f",
+                        "3",
+                        "0",
+                        "1",
+                        "f",
+                        "1",
+                        has_role_changed ? "f" : "t"};
   const columns& row = is_primary ? primary : standby;
   std::string description = int16(row.size());
   std::string data = int16(row.size());

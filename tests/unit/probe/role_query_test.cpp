@@ -29,6 +29,7 @@ role_row primary_row() {
   at(row, role_column::reserved_connections) = "10";
   at(row, role_column::connections_used) = "40";
   at(row, role_column::is_cnpg_managed) = "f";
+  at(row, role_column::backend_pid) = "4711";
   return row;
 }
 
@@ -167,6 +168,7 @@ TEST(RoleRow, RefusesWhatTheQueryCannotYield) {
       {"fraction of a connection", role_column::max_connections, "1.5"},
       {"no reservation for superusers", role_column::superuser_reserved_connections, std::nullopt},
       {"reservation in words", role_column::reserved_connections, "some"},
+      {"no process", role_column::backend_pid, std::nullopt},
       {"nobody counted", role_column::connections_used, std::nullopt},
       {"no sign of a manager", role_column::is_cnpg_managed, std::nullopt},
   };

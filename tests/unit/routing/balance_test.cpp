@@ -45,6 +45,23 @@ TEST(RoundRobin, IsExact) {
   EXPECT_EQ(shares(over_standbys(1), 0, 10), (shares_map{{"b", 10}}));
 }
 
+// It says so itself; the others have room. If all are, or those that are not have failed, the server decides.
+TEST(Balance, PassesOverWhoHasNoConnectionFree) {
+  using shares_map = std::map<std::string, int>;
+  for (const balance how : {balance::round_robin, balance::least_sessions}) {
+    logins asked = over_standbys(3, how);
+    asked.snapshot.backends[1].connections_free = 0;
+    asked.snapshot.backends[2].connections_free = 7;
+    EXPECT_EQ(shares(asked, 0, 200), (shares_map{{"c", 100}, {"d", 100}}));
+    EXPECT_EQ(shares(asked, 0, 100, {{3}, {4}}), (shares_map{{"b", 100}}));
+    for (std::size_t i = 1; i <= 3; ++i) asked.snapshot.backends[i].connections_free = 0;
+    EXPECT_EQ(shares(asked, 0, 300), (shares_map{{"b", 100}, {"c", 100}, {"d", 100}}));
+  }
+  logins to_primary{snapshot_of({primary(1), standby(2)}), policy_of(target_session_attrs::primary)};
+  to_primary.snapshot.backends[0].connections_free = 0;
+  EXPECT_EQ(shares(to_primary, 0, 10), (shares_map{{"a", 10}}));
+}
+
 TEST(RoundRobin, ShareOfFailedBackendsIsSpreadEvenly) {
   using shares_map = std::map<std::string, int>;
   EXPECT_EQ(shares(over_standbys(3), 0, 600, {{2}}), (shares_map{{"c", 300}, {"d", 300}}));

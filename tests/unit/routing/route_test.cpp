@@ -167,5 +167,19 @@ TEST(Words, OfRoutesAndBalances) {
   EXPECT_FALSE(needs_primary(attrs::prefer_standby));
 }
 
+// Discovery's word: it keeps sessions from a standby, and moves no rw.
+TEST(Route, AWithheldBackendIsUsedAsThePrimaryOnly) {
+  topology::backend_status fenced = backend(2);
+  fenced.role = topology::role::standby;
+  fenced.is_withheld = true;
+  topology::backend_status used = primary(1);
+  used.is_withheld = true;
+  logins any{snapshot_of({used, fenced}), policy_of(target_session_attrs::any)};
+  for (std::uint64_t ticket = 0; ticket < 4; ++ticket)
+    EXPECT_EQ(any.choose(ticket).backend->name.text(), "a");
+  logins rw{snapshot_of({used, fenced}), policy_of(target_session_attrs::primary)};
+  EXPECT_EQ(rw.choose(0).backend->name.text(), "a");
+}
+
 }  // namespace
 }  // namespace pgsteer::routing::testing

@@ -19,8 +19,8 @@ class FailoverStory : public testing::Test {
     decide(1);
   }
 
-  // The primary is this backend, or none.
-  void decide(std::uint32_t primary) {
+  // The primary is this backend, or none; it takes rw, or settles.
+  void decide(std::uint32_t primary, bool is_settling = false) {
     auto snapshot = std::make_shared<topology::topology_snapshot>();
     runtime::used_topology published;
     for (std::uint32_t i = 1; i <= 2; ++i) {
@@ -29,7 +29,8 @@ class FailoverStory : public testing::Test {
     }
     if (primary != 0) {
       snapshot->primary = topology::backend_id{primary};
-      snapshot->rw_valid_until = time_point::max();
+      snapshot->is_settling = is_settling;
+      if (!is_settling) snapshot->rw_valid_until = time_point::max();
     }
     published.snapshot = snapshot;
     story_.note_decision(published, now_);
@@ -127,6 +128,23 @@ TEST_F(FailoverStory, ForgetsASymptomAfterWhichNothingWasLost) {
   symptom(origin::login_or_probe);
   wait(seconds{3});
   EXPECT_EQ(detected_after(), milliseconds{0});
+}
+
+// It is proven when it is, and the first login waits for the settling.
+TEST_F(FailoverStory, CountsSettlingFromTheProofToTheLogin) {
+  symptom(origin::login_or_probe);
+  decide(0);
+  wait(milliseconds{200});
+  decide(2, true);
+  wait(milliseconds{700});
+  decide(2, true);
+  decide(2);
+  wait(milliseconds{10});
+  story_.note_login(now_);
+  EXPECT_DOUBLE_EQ(story_.histograms().prove.sum_seconds(), 0.2);
+  EXPECT_DOUBLE_EQ(story_.histograms().login.sum_seconds(), 0.71);
+  EXPECT_DOUBLE_EQ(story_.histograms().total.sum_seconds(), 0.91);
+  EXPECT_DOUBLE_EQ(story_.histograms().detect.sum_seconds(), 0) << "nothing else was lost";
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST(Settle, WaitsUntilTheConnectionWasEndedAndIsBack) {
   story.play("wait 300; b primary 2");
   EXPECT_EQ(story.summary(), settling) << "an answer alone shows nothing";
   story.play("wait 100; b terminated");
-  EXPECT_FALSE(story.snapshot().is_settling);
+  EXPECT_TRUE(story.snapshot().is_settling) << "until it is back";
   EXPECT_EQ(story.summary(), settling);
   EXPECT_EQ(story.play("wait 10; b primary 2; c standby 2").summary(), settled);
   EXPECT_EQ(story.play("wait 10; b terminated; wait 10; b primary 2").summary(), settled) << "once is enough";
@@ -61,9 +61,14 @@ TEST(Settle, IsOnlyAfterARiseOfTheTimeline) {
   EXPECT_EQ(story.summary(), "primary=a rw=a ro=bc close_rw=bc") << "at the start";
   story.play("a terminated; a refused; wait 500; a primary 1 run 2");
   EXPECT_EQ(story.summary(), "primary=a rw=a ro=bc close_rw=bc") << "after a restart";
-  history late({.system = {our_system}, .settle = seconds{5}});
-  late.play("b primary 1; a primary 2; b standby 2; c standby 2; wait 500; a primary 2");
-  EXPECT_EQ(late.summary(), "primary=a ro=bc close_rw=bc") << "the cluster's name makes it known at once";
+  history late({.system = {our_system}, .settle = seconds{5}}, time_point{} + seconds{1000}, "name abc");
+  late.play("b primary 1; a primary 2; c standby 2; wait 500; a primary 2");
+  EXPECT_EQ(late.summary(), "primary=a rw=a ro=c close_rw=c close_all=b") << "a stale one answers first";
+  history remembered({.system = {our_system}, .settle = seconds{5}}, time_point{} + seconds{1000},
+                     "name abc; a local_trouble; b local_trouble; c local_trouble",
+                     fence_mark{{our_system}, {1}, {10}});
+  remembered.play("a primary 2; b standby 2; c standby 2");
+  EXPECT_EQ(remembered.summary(), "primary=a rw=a ro=bc close_rw=bc") << "promoted before this process began";
 }
 
 TEST(Settle, CountsTheEndOfConnectionsOnlyAfterTheRise) {
@@ -82,7 +87,8 @@ TEST(Settle, EndsNobodysRoleAndHidesNoTrouble) {
   history story = promoted(seconds{5}, "b primary 2; c standby 2");
   EXPECT_EQ(story.of('c').is_ro_eligible, true) << "readers need not wait";
   EXPECT_EQ(story.play("b primary 2 hung").of('b').reason.what, verdict_reason::kind::primary_unusable);
-  EXPECT_EQ(story.play("b primary 2; c primary 3; b standby 3").snapshot().primary, story.of('c').id);
+  story.play("b primary 2; c primary 3; b standby 3");
+  EXPECT_EQ(story.snapshot().primary, story.of('c').id);
   EXPECT_TRUE(story.snapshot().is_settling) << "the next rise, the next wait";
 }
 
@@ -113,20 +119,50 @@ TEST(Switchover, EndsWithTheProofOfTheSuccessorOrWithItsWithdrawal) {
 // A manager may change its mind without a word, or be stopped.
 TEST(Switchover, IsBelievedForAWhile) {
   history story = announced("announce a");
-  const time_point until = story.now() + switchover_hold_max;
+  const time_point until = story.now() + seconds{5};
   story.play("wait 2500; a primary 1; announce a; wait 2400; a primary 1; b standby 1; c standby 1");
   EXPECT_EQ(story.summary(), switching_over);
   EXPECT_EQ(story.next_deadline(), until) << "the same word again prolongs nothing";
   story.wait_until(until);
   EXPECT_EQ(story.summary(), undisturbed_before);
   EXPECT_EQ(story.play("announce a; a primary 1").summary(), undisturbed_before);
-  EXPECT_EQ(story.play("withdraw; announce a").summary(), switching_over) << "a new word";
+  EXPECT_EQ(story.play("withdraw; announce a").summary(), undisturbed_before) << "it has said so before";
+  story.play("withdraw; wait 60000; a primary 1; b standby 1; c standby 1; announce a");
+  EXPECT_EQ(story.summary(), switching_over) << "a new word";
+}
+
+// However often it changes its mind.
+TEST(Switchover, IsNotProlongedByBeingTakenBack) {
+  history story = announced("announce a");
+  const time_point until = story.now() + seconds{5};
+  story.play("wait 2000; withdraw; a primary 1; b standby 1; c standby 1");
+  EXPECT_EQ(story.summary(), undisturbed_before);
+  story.play("wait 1000; announce a; wait 1900; a primary 1; b standby 1; c standby 1");
+  EXPECT_EQ(story.summary(), switching_over);
+  story.wait_until(until);
+  EXPECT_EQ(story.summary(), undisturbed_before);
+}
+
+// There and back again: the second time it is another promise.
+TEST(Switchover, IsBelievedAnewOnceItHasComeTrue) {
+  history story = announced("announce a; b primary 2; a standby 2; c standby 2; withdraw");
+  story.play("announce b; a primary 3; b standby 3; c standby 3; withdraw");
+  EXPECT_EQ(story.play("announce a").of('a').reason.what, verdict_reason::kind::primary_switching_over);
 }
 
 TEST(Switchover, LeavesIdleSessionsWhereTheOperatorWantsIt) {
   history story({.system = {our_system}, .smart_shutdown = smart_shutdown::keep_sessions});
   story.play("a primary 1; b standby 1; c standby 1; announce a");
   EXPECT_EQ(story.summary(), "primary=a ro=bc close_rw=bc");
+}
+
+// Fenced by its manager. It stays to be asked: whoever promotes it all the same has made it the primary.
+TEST(Withheld, TakesNoReadersAndIsThePrimaryByProof) {
+  history story = announced("withhold ab");
+  EXPECT_EQ(story.summary(), "primary=a rw=a ro=c close_rw=bc") << "who reads there already may stay";
+  EXPECT_EQ(to_string(story.of('b').reason), "standby, fenced by its manager: no new sessions");
+  EXPECT_EQ(story.play("b primary 2; c standby 2").summary(), "primary=b rw=b ro=c close_rw=c close_all=a");
+  EXPECT_EQ(announced("withhold b; withhold -").summary(), undisturbed_before);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 //   c timed_out                             any probe_outcome by its word
 //   late MS <one of the above>              asked MS milliseconds before now, told now
 //   a overdue                               its probe, asked now, has had no answer for too long
+//   withhold bc                             discovery names a, b and c; these are not to be used
 //   wait MS | pause | name ab | forget a | announce a (to be replaced by a switchover) | withdraw
 // decide() is called after every event, as the owner of a topology does.
 #include <array>
@@ -111,6 +112,14 @@ class history {
       for (const char letter : word) specs.push_back(spec_of(letter));
       topology_.set_backends(specs);
       snapshot_ = topology_.decide(now_);
+    } else if (word == "withhold") {
+      words >> word;
+      std::vector<backend_spec> specs;
+      for (const char letter : std::string("abc")) {
+        specs.push_back(spec_of(letter));
+        specs.back().is_withheld = word.find(letter) != std::string::npos;
+      }
+      topology_.set_backends(specs);
     } else if (word == "forget") {
       words >> word;
       topology_.forget(of(word.front()).id);
