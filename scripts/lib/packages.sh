@@ -1,6 +1,6 @@
 # Installs the Debian 12 packages that a script of pgsteer needs. Sourced, not run.
 #
-# need_packages GROUP...   groups: build, demo, test, bench. Installs what is missing and nothing else.
+# need_packages GROUP...   groups: build, demo, test, bench, kubernetes. Installs what is missing and nothing else.
 
 packages_of() {
   case "$1" in
@@ -19,6 +19,10 @@ packages_of() {
       ;;
     bench)
       echo haproxy nginx-light libnginx-mod-stream pgbouncer
+      ;;
+    kubernetes)
+      # What a machine of Kubernetes needs besides its own programs, and a Debian root for the image of PostgreSQL.
+      echo containerd runc containernetworking-plugins nftables dnsmasq-base mmdebstrap
       ;;
   esac
 }
@@ -41,7 +45,7 @@ as_root() {
 install_packages() {
   # Debian's postgresql-common would start a cluster of its own on port 5432: exactly the port wanted here.
   local no_main=/etc/postgresql-common/createcluster.d/pgsteer.conf
-  # Nor is haproxy, etcd or patroni to run as a service of this host (policy-rc.d: 101 means "not allowed").
+  # Nor is haproxy, etcd, patroni or containerd to run as a service of this host (policy-rc.d: 101 means "not allowed").
   local no_services=/usr/sbin/policy-rc.d
   [[ ! -e $no_services ]] || no_services=
   as_root mkdir -p "$(dirname "$no_main")" &&

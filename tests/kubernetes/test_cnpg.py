@@ -30,7 +30,7 @@ def cnpg(kube, namespace, cluster, instances) -> CnpgCluster:
 @pytest.fixture
 def account(kube, namespace) -> Account:
     """With the rights to hear of the Cluster and its Lease."""
-    return Account(kube.admin, namespace, rules=POD_RIGHTS + RIGHTS)
+    return Account(kube.admin, namespace, rights=POD_RIGHTS + RIGHTS)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ LEEWAY_SECONDS = 60  # It takes an expired one for so long, since clocks differ.
 
 
 class Account:
-    def __init__(self, client: Client, namespace: str, name: str = "pgsteer", rules: list = RIGHTS):
-        """With its Role, bound to it."""
+    def __init__(self, client: Client, namespace: str, name: str = "pgsteer", rights: list = None):
+        """With its Role, bound to it. rights: the Role's rules."""
         self.client = client
         self.namespace = namespace
         self.name = name
@@ -20,7 +20,7 @@ class Account:
         self._accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         self._rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
         client.request("POST", self._accounts, {"metadata": {"name": name}})
-        client.request("POST", f"{self._rbac}/roles", {"metadata": {"name": name}, "rules": rules})
+        client.request("POST", f"{self._rbac}/roles", {"metadata": {"name": name}, "rules": rights or RIGHTS})
         self.allow()
 
     def allow(self) -> None:
@@ -33,10 +33,10 @@ class Account:
         """Requests are refused once the API server's own watch has heard of it; watches that are open go on."""
         self.client.request("DELETE", f"{self._rbac}/rolebindings/{self.name}")
 
-    def token(self) -> str:
+    def token(self, seconds: int = TOKEN_SECONDS_MIN) -> str:
         """By TokenRequest, as a kubelet gets the one it writes into a pod's volume."""
         return self.client.request("POST", f"{self._accounts}/{self.name}/token", {
-            "spec": {"expirationSeconds": TOKEN_SECONDS_MIN}})["status"]["token"]
+            "spec": {"expirationSeconds": seconds}})["status"]["token"]
 
     def forged_token(self, key: TokenKey, seconds: float = TOKEN_SECONDS_MIN) -> str:
         """With the claims of a real one, by this key; its time is over in so many seconds, or was."""

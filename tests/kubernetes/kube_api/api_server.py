@@ -25,16 +25,19 @@ class ApiServer(Program):
 
     def command(self) -> list:
         keys = self._credentials
-        return [self._binary, f"--etcd-servers={self._etcd.url}", "--bind-address=127.0.0.1",
-                f"--secure-port={self.port}", "--advertise-address=127.0.0.1", f"--cert-dir={self._folder}",
+        return [self._binary, f"--etcd-servers={self._etcd.url}",
+                f"--secure-port={self.port}", f"--cert-dir={self._folder}",
                 f"--tls-cert-file={keys.server.certificate}", f"--tls-private-key-file={keys.server.key}",
                 f"--client-ca-file={keys.authority}", f"--service-account-issuer={ISSUER}",
                 f"--service-account-key-file={keys.tokens.public}",
                 f"--service-account-signing-key-file={keys.tokens.private}", "--authorization-mode=RBAC",
-                "--service-cluster-ip-range=10.96.0.0/16",
-                # Nobody makes Endpoints for it; nor a ServiceAccount for each pod.
-                "--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount", "--profiling=false",
-                *self.audit.flags(), *self._flags]
+                "--service-cluster-ip-range=10.96.0.0/16", "--profiling=false", *self.surroundings(), *self._flags]
+
+    def surroundings(self) -> list:
+        """Flags that say where it is: alone on loopback, with every request written down. Nobody makes Endpoints for
+        it; nor a ServiceAccount for each pod."""
+        return ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
+                "--disable-admission-plugins=ServiceAccount", *self.audit.flags()]
 
     def start(self) -> None:
         super().start()

@@ -82,7 +82,7 @@ class Client:
 class Watch:
     """One watch; a thread of its own reads it until the server ends it or close().
 
-    Flow: wait_event(matches) -> events, has_ended().
+    Flow: wait_event(matches) or each() -> events, has_ended().
     """
 
     def __init__(self, connection: http.client.HTTPSConnection, answer: http.client.HTTPResponse):
@@ -129,6 +129,19 @@ class Watch:
                     state = "ended" if self.has_ended() else f"waited {timeout} s"
                     raise TimeoutError(f"no such event ({state}); the last ones: {self.events[-3:]}")
                 self._changed.wait(min(left, 0.1))
+
+    def each(self):
+        """Every event, past and to come, until the watch ends."""
+        seen = 0
+        while True:
+            with self._changed:
+                while seen == len(self.events):
+                    if self.has_ended():
+                        return
+                    self._changed.wait(0.1)
+                event = self.events[seen]
+            seen += 1
+            yield event
 
     def close(self) -> None:
         try:

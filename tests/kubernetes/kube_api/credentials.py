@@ -38,10 +38,11 @@ def claims_of(token: str) -> dict:
 
 
 class Credentials:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, server_names: str = LOCAL_NAMES):
+        """server_names: in openssl's words, what the server may be called by those who ask it."""
         self.issuer = Authority(folder)
         self.authority = self.issuer.certificate
-        self.server = self.issuer.issue("server", "/CN=kube-apiserver", LOCAL_NAMES)
+        self.server = self.issuer.issue("server", "/CN=kube-apiserver", server_names)
         # The group that may do everything, by Kubernetes' own first ClusterRoleBinding.
         self.admin = self.issuer.issue("admin", "/O=system:masters/CN=admin", "extendedKeyUsage=clientAuth")
         self.tokens = TokenKey(folder, "tokens")
