@@ -2,6 +2,7 @@
 import threading
 from dataclasses import dataclass, field
 
+from harness.processes import CommandFailed
 from testbed.cnpg import CLUSTER
 
 FROZEN_SECONDS = 50
@@ -27,7 +28,14 @@ def _freeze(bed, primary: str) -> None:
     """All processes of its container stand still for a while, with their connections open."""
     container = bed.machine.container(primary, "postgres")
     bed.machine.freeze(container)
-    timer = threading.Timer(FROZEN_SECONDS, bed.machine.thaw, [container])
+
+    def thaw() -> None:
+        try:
+            bed.machine.thaw(container)
+        except CommandFailed as error:  # It may have been given up meanwhile.
+            print(f"freeze: {error}", flush=True)
+
+    timer = threading.Timer(FROZEN_SECONDS, thaw)
     timer.daemon = True
     timer.start()
 

@@ -1,6 +1,6 @@
 """What one measurement shows, computed from the files in its folder and nothing else. Times are in ms from the event.
 
-Flow: Facts(folder) -> .promotion, .paths["pgsteer"], .paths["rw"], .story_begins; timeline(facts) for a reader.
+Flow: Facts(folder) -> .promotion, .paths["pgsteer"], .paths["rw"], .stories; timeline(facts) for a reader.
 """
 import json
 from datetime import datetime
@@ -10,7 +10,7 @@ import load
 import observe
 
 PATHS = ("pgsteer", "rw")
-STORY_BEGINS = "first sign of trouble at the primary"
+STORY_OVER = "first rw login on the new primary: the failover is over"
 SESSION_ENDED = "session ended"
 SESSIONS = ("session0", "session1")
 
@@ -63,8 +63,9 @@ class PathFacts:
 class Facts:
     def __init__(self, folder: Path):
         self.folder = folder
-        for key, value in json.loads((folder / "event").read_text()).items():
-            setattr(self, key, value)  # event, mode, primary, began, command_ended, deletes_pod
+        event = json.loads((folder / "event").read_text())
+        self.event, self.mode, self.deletes_pod = event["event"], event["mode"], event["deletes_pod"]
+        self.began = event["began"]
         self.rows = set((folder / "rows").read_text().split())
         self.changes = observe.read(folder / "changes")
         self.log = [json.loads(line) for line in (folder / "log-pgsteer").read_text().splitlines() if line]
@@ -76,8 +77,9 @@ class Facts:
         self.promoted_at = promoted.time if promoted else None
         self.promotion = self.ms(promoted.time) if promoted else None
         self.new_primary = promoted.who if promoted else None
-        self.story_begins = [self.ms(time_of(line)) - round(float(line["seconds_ago"]) * 1000)
-                             for line in self.log if line["event"] == STORY_BEGINS]
+        # When each failover that pgsteer's log tells to its end began, by its own account.
+        self.stories = [self.ms(time_of(line) - float(line["seconds_since_first_sign"]))
+                        for line in self.log if line["event"] == STORY_OVER]
         self.paths = {name: PathFacts(name, load.read(folder / f"tries-{name}"), self) for name in PATHS}
 
     def ms(self, when: float) -> int:

@@ -119,8 +119,18 @@ class Load:
             number += 1
             time.sleep(WRITE_PAUSE_SECONDS)
 
+    def dial_at_last(self, sslmode: str):
+        """-rw refuses even before an event at times, where a connection of old to a dead pod had the same port."""
+        while True:
+            try:
+                return self.dial(sslmode)
+            except psycopg2.OperationalError:
+                if self.is_over():
+                    raise
+                time.sleep(WRITE_PAUSE_SECONDS)
+
     def idle(self, which: int) -> None:
-        connection = self.dial("prefer" if which % 2 else "disable")
+        connection = self.dial_at_last("prefer" if which % 2 else "disable")
         with connection.cursor() as cursor:
             cursor.execute("select host(inet_server_addr())")
             server = cursor.fetchone()[0]

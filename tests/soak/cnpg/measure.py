@@ -24,6 +24,7 @@ TABLE = ("create table if not exists w(k text primary key, at timestamptz defaul
 class Measurement:
     def __init__(self, bed: Bed, mode: str, event: Event, folder: Path):
         self.bed, self.mode, self.event, self.folder = bed, mode, event, folder
+        self._errors = folder / "errors"
 
     def run(self) -> None:
         cnpg, proxy = self.bed.cnpg, self.bed.proxy
@@ -45,7 +46,7 @@ class Measurement:
                  "command_ended": time.time(), "deletes_pod": self.event.deletes_pod}
         for program in programs:
             if program.wait(seconds + LATE_SECONDS_MAX) != 0:
-                raise CommandFailed(f"{program.args[2]} ended with {program.returncode}")
+                raise CommandFailed(f"{program.args[2]} ended with {program.returncode}:\n{self._errors.read_text()}")
         (self.folder / "log-pgsteer").write_text(proxy.log_since(log_start))
         (self.folder / "metrics").write_text(proxy.get("/metrics"))
         cnpg.wait_healed()
@@ -54,10 +55,10 @@ class Measurement:
         self._keep_logs(int(time.time() - began) + QUIET_SECONDS)
         (self.folder / "event").write_text(json.dumps(facts))
 
-    @staticmethod
-    def _start(program: str, *words) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-B", *(str(word) for word in (HERE / program, *words))],
-                                stdin=subprocess.DEVNULL)
+    def _start(self, program: str, *words) -> subprocess.Popen:
+        with open(self._errors, "ab") as errors:
+            return subprocess.Popen([sys.executable, "-B", *(str(word) for word in (HERE / program, *words))],
+                                    stdin=subprocess.DEVNULL, stderr=errors)
 
     def _keep_logs(self, seconds: int) -> None:
         targets = [(pod["metadata"]["name"], {}) for pod in self.bed.cnpg.pods()]

@@ -47,8 +47,9 @@ class Made:
 
     @staticmethod
     def story(seconds: float) -> tuple:
-        """Told half a second after it began."""
-        return seconds + 0.5, "first sign of trouble at the primary", {"seconds_ago": 0.5}
+        """That began then and was over half a second later."""
+        return (seconds + 0.5, "first rw login on the new primary: the failover is over",
+                {"seconds_since_first_sign": 0.5})
 
     def facts(self, folder: Path) -> Facts:
         folder.mkdir()

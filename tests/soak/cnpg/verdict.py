@@ -45,7 +45,7 @@ def table(measured: list) -> str:
                 "never" if path.first_write is None else path.first_write, round(path.gap_seconds * 1000),
                 len(path.failed_connections), len(path.failed_session_writes), len(path.lost_answers),
                 len(path.lost_writes), path.idle(facts),
-                ", ".join(map(str, facts.story_begins)) or "-" if name == "pgsteer" else ""])
+                ", ".join(map(str, facts.stories)) or "-" if name == "pgsteer" else ""])
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
@@ -87,9 +87,9 @@ def _freezes(measured: list) -> Verdict:
 def _stories(measured: list) -> Verdict:
     failures = []
     for facts in measured:
-        if facts.promotion is not None and not facts.story_begins:
+        if facts.promotion is not None and not facts.stories:
             failures.append(f"{name_of(facts)}: pgsteer's log tells no failover")
-        failures += [f"{name_of(facts)}: it begins {-begins} ms before" for begins in facts.story_begins
+        failures += [f"{name_of(facts)}: it begins {-begins} ms before" for begins in facts.stories
                      if begins < -CLOCK_MS]
     return Verdict("the failover story of pgsteer's log begins at the event, not before", failures, len(measured))
 
@@ -107,4 +107,18 @@ def judge(measured: list) -> list:
         _stories(measured)]
 
 
-__all__ = ["Verdict", "judge", "table"]
+def notes(measured: list) -> list:
+    """What is no requirement, and a reader should not miss."""
+    found = []
+    for facts in measured:
+        ours, theirs = (len(facts.paths[name].lost_writes) for name in ("pgsteer", "rw"))
+        if facts.event != "freeze" and ours + theirs:
+            found.append(f"note       {name_of(facts)}: acknowledged, then lost: {ours} through pgsteer, {theirs} "
+                         "through -rw")
+        before = len(facts.paths["pgsteer"].failed_before)
+        if before:
+            found.append(f"note       {name_of(facts)}: {before} tries through pgsteer failed before the event")
+    return found
+
+
+__all__ = ["Verdict", "judge", "notes", "table"]

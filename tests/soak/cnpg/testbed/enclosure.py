@@ -25,7 +25,8 @@ SCRATCH = [Path(path) for path in ("/run", "/var/log", "/var/lib/cni", "/var/lib
 # A kubelet sets these to its liking, for the machine as a whole. Inside they are copies that it may write to.
 COPIED = ["/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/kernel/keys/root_maxbytes",
           "/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom"]
-FIRST_LINE = "pid"  # The file in the folder that names the process whose namespaces these are.
+PODS_WEIGHT = 8
+PID_FILE = "pid"  # The file in the folder that names the process whose namespaces these are.
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,14 +41,13 @@ def run_enclosed(folder: Path, body) -> int:
     _remove_what_the_dead_left()
     os.environ["PGSTEER_ENCLOSURE"] = str(os.getpid())
     made = _make_mount_points()
-    for hierarchy in _hierarchies():
-        (hierarchy / cgroup_name()).mkdir()
+    _make_cgroups()
     _unshare(CLONE_NEWPID)  # Of what is forked from here on.
     sys.stdout.flush()
     first = os.fork()
     if first == 0:
         _be_first(body)
-    pid_file = folder / FIRST_LINE
+    pid_file = folder / PID_FILE
     pid_file.write_text(str(first))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *unused: processes.send([first], signal.SIGTERM))
@@ -138,6 +138,16 @@ def _hierarchies() -> list:
     return [Path(fields[1]) for fields in mounts if fields[2] in ("cgroup", "cgroup2")]
 
 
+def _make_cgroups() -> None:
+    """All pods together count as much as several of the machine's own processes, and not as one."""
+    for hierarchy in _hierarchies():
+        folder = hierarchy / cgroup_name()
+        folder.mkdir()
+        for file_name, usual in (("cpu.shares", 1024), ("cpu.weight", 100)):
+            if (folder / file_name).exists():
+                (folder / file_name).write_text(str(usual * PODS_WEIGHT))
+
+
 def _folders_below(name: str) -> list:
     """Of that cgroup in every hierarchy, inner ones first."""
     found = []
@@ -174,4 +184,4 @@ def _remove_what_the_dead_left() -> None:
             _remove_cgroups(name)
 
 
-__all__ = ["FIRST_LINE", "cgroup_name", "command_inside", "run_enclosed", "thaw"]
+__all__ = ["PID_FILE", "cgroup_name", "command_inside", "run_enclosed", "thaw"]
