@@ -77,9 +77,10 @@ class Facts:
         self.promoted_at = promoted.time if promoted else None
         self.promotion = self.ms(promoted.time) if promoted else None
         self.new_primary = promoted.who if promoted else None
-        # When each failover that pgsteer's log tells to its end began, by its own account.
+        # When each failover began, by pgsteer's own account, whose end its log tells after the event. One of before,
+        # when the Cluster was changed, is over only with the first login of this measurement's clients.
         self.stories = [self.ms(time_of(line) - float(line["seconds_since_first_sign"]))
-                        for line in self.log if line["event"] == STORY_OVER]
+                        for line in self.log if line["event"] == STORY_OVER and time_of(line) > self.began]
         self.paths = {name: PathFacts(name, load.read(folder / f"tries-{name}"), self) for name in PATHS}
 
     def ms(self, when: float) -> int:

@@ -100,9 +100,12 @@ def main() -> int:
                     shutil.copy(log, results)
 
     try:
-        return run_enclosed(folder, body)
+        status = run_enclosed(folder, body)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if status not in (0, 1):
+        print(f"broken off; report.py has the table of what was measured, in {results}")
+    return status
 
 
 if __name__ == "__main__":

@@ -148,6 +148,11 @@ class VerdictTest(unittest.TestCase):
         made.log.append(made.story(-0.1))
         self.assertEqual(self.failures(made), [STORY])
 
+    def test_a_story_that_was_over_before_the_event(self):
+        made = Made()
+        made.log.append(made.story(-20))
+        self.assertEqual(self.failures(made), [])
+
     def test_no_story(self):
         made = Made()
         made.log = []

@@ -20,8 +20,9 @@ from harness.processes import run
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x20000000, 0x40000000  # unshare(2)
 PREFIX = "pgsteer-cnpg-"
 # Folders that Kubernetes' programs write to whatever they are told; inside they are empty, and in memory.
-SCRATCH = [Path(path) for path in ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet", "/var/lib/containerd",
-                                   "/opt/containerd")]
+ALWAYS_THERE = [Path("/run"), Path("/var/log")]
+SCRATCH = ALWAYS_THERE + [Path("/var/lib/cni"), Path("/var/lib/kubelet"), Path("/var/lib/containerd"),
+                          Path("/opt/containerd")]
 # A kubelet sets these to its liking, for the machine as a whole. Inside they are copies that it may write to.
 COPIED = ["/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/kernel/keys/root_maxbytes",
           "/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom"]
@@ -38,9 +39,10 @@ def cgroup_name() -> str:
 
 def run_enclosed(folder: Path, body) -> int:
     """body() inside; its exit status is what it returns. folder/pid names a process to enter by while it runs."""
-    _remove_what_the_dead_left()
+    remove_what_the_dead_left()
     os.environ["PGSTEER_ENCLOSURE"] = str(os.getpid())
-    made = _make_mount_points()
+    for path in SCRATCH:
+        path.mkdir(parents=True, exist_ok=True)
     _make_cgroups()
     _unshare(CLONE_NEWPID)  # Of what is forked from here on.
     sys.stdout.flush()
@@ -56,8 +58,7 @@ def run_enclosed(folder: Path, body) -> int:
     finally:
         pid_file.unlink(missing_ok=True)
         _remove_cgroups(cgroup_name())
-        for path in reversed(made):
-            path.rmdir()
+        _remove_mount_points()
 
 
 def command_inside(first_pid: int) -> list:
@@ -69,16 +70,6 @@ def _unshare(flags: int) -> None:
     if _libc.unshare(flags) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"unshare: {os.strerror(number)}; the bed needs root and namespaces")
-
-
-def _make_mount_points() -> list:
-    made = []
-    for path in SCRATCH:
-        missing = [p for p in (path, *path.parents) if not p.exists()]
-        for each in reversed(missing):
-            each.mkdir()
-            made.append(each)
-    return made
 
 
 def _be_first(body) -> None:
@@ -176,12 +167,29 @@ def _remove_cgroups(name: str) -> None:
                 time.sleep(0.02)
 
 
-def _remove_what_the_dead_left() -> None:
+def _owners() -> dict:
+    """{cgroup: whether the process that will remove it lives}."""
     names = {path.name for hierarchy in _hierarchies() for path in hierarchy.glob(f"{PREFIX}*")}
-    for name in names:
-        owner = name.removeprefix(PREFIX)
-        if owner.isdigit() and not processes.is_alive(int(owner)):
-            _remove_cgroups(name)
+    owners = {name: name.removeprefix(PREFIX) for name in names}
+    return {name: processes.is_alive(int(owner)) for name, owner in owners.items() if owner.isdigit()}
 
 
-__all__ = ["PID_FILE", "cgroup_name", "command_inside", "run_enclosed", "thaw"]
+def _remove_mount_points() -> None:
+    """Those that are empty. Not while another enclosure has its mounts there: the kernel would end them."""
+    if any(_owners().values()):
+        return
+    for path in SCRATCH:
+        if path not in ALWAYS_THERE and path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def remove_what_the_dead_left() -> None:
+    """Of a run_enclosed() that was killed itself: cgroups, and empty folders for mounts."""
+    dead = [name for name, lives in _owners().items() if not lives]
+    for name in dead:
+        _remove_cgroups(name)
+    if dead:
+        _remove_mount_points()
+
+
+__all__ = ["PID_FILE", "cgroup_name", "command_inside", "remove_what_the_dead_left", "run_enclosed", "thaw"]
