@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """CloudNativePG's failovers, through pgsteer and through the Cluster's own -rw Service at the same time.
 
-Started by scripts/soak cnpg. Exit code 0 if pgsteer kept all that it must, 1 if not, 2 for wrong arguments.
+Started by scripts/soak cnpg. Exit code 0 if pgsteer kept all that it must, 1 if not, 2 for wrong arguments,
+another one if the run was broken off.
 """
 import argparse
 import os

@@ -27,6 +27,7 @@ SCRATCH = ALWAYS_THERE + [Path("/var/lib/cni"), Path("/var/lib/kubelet"), Path("
 COPIED = ["/proc/sys/kernel/panic", "/proc/sys/kernel/panic_on_oops", "/proc/sys/kernel/keys/root_maxbytes",
           "/proc/sys/kernel/keys/root_maxkeys", "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/panic_on_oom"]
 PODS_WEIGHT = 8
+BROKEN_OFF = 3  # The exit status where body() raised an exception.
 PID_FILE = "pid"  # The file in the folder that names the process whose namespaces these are.
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -74,7 +75,7 @@ def _unshare(flags: int) -> None:
 
 def _be_first(body) -> None:
     """The life of the first process: it passes signals on, buries orphans, and ends with the one that does the work."""
-    status = 1
+    status = BROKEN_OFF
     try:
         processes.die_with_parent(signal.SIGKILL)()
         _unshare(CLONE_NEWNS | CLONE_NEWNET)
@@ -95,7 +96,7 @@ def _be_first(body) -> None:
 
 
 def _work(body) -> None:
-    status = 1
+    status = BROKEN_OFF
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *unused: sys.exit(128 + signal.SIGTERM))
@@ -103,7 +104,7 @@ def _work(body) -> None:
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-        status = end.code if isinstance(end.code, int) else 1
+        status = end.code if isinstance(end.code, int) else BROKEN_OFF
     except BaseException:  # pylint: disable=broad-except
         sys.excepthook(*sys.exc_info())
     sys.stdout.flush()

@@ -21,6 +21,7 @@ TOKEN_SECONDS = 30 * 24 * 3600  # No kubelet is here to renew it, and a bed may 
 # What a pgsteer may watch besides the pods: what the operator says of its Cluster, and who holds the primary's Lease.
 MORE_RIGHTS = [{"apiGroups": ["postgresql.cnpg.io"], "resources": ["clusters"], "verbs": ["list", "watch"]},
                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list", "watch"]}]
+RESTED_SECONDS_MAX = 300  # A backend that was lost again and again rests before it is used.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -60,7 +61,7 @@ class Proxy(Program):
     def wait_all(self, standbys: int) -> None:
         """Until it knows a primary and so many standbys."""
         wait_until(lambda: self.must_run() and self._counts() == (1, standbys),
-                   what=f"pgsteer to see a primary and {standbys} standbys")
+                   RESTED_SECONDS_MAX, f"pgsteer to see a primary and {standbys} standbys")
 
     def _counts(self) -> tuple:
         backends = json.loads(self.get("/api/v1/topology"))["backends"]
