@@ -48,23 +48,19 @@ def closed(proxy) -> dict:
     return {match.group(1): value for match, value in found if match and value}
 
 
-def probes(proxy) -> float:
-    return sum(value for name, value in proxy.metrics().items() if name.startswith("pgsteer_probes_total"))
-
-
 def lines(proxy, words: str) -> list:
     return [line for line in proxy.log_text().splitlines() if words in line]
 
 
 def test_logouts_and_a_failover_among_them(cluster, proxy):
-    started, probes_before = time.monotonic(), probes(proxy)
+    started, probes_before = time.monotonic(), proxy.probes()
     log_in_and_out(cluster, proxy)
     wait_until(lambda: sum(closed(proxy).values()) == 2 * OF_EACH, 60, "all sessions to be counted")
     assert closed(proxy) == {"client_closed": 2 * OF_EACH}
     # The gap between two of the schedule is 0.9 to 1 interval, the first is shorter. A login that a busy machine makes
     # slow has its backend asked, too; a burst for each logout would be hundreds of probes each.
     due = (time.monotonic() - started) / (0.9 * PROBE_INTERVAL_SECONDS) + 2
-    assert probes(proxy) - probes_before <= len(cluster.backends) * due + 2 * OF_EACH, "probes beyond the schedule"
+    assert proxy.probes() - probes_before <= len(cluster.backends) * due + 2 * OF_EACH, "probes beyond the schedule"
     assert not lines(proxy, "first sign of trouble")
 
     time.sleep(SYMPTOM_MEMORY_SECONDS)  # a slow login is forgotten by then

@@ -50,10 +50,6 @@ def watches(proxy, resource: str) -> bool:
     return proxy.metrics().get(f'pgsteer_discovery_watching{{resource="{resource}"}}') == 1
 
 
-def probes(proxy) -> float:
-    return sum(value for name, value in proxy.metrics().items() if name.startswith("pgsteer_probes_total"))
-
-
 def names(cluster, instances) -> tuple:
     """Of the primary and of the first standby."""
     return instances.name_of(cluster.primary), instances.name_of(cluster.standbys()[0])
@@ -150,9 +146,9 @@ def test_fenced_standby_that_is_promoted_is_the_primary(cluster, cnpg, run, inst
 # The new primary takes the Lease some 0.7 s before it is promoted: that is worth a look.
 def test_lease_that_changes_hands_makes_probes(cluster, cnpg, run, instances):
     proxy = run(probe=SELDOM, cluster_keys=SELDOM_CLUSTER)
-    before = probes(proxy)
+    before = proxy.probes()
     cnpg.hold_lease(instances.name_of(cluster.standbys()[0]))
-    wait_until(lambda: probes(proxy) >= before + BURST, HINT_PATIENCE, "a burst of probes")
+    wait_until(lambda: proxy.probes() >= before + BURST, HINT_PATIENCE, "a burst of probes")
     assert proxy.topology()["primary"] == cluster.primary.address
 
 

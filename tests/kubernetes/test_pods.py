@@ -22,10 +22,6 @@ def is_used(proxy, backend) -> bool:
     return any(not b["leaving"] for b in views(proxy, backend.address))
 
 
-def probes(proxy) -> float:
-    return sum(value for name, value in proxy.metrics().items() if name.startswith("pgsteer_probes_total"))
-
-
 # The one thing users try first.
 @pytest.mark.parametrize("route, in_recovery", [("rw", "f"), ("ro", "t")])
 def test_psql_prints_the_role_of_the_port(cluster, proxy, route, in_recovery):
@@ -152,9 +148,9 @@ def test_change_of_a_pod_makes_a_probe(cluster, run_pgsteer, source, instances, 
     proxy = run_pgsteer(cluster, source=source(), probe=SELDOM, cluster_keys=SELDOM_CLUSTER)
     proxy.wait_standbys(2)
     backend = cluster.primary if who == "primary" else cluster.standbys()[0]
-    before = probes(proxy)
+    before = proxy.probes()
     change(instances, backend)
-    wait_until(lambda: probes(proxy) >= before + BURST, HINT_PATIENCE, "a burst of probes")
+    wait_until(lambda: proxy.probes() >= before + BURST, HINT_PATIENCE, "a burst of probes")
 
 
 # A pod that is not ready may be what everybody waits for: a promoted primary is, for a while. One without an address is

@@ -155,6 +155,10 @@ class Pgsteer:
         wait_until(lambda: self.topology()["primary"] == backend.address,
                    what=f"pgsteer to see {backend.address} as the primary")
 
+    def probes(self) -> float:
+        """How many have ended so far, at any backend and in any way."""
+        return sum(value for name, value in self.metrics().items() if name.startswith("pgsteer_probes_total"))
+
     def wait_view(self, backend, key: str, value: bool = True, words: str = "") -> None:
         """Until a backend is (not) rw_eligible or ro_eligible, and these words are in the reason."""
         def is_so() -> bool:

@@ -9,18 +9,16 @@ import urllib.request
 from pathlib import Path
 
 from harness.wait import wait_until
-from kube_api.access import RIGHTS, Account, write_token
+from kube_api.access import RIGHTS as POD_RIGHTS, Account, write_token
 from kube_api.api_server import ApiServer
 from kube_api.client import Client
+from kube_api.cnpg import RIGHTS
 from kube_api.programs import Program
 
 from .cnpg import CLUSTER, NAMESPACE, PROBE
 
 RW_PORT, RO_PORT, ADMIN_PORT = 6432, 6433, 9464
 TOKEN_SECONDS = 30 * 24 * 3600  # No kubelet is here to renew it, and a bed may be left up.
-# What a pgsteer may watch besides the pods: what the operator says of its Cluster, and who holds the primary's Lease.
-MORE_RIGHTS = [{"apiGroups": ["postgresql.cnpg.io"], "resources": ["clusters"], "verbs": ["list", "watch"]},
-               {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list", "watch"]}]
 RESTED_SECONDS_MAX = 300  # A backend that was lost again and again rests before it is used.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -28,7 +26,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def write_config(folder: Path, client: Client, server: ApiServer, authority: Path) -> Path:
     """With its account, token and password; the configuration's path. folder: a new one."""
     (folder / "state").mkdir(parents=True)
-    account = Account(client, NAMESPACE, rights=RIGHTS + MORE_RIGHTS)
+    account = Account(client, NAMESPACE, rights=POD_RIGHTS + RIGHTS)
     token, password, path = folder / "token", folder / "probe.password", folder / "pgsteer.yaml"
     write_token(token, account.token(TOKEN_SECONDS))
     password.touch(mode=0o600)
