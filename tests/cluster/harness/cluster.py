@@ -43,6 +43,7 @@ class PgCluster:
         """network: a network.Network or a loopback.Loopback; each backend runs on a host of its own there, all on its port.
         prefix: of the backends' and hosts' names, for a second cluster on one network."""
         processes.adopt_orphans()
+        processes.own_shared_memory()
         self.network = network
         self.folder = make_folder("pgsteer-cluster-")
         self.app_password = app_password

@@ -166,6 +166,7 @@ class PatroniCluster:
         missing = [program for program in (AGENT, ETCD) if not program.exists()]
         assert not missing, f"{missing} not found; install the packages patroni and etcd-server"
         processes.adopt_orphans()
+        processes.own_shared_memory()
         self.network = network
         self.app_password = APP_PASSWORD
         self.folder = make_folder("pgsteer-patroni-")
