@@ -31,7 +31,8 @@ std::optional<removal> must_leave(const runtime::state& present, topology::backe
   if (status->close_when_idle) {
     const bool is_announced = status->reason.what == topology::verdict_reason::kind::primary_switching_over;
     return removal{close_reason::backend_shutting_down,
-                   is_announced ? "terminating connection due to a planned switchover" : "", true};
+                   is_announced ? "terminating connection because the primary is about to be replaced" : "",
+                   true};
   }
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #include "server/topology_keeper.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -166,7 +167,21 @@ void topology_keeper::on_discovery_hint(const discovery::discovered_backend& bac
   const auto id = topology_.find(backend.address, backend.identity);
   if (!id) return;
   story_.note_symptom(*id, origin_of(noticed), in_words(noticed), clock::now());
+  if (noticed == discovery::notice::deletion) note_deletion(*id, backend);
   carry_out(attention_.note_hint(*id, topology::hint::discovery_changed));
+}
+
+// Kubernetes takes no deletion back: whatever runs there is told to stop at once. Without a standby nobody
+// could take its place.
+void topology_keeper::note_deletion(topology::backend_id id, const discovery::discovered_backend& backend) {
+  const topology::topology_snapshot& known = *published_.snapshot;
+  const bool has_standby = std::ranges::any_of(known.backends, [](const auto& each) {
+    return each.role == topology::role::standby && !each.is_leaving;
+  });
+  if (known.primary != id || !has_standby || !topology_.announce_switchover(id, clock::now())) return;
+  log(log_level::info, "the primary's pod is being deleted, new rw logins wait for its successor",
+      {{"backend", to_string(backend.address)}, {"name", std::string_view(backend.name)}});
+  decide();
 }
 
 // A role follows from it as little as from a hint.

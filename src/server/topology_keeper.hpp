@@ -49,6 +49,7 @@ class topology_keeper {
  private:
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
   void on_discovery_hint(const discovery::discovered_backend& backend, discovery::notice noticed);
+  void note_deletion(topology::backend_id id, const discovery::discovered_backend& backend);
   void on_switchover(const std::optional<discovery::switchover>& announced);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
   void note_free(topology::backend_id id, int connections, time_point asked_at);

@@ -1,6 +1,8 @@
 #include "session/session.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
 
 #include "pgsteer/login/stay_rules.hpp"
 #include "session/session_end.hpp"
@@ -53,7 +55,10 @@ void session::start_relay() {
   start.to_client = login.to_client();
   flow_ = worker_.engine.start(start);
   // More of an encrypted login cannot be seen.
-  if (!start.is_watched) worker_.note_login(backend_.id(), worker_.route_of(listener_));
+  if (!start.is_watched) {
+    logged_in_at_ = time_point::min();
+    worker_.note_login(backend_.id(), worker_.route_of(listener_));
+  }
   review();  // what changed since the backend answered
   if (!start.is_watched) login_.reset();
 }
@@ -84,7 +89,29 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
 
 // Later: the engine, or the login itself, is what calls.
 void session::finish_login() {
-  boost::asio::post(worker_.context, [self = itself_] { self->login_.reset(); });
+  logged_in_at_ = clock::now();
+  boost::asio::post(worker_.context, [self = itself_] {
+    self->login_.reset();
+    self->review_if_due();
+  });
+}
+
+bool session::waits_for_first_query() {
+  if (is_review_due_) return true;
+  const bool is_logged_in = logged_in_at_ != time_point::max();
+  const time_point due =
+      is_logged_in ? logged_in_at_ + worker_.state()->options->first_query_time : logged_in_at_;
+  is_review_due_ = clock::now() < due;
+  if (!is_review_due_ || !is_logged_in) return is_review_due_;  // finish_login() reviews it, if nobody else
+  auto timer = std::make_shared<boost::asio::steady_timer>(worker_.context, due);
+  timer->async_wait([timer, self = std::weak_ptr<session>(itself_)](const error_code& /*ec*/) {
+    if (const auto alive = self.lock()) alive->review_if_due();
+  });
+  return true;
+}
+
+void session::review_if_due() {
+  if (std::exchange(is_review_due_, false)) review();
 }
 
 void session::review() {
@@ -94,7 +121,7 @@ void session::review() {
     return;
   }
   auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
-  if (!removal) return;
+  if (!removal || (removal->is_when_idle && waits_for_first_query())) return;
   if (!removal->detail.empty() && !is_stopping_)
     detail_ = std::make_unique<const std::string>(std::move(removal->detail));
   request_close(removal->reason, removal->is_when_idle);

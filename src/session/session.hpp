@@ -43,6 +43,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void close(close_reason reason, const relay::flow_summary& summary);
   // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that.
   void request_close(close_reason reason, bool is_when_idle = false);
+  // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
+  [[nodiscard]] bool waits_for_first_query();
+  void review_if_due();
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }
@@ -61,11 +64,13 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   login::lease backend_;
   cancel_registry::entry cancel_entry_ = nullptr;
 
-  std::shared_ptr<session> itself_;        // until it is closed
-  std::optional<close_reason> requested_;  // somebody else wants this session closed
-  bool is_stopping_ = false;               // at once, and no longer when it is idle
-  std::optional<close_reason> login_end_;  // the backend refused the login, or was refused
-  bool can_speak_ = false;                 // the refused login stood between two messages to the client
+  std::shared_ptr<session> itself_;              // until it is closed
+  std::optional<close_reason> requested_;        // somebody else wants this session closed
+  bool is_stopping_ = false;                     // at once, and no longer when it is idle
+  std::optional<close_reason> login_end_;        // the backend refused the login, or was refused
+  time_point logged_in_at_ = time_point::max();  // as long as that is seen to be under way
+  bool is_review_due_ = false;                   // it waits for its first query
+  bool can_speak_ = false;                       // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;
   std::unique_ptr<const std::string> detail_;  // for the log, and for the client's last message

@@ -26,7 +26,7 @@ constexpr std::array claims{
     claim{primary_leaving, "primary, leaving: no new sessions"},
     claim{primary_shutting_down, "primary, shutting down: no new sessions"},
     claim{primary_settling, "primary, settling after its promotion: no new sessions yet"},
-    claim{primary_switching_over, "primary, about to be replaced by a switchover: no new sessions"},
+    claim{primary_switching_over, "primary, about to be replaced: no new sessions"},
     claim{primary_unusable, "primary"},
     claim{primary_late, "primary, but its probe is late"},
     claim{primary_was_gone, "primary before it was gone"},

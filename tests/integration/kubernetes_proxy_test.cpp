@@ -80,6 +80,7 @@ class KubernetesProxy : public testing::Test {
       options.probe.interval = options.topology.role_ttl = options.topology.dead_after = beyond_patience;
       options.probe.login_interval = options.probe.primary_login_interval = beyond_patience;
       options.probe.watch_interval = beyond_patience;
+      options.topology.switchover_hold = beyond_patience;
     });
   }
   [[nodiscard]] std::uint64_t probes() const {
@@ -118,7 +119,8 @@ TEST_F(KubernetesProxy, ProbesAPodAtOnceWhenItsLabelsChange) {
   EXPECT_EQ(who_answers(proxy_->rw()), "pg-1") << "a label is no role";
 }
 
-// The last pod is being deleted: it is still the primary, and stays in use for as long as it proves it.
+// The last pod is being deleted: it is still the primary, and in use for as long as it proves it. There is no
+// standby for which new sessions could wait.
 TEST_F(KubernetesProxy, KeepsAPrimaryThatIsBeingDeletedWhileItProvesItself) {
   run_proxy();
   ASSERT_TRUE(proxy_->wait_for_backends(1, 0));

@@ -58,6 +58,29 @@ TEST(SmartShutdown, ALoginThatIsUnderWayIsFinished) {
   expect_told(late);
 }
 
+// Its driver has just been told that it may ask, and asks: that is not lost.
+TEST(SmartShutdown, ItsFirstQueryIsAnsweredToo) {
+  fake_postgres backend("primary", primary_role());
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_options([](runtime::options& options) { options.first_query_time = beyond_patience; });
+  worker.publish_backend(backend, proven_primary());
+  fake_client known = worker.connect(app_startup_message());
+  ASSERT_TRUE(known.read_login().is_logged_in);
+  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = true; });
+  fake_client late = worker.connect(app_startup_message());
+  ASSERT_TRUE(eventually(patience, [&] { return backend.counters().session_startups == 2; }));
+  worker.publish_backend(backend, shutting_down());
+  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = false; });
+  EXPECT_TRUE(late.read_login().is_logged_in);
+  EXPECT_EQ(late.query("whoami").value(), "primary");
+  EXPECT_EQ(known.query("whoami").value(), "primary");
+  topology::backend_status fenced = shutting_down();
+  fenced.sessions = session_verdict::close_all;
+  worker.publish_backend(backend, fenced);
+  EXPECT_EQ(late.read_query_result().sqlstate, "57P01") << "what must end at once does not wait";
+  EXPECT_EQ(known.read_query_result().sqlstate, "57P01");
+}
+
 // Proof of a successor does not wait for the end of a transaction that is lost anyway, and says so.
 TEST(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
   fake_postgres backend("primary", primary_role());

@@ -16,7 +16,7 @@ SELDOM = {"interval": "1m", "login_interval": "1h", "primary_login_interval": "1
 SELDOM_CLUSTER = {"role_ttl": "10m"}
 HINT_PATIENCE = 20
 BURST = 20
-SWITCHING_OVER = "about to be replaced by a switchover"
+SWITCHING_OVER = "about to be replaced"
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Backends found by the Kubernetes API: it says where to look, never who anybody is."""
 import pytest
 
-from harness.logins import address_of, readers, wait_readers
-from harness.queries import ask, psql
+from harness.logins import PendingLogin, address_of, readers, wait_held, wait_readers
+from harness.queries import ask, assert_ended, psql
 from harness.wait import wait_until
 from kube_api.instances import CLUSTER_NAME
 
@@ -76,19 +76,31 @@ def test_deletion_of_a_standby_stops_new_readers(cluster, proxy, connect, instan
     assert instances.pods.get(instances.name_of(gone))["metadata"]["deletionTimestamp"]
 
 
-# kubectl delete pod of the primary. It goes on until it is stopped, and until another one is proven there is nobody else
-# to write to.
-def test_deletion_of_the_primary_leaves_it_in_use(cluster, proxy, connect, instances):
+# kubectl delete pod of the primary, which is stopped next: nobody new is sent there, and who is idle has left by then.
+def test_deletion_of_the_primary_is_a_switchover(cluster, proxy, connect, instances):
     old, successor = cluster.primary, cluster.backends.index(cluster.standbys()[0])
-    session = connect(proxy.rw_port)
+    idle, busy = connect(proxy.rw_port), connect(proxy.rw_port)
+    ask(busy, "begin")
     instances.begin_deletion(old)
-    wait_until(lambda: "discovery dropped it" in proxy.backend_view(old)["reason"], what="the deletion to be seen")
-    assert address_of(connect(proxy.rw_port)) == old.address and ask(session, "select 1") == 1
-    assert proxy.metrics()["pgsteer_primary_changes_total"] == 0
+    assert_ended(idle)
+    held = PendingLogin(cluster.conninfo(proxy.rw_port))
+    wait_held(proxy, 1)
+    ask(busy, "create temporary table t (i int)")
+    ask(busy, "commit")
+    assert_ended(busy)
     old.stop()
     cluster.promote(successor)
-    proxy.wait_primary(cluster.primary)
-    assert address_of(connect(proxy.rw_port)) == cluster.primary.address
+    assert held.address() == cluster.primary.address
+
+
+# It does not stop: its preStop hook takes its time. Until another one is proven there is nobody else to write to.
+def test_deletion_of_a_primary_that_stays_leaves_it_in_use(cluster, proxy, instances):
+    instances.begin_deletion(cluster.primary)
+    wait_until(lambda: "about to be replaced" in proxy.backend_view(cluster.primary)["reason"],
+               what="the deletion to be seen")
+    assert PendingLogin(cluster.conninfo(proxy.rw_port)).address() == cluster.primary.address
+    assert "discovery dropped it" in proxy.backend_view(cluster.primary)["reason"]
+    assert proxy.metrics()["pgsteer_primary_changes_total"] == 0
 
 
 # A pod's address is given to the next one. What was known of the old pod is not known of the new one, and sessions of the

@@ -88,12 +88,16 @@ void one_worker::publish(const std::function<void(runtime::state&)>& change) {
   });
 }
 
-void one_worker::publish_route(routing::target_session_attrs route) {
-  publish([route](runtime::state& next) {
+void one_worker::publish_options(const std::function<void(runtime::options&)>& change) {
+  publish([&](runtime::state& next) {
     runtime::options options = *next.options;
-    options.listeners.front().policy.route = route;
+    change(options);
     next.options = std::make_shared<const runtime::options>(std::move(options));
   });
+}
+
+void one_worker::publish_route(routing::target_session_attrs route) {
+  publish_options([route](runtime::options& options) { options.listeners.front().policy.route = route; });
 }
 
 void one_worker::publish_backend(const fake_postgres& backend, topology::backend_status status) {

@@ -31,6 +31,7 @@ class one_worker {
 
   // The state with this change, to which the worker's sessions have been told when this returns.
   void publish(const std::function<void(runtime::state&)>& change);
+  void publish_options(const std::function<void(runtime::options&)>& change);
   void publish_route(routing::target_session_attrs route);
   // This backend is known, with that status; generation and eligibility are set to fit.
   void publish_backend(const fake_postgres& backend, topology::backend_status status);

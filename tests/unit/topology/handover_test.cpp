@@ -104,8 +104,7 @@ constexpr const char* switching_over = "primary=a ro=bc close_rw=bc close_idle=a
 TEST(Switchover, HoldsNewSessionsAndEndsIdleOnes) {
   const history story = announced("announce a");
   EXPECT_EQ(story.summary(), switching_over);
-  EXPECT_EQ(to_string(story.of('a').reason),
-            "primary, about to be replaced by a switchover: no new sessions");
+  EXPECT_EQ(to_string(story.of('a').reason), "primary, about to be replaced: no new sessions");
   EXPECT_EQ(story.of('a').sessions, session_verdict::keep) << "whoever is not idle stays";
   EXPECT_EQ(announced("announce b").summary(), undisturbed_before) << "a standby";
 }
