@@ -42,12 +42,13 @@ std::string alarm(const topology::topology_snapshot& snapshot) {
          ".</p>\n";
 }
 
-std::string facts(const topology::topology_snapshot& snapshot) {
+std::string facts(const topology::topology_snapshot& snapshot, std::string_view own_zone) {
   const topology::backend_status* primary = primary_of(snapshot);
   return "<dl>" + fact("Primary", primary ? to_string(primary->address) : "none") +
          fact("Fence timeline", snapshot.fence.value == 0 ? "" : std::to_string(snapshot.fence.value)) +
          fact("Generation", std::to_string(snapshot.generation)) +
-         fact("System identifier", system_identifier_text(snapshot.system)) + "</dl>\n";
+         fact("System identifier", system_identifier_text(snapshot.system)) +
+         (own_zone.empty() ? "" : fact("Own zone", own_zone)) + "</dl>\n";
 }
 
 std::string listener_row(const listener_readiness& of) {
@@ -83,6 +84,11 @@ std::string eligibility(const topology::backend_status& of) {
   return (of.is_rw_eligible ? badge("ok", "rw") : "") + (of.is_ro_eligible ? badge("ok", "ro") : "");
 }
 
+std::string zone_in_words(const topology::backend_status& of) {
+  if (of.zone.empty()) return "";
+  return "<small>" + html_escaped(of.zone) + (of.is_in_own_zone ? ", own zone" : "") + "</small>";
+}
+
 std::string backend_row(const topology_view& view, std::size_t index) {
   const topology::backend_status& of = view.snapshot->backends[index];
   const std::string address = to_string(of.address);
@@ -94,7 +100,8 @@ std::string backend_row(const topology_view& view, std::size_t index) {
   return "<tr>" +
          cell("code",
               html_escaped(address) +
-                  (of.name.text() == address ? "" : "<small>" + html_escaped(of.name.text()) + "</small>")) +
+                  (of.name.text() == address ? "" : "<small>" + html_escaped(of.name.text()) + "</small>") +
+                  zone_in_words(of)) +
          cell(badge(role_kind(of.role), topology::to_string(of.role))) + cell(eligibility(of)) +
          cell("number", of.timeline.value == 0 ? std::string(nothing) : std::to_string(of.timeline.value)) +
          cell("code number", of.lsn.value == 0 ? std::string(nothing) : topology::to_string(of.lsn)) +
@@ -141,7 +148,7 @@ std::string status_page(const readiness& ready, const topology_view& view, std::
          "<body>\n<main>\n<p class=\"alarm warn\" id=\"lost\">pgsteer does not answer; what is shown may be "
          "out of "
          "date. Trying again every two seconds.</p>\n<div id=\"shown\">\n" +
-         header(ready) + alarm(snapshot) + facts(snapshot) + listeners_table(ready) +
+         header(ready) + alarm(snapshot) + facts(snapshot, view.own_zone) + listeners_table(ready) +
          backends_table(view, snapshot) + "</div>\n" + std::string(footer) + "</main>\n</body>\n</html>\n";
 }
 

@@ -32,6 +32,8 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"replay_delay_ms", milliseconds_or_null(of.replay_delay)},
       {"leaving", of.is_leaving},
       {"connections_free", of.connections_free ? boost::json::value(*of.connections_free) : nullptr},
+      {"zone", of.zone.empty() ? boost::json::value(nullptr) : boost::json::value(well_formed(of.zone))},
+      {"own_zone", of.is_in_own_zone},
   };
 }
 
@@ -52,6 +54,8 @@ std::string topology_json(const topology_view& view) {
       {"primary", primary ? boost::json::value(well_formed(to_string(primary->address))) : nullptr},
       {"backends", std::move(backends)},
       {"ambiguous", snapshot.is_ambiguous},
+      {"zone",
+       view.own_zone.empty() ? boost::json::value(nullptr) : boost::json::value(well_formed(view.own_zone))},
   });
 }
 

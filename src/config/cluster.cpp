@@ -1,6 +1,8 @@
 // cluster: where the backends come from, whose they are, and how long knowledge of them is good for; and
 // failover: when a new primary is used.
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <chrono>
 #include <limits>
 
@@ -28,7 +30,51 @@ std::optional<endpoint> backend_of(const list_item& item) {
   return *value;
 }
 
-void read_addresses(section& keys, std::string_view name, std::vector<endpoint>& out) {
+constexpr const char* zone_expected =
+    "a zone's name of 1 to 63 letters, digits, -, _ and ., a letter or a digit at both ends";
+
+// A text that passes the check; anything else is a problem.
+struct text_form {
+  bool (*is_good)(const std::string&);
+  const char* expected;
+  bool may_be_empty = false;
+};
+void read_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
+  const YAML::Node value = keys.node(name);
+  if (!value.IsDefined()) return;
+  const bool is_default = form.may_be_empty && value.IsScalar() && value.Scalar().empty();
+  if (is_default || (value.IsScalar() && form.is_good(value.Scalar()))) {
+    target = value.Scalar();
+  } else {
+    keys.report(name, form.expected);
+  }
+}
+
+// Not one either that is meant to be a word: OFF, or what YAML calls true and false.
+bool is_zone_name(const std::string& text) {
+  constexpr std::array words{"auto", "off", "on", "no", "yes", "true", "false", "none", "null"};
+  std::string small = text;
+  std::ranges::transform(small, small.begin(), [](unsigned char c) { return std::tolower(c); });
+  return discovery::is_zone(text) && std::ranges::find(words, small) == words.end();
+}
+
+// One backend of the list: host:port, or { address: host:port, zone: NAME }.
+struct static_entry {
+  list_item address;
+  std::string zone;
+};
+static_entry entry_of(document& file, const list_item& item) {
+  if (!item.node.IsMap()) return {item, {}};
+  section keys(file, item.path, item.node);
+  keys.require("address", "host:port");
+  static_entry out{{keys.path_of("address"), keys.node("address")}, {}};
+  read_text(keys, "zone", out.zone, {is_zone_name, zone_expected});
+  keys.finish();
+  return out;
+}
+
+void read_addresses(section& keys, std::string_view name, discovery::static_options& options) {
+  std::vector<endpoint>& out = options.backends;
   const auto items = keys.list(name, addresses_expected);
   if (items.size() > topology::backends_max) {
     keys.report(name, "at most " + std::to_string(topology::backends_max) + " backends",
@@ -36,16 +82,20 @@ void read_addresses(section& keys, std::string_view name, std::vector<endpoint>&
     return;
   }
   for (const list_item& item : items) {
-    const place at = place_of(item.node.Mark());
-    const auto backend = backend_of(item);
+    const static_entry entry = entry_of(keys.file(), item);
+    if (!entry.address.node.IsDefined()) continue;
+    const place at = place_of(entry.address.node.Mark());
+    const auto backend = backend_of(entry.address);
     if (!backend) {
-      keys.file().report({at, item.path,
+      keys.file().report({at, entry.address.path,
                           "host:port with a host name or an IP address, and a port from 1 to 65535",
-                          describe(item.node)});
+                          describe(entry.address.node)});
     } else if (std::find(out.begin(), out.end(), *backend) != out.end()) {
-      keys.file().report({at, item.path, "each backend once", in_quotes(to_string(*backend)) + " again"});
+      keys.file().report(
+          {at, entry.address.path, "each backend once", in_quotes(to_string(*backend)) + " again"});
     } else {
       out.push_back(*backend);
+      if (!entry.zone.empty()) options.zones.emplace(*backend, entry.zone);
     }
   }
 }
@@ -54,11 +104,11 @@ void read_addresses(section& keys, std::string_view name, std::vector<endpoint>&
 void read_static(section& backends, discovery::static_options& out) {
   const YAML::Node value = backends.node("static");
   if (value.IsDefined() && !value.IsMap()) {
-    read_addresses(backends, "static", out.backends);
+    read_addresses(backends, "static", out);
     return;
   }
   section keys = backends.child("static");
-  read_addresses(keys, "addresses", out.backends);
+  read_addresses(keys, "addresses", out);
   keys.time("refresh", out.refresh, refresh_range);
   if (value.IsDefined()) keys.require("addresses", addresses_expected);
   keys.finish();
@@ -86,22 +136,8 @@ void read_dns(section& backends, discovery::dns_options& out) {
   keys.finish();
 }
 
-// A text that passes the check; anything else is a problem.
-struct text_form {
-  bool (*is_good)(const std::string&);
-  const char* expected;
-  bool may_be_empty = false;
-};
-void read_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
-  const YAML::Node value = keys.node(name);
-  if (!value.IsDefined()) return;
-  const bool is_default = form.may_be_empty && value.IsScalar() && value.Scalar().empty();
-  if (is_default || (value.IsScalar() && form.is_good(value.Scalar()))) {
-    target = value.Scalar();
-  } else {
-    keys.report(name, form.expected);
-  }
-}
+constexpr const char* kubernetes_name_expected = "a name of 1 to 63 lower-case letters, digits and -";
+constexpr std::size_t zone_services_max = 16;  // they go into a URL
 
 // A label of DNS: RFC 1123 section 2.1, in lower case as Kubernetes wants it.
 bool is_kubernetes_name(const std::string& text) {
@@ -110,19 +146,38 @@ bool is_kubernetes_name(const std::string& text) {
          text.front() != '-' && text.back() != '-';
 }
 
+void read_services(section& keys, std::vector<std::string>& out) {
+  const YAML::Node value = keys.node("zone_services");
+  if (!value.IsDefined() || (value.IsSequence() && value.size() == 0)) return;
+  constexpr const char* expected = "a list of Services such as [\"pg-r\", \"pgsteer\"]";
+  for (const list_item& item : keys.list("zone_services", expected)) {
+    if (out.size() == zone_services_max) {
+      keys.report("zone_services", "at most " + std::to_string(zone_services_max) + " Services",
+                  std::to_string(value.size()));
+      return;
+    }
+    if (item.node.IsScalar() && is_kubernetes_name(item.node.Scalar())) {
+      out.push_back(item.node.Scalar());
+    } else {
+      keys.file().report(
+          {place_of(item.node.Mark()), item.path, kubernetes_name_expected, describe(item.node)});
+    }
+  }
+}
+
 void read_kubernetes(section& backends, discovery::kubernetes_options& out) {
   const bool is_present = backends.has("kubernetes");
   section keys = backends.child("kubernetes");
-  constexpr const char* name_expected = "a name of 1 to 63 lower-case letters, digits and -";
-  read_text(keys, "namespace", out.pod_namespace, {is_kubernetes_name, name_expected, true});
+  read_text(keys, "namespace", out.pod_namespace, {is_kubernetes_name, kubernetes_name_expected, true});
   read_text(keys, "label_selector", out.label_selector,
             {discovery::is_label_selector, "a label selector such as \"cnpg.io/cluster=pg\""});
-  read_text(keys, "cnpg_cluster", out.cnpg_cluster, {is_kubernetes_name, name_expected});
+  read_text(keys, "cnpg_cluster", out.cnpg_cluster, {is_kubernetes_name, kubernetes_name_expected});
   keys.whole("port", out.port, {1, 65535});
   read_text(keys, "api_server", out.api_server,
             {discovery::is_api_server, "https://host:port with a host name or an IP address, or \"\"", true});
   keys.file_path("token_file", out.token_file);
   keys.file_path("ca_file", out.ca_file);
+  read_services(keys, out.zone_services);
   if (keys.has("label_selector") && keys.has("cnpg_cluster")) {
     const place at = std::max(keys.place_of_key("label_selector"), keys.place_of_key("cnpg_cluster"));
     keys.file().report({at, keys.path(), "exactly one of label_selector and cnpg_cluster", "both"});
@@ -153,6 +208,25 @@ void read_backends(section& keys, discovery::discovery_options& out) {
   keys.finish();
 }
 
+// auto, off or a name.
+void read_own_zone(section& keys, discovery::zone_option& out) {
+  const YAML::Node value = keys.node("zone");
+  const std::string text = value.IsDefined() && value.IsScalar() ? value.Scalar() : "";
+  if (text == "off") {
+    out = "";
+  } else if (is_zone_name(text)) {
+    out = text;
+  } else if (value.IsDefined() && text != "auto") {
+    keys.report("zone", "auto, off or " + std::string(zone_expected));
+  }
+}
+
+// With dns backends have no zone to be compared with.
+void check_own_zone(section& keys, const config& out) {
+  if (out.zone && !out.zone->empty() && std::holds_alternative<discovery::dns_options>(out.discovery))
+    keys.report("zone", "auto or off with dns, which tells no zones");
+}
+
 }  // namespace
 
 void read_cluster(section& keys, config& out) {
@@ -161,6 +235,8 @@ void read_cluster(section& keys, config& out) {
     section backends = keys.child("backends");
     read_backends(backends, out.discovery);
   }
+  read_own_zone(keys, out.zone);
+  check_own_zone(keys, out);
   keys.whole_or_auto("system_identifier", out.topology.system.value,
                      {1, std::numeric_limits<std::uint64_t>::max()});
   keys.file_path("state_dir", out.state_dir);

@@ -71,6 +71,14 @@ void read_max_replay_lag(section& keys, routing::route_policy& out) {
   }
 }
 
+void read_zone_imbalance_max(section& keys, routing::route_policy& out) {
+  constexpr const char* name = "zone_imbalance_max";
+  keys.whole_or_none(name, out.zone_imbalance_max, {1, 1000});
+  const bool is_to_primary = keys.has("route") && keys.is_sound("route") && routing::needs_primary(out.route);
+  if (keys.has(name) && is_to_primary && out.zone_imbalance_max)
+    keys.report(name, "none on a route to the primary, of which there is one");
+}
+
 void read_listener(section& keys, runtime::listener_options& out) {
   keys.require("name", "a name");
   keys.require("bind", "an IP address and a port");
@@ -80,6 +88,7 @@ void read_listener(section& keys, runtime::listener_options& out) {
   keys.word("route", out.policy.route, routing::all_target_session_attrs);
   keys.word("balance", out.policy.balance, routing::all_balances);
   read_max_replay_lag(keys, out.policy);
+  read_zone_imbalance_max(keys, out.policy);
   keys.time("hold_timeout", out.hold_timeout, {seconds{0}, minutes{10}});
   keys.finish();
 }

@@ -60,6 +60,15 @@ class section {
   void whole_or_auto(std::string_view name, Integer& target, whole_range range) {
     if (const auto value = whole_value(name, range, "auto")) target = static_cast<Integer>(*value);
   }
+  // A whole number or "none".
+  template <std::integral Integer>
+  void whole_or_none(std::string_view name, std::optional<Integer>& target, whole_range range) {
+    if (const auto value = whole_value(name, range, "none")) {
+      target = static_cast<Integer>(*value);
+    } else if (has(name) && is_sound(name)) {
+      target.reset();
+    }
+  }
   void size(std::string_view name, std::uint32_t& target, whole_range range);
   // A user or database name: 1 to 63 bytes (NAMEDATALEN, src/include/pg_config_manual.h).
   void identifier(std::string_view name, std::string& target);

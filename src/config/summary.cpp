@@ -23,6 +23,7 @@ std::string summary(const config& options) {
   std::ostringstream out;
   out << "  backends  " << std::visit([](const auto& source) { return to_string(source); }, options.discovery)
       << '\n';
+  if (options.zone) out << "  zone      " << (options.zone->empty() ? "off" : *options.zone) << '\n';
   out << "  probe     " << options.probe.user << "@" << options.probe.database << " every "
       << duration_text(options.probe.interval) << '\n';
   for (const auto& listener : options.runtime.listeners) out << "  listener  " << text_of(listener) << '\n';

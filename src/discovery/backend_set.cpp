@@ -17,7 +17,10 @@ bool backend_set::update(std::vector<discovered_backend> found) {
   backends_ = std::move(found);
 
   std::string list;
-  for (const auto& entry : backends_) list += (list.empty() ? "" : " ") + to_string(entry.address);
+  for (const auto& entry : backends_) {
+    list += (list.empty() ? "" : " ") + to_string(entry.address);
+    if (!entry.zone.empty()) list += " (" + entry.zone + ")";
+  }
   log(log_level::info, "backends discovered",
       {{"count", static_cast<std::int64_t>(backends_.size())}, {"addresses", list}});
   return true;

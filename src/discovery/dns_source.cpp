@@ -49,7 +49,8 @@ std::string to_string(const dns_options& options) {
   return "dns " + to_string(endpoint{options.name, options.port});
 }
 
-std::unique_ptr<source> make_source(boost::asio::io_context& context, const dns_options& options) {
+std::unique_ptr<source> make_source(boost::asio::io_context& context, const dns_options& options,
+                                    const zone_option& /*zone*/) {
   return make_dns_source(context, options, make_resolver(context));
 }
 

@@ -14,12 +14,13 @@
 #include "discovery/pod_set.hpp"
 #include "discovery/resource_watch.hpp"
 #include "discovery/single_object.hpp"
+#include "discovery/zone_finder.hpp"
 #include "pgsteer/base/log.hpp"
 
 namespace pgsteer::discovery {
 namespace {
 
-// What one watch tells, kept by a pod_set or a single_object.
+// What one watch tells, kept by a pod_set, endpoint_zones or a single_object.
 template <class Kept>
 class kept_sink final : public watch_sink {
  public:
@@ -39,18 +40,23 @@ class kept_sink final : public watch_sink {
 class kubernetes_source final : public source {
  public:
   kubernetes_source(boost::asio::io_context& context, const kubernetes_options& options,
-                    const api_timing& timing)
-      : selector_(selector_of(options)), pods_(options.port), timer_(context) {
+                    const zone_option& zone, const api_timing& timing)
+      : selector_(selector_of(options)),
+        pods_(options.port),
+        zones_(find_own_place(zone, !options.zone_services.empty()), !zone_services_of(options).empty()),
+        timer_(context) {
     const api_access access{options.api_server, options.token_file, options.ca_file, options.pod_namespace};
     const auto watch = [&](api_resource resource, auto& kept) {
-      watches_.push_back({std::make_shared<resource_watch>(context, access, std::move(resource), timing),
-                          std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(
-                              kept, [this] { publish_soon(); })});
+      return watched{std::make_shared<resource_watch>(context, access, std::move(resource), timing),
+                     std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(
+                         kept, [this] { publish_soon(); })};
     };
-    watch(pod_set::resource(selector_), pods_);
+    watches_.push_back(watch(pod_set::resource(selector_), pods_));
+    if (const auto services = zone_services_of(options); !services.empty())
+      zones_watch_ = watch(endpoint_zones::resource(services), zones_.slices());
     if (options.cnpg_cluster.empty()) return;
-    watch(cnpg_cluster_resource(options.cnpg_cluster), cluster_object_);
-    watch(cnpg_lease_resource(options.cnpg_cluster), lease_object_);
+    watches_.push_back(watch(cnpg_cluster_resource(options.cnpg_cluster), cluster_object_));
+    watches_.push_back(watch(cnpg_lease_resource(options.cnpg_cluster), lease_object_));
   }
   ~kubernetes_source() override { stop(); }
 
@@ -63,6 +69,7 @@ class kubernetes_source final : public source {
     for (const watched& each : watches_) each.watch->stop();
     timer_.cancel();
   }
+  [[nodiscard]] std::string own_zone() const override { return zones_.own_zone(); }
   void refresh_now() override {
     for (const watched& each : watches_) each.watch->refresh_now();
   }
@@ -97,9 +104,11 @@ class kubernetes_source final : public source {
     note_cluster(hints);
     note_lease(hints);
     bool is_change = false;
-    if (pods_.take_change()) {
+    const bool is_zone_new = zones_.take_change();
+    if (pods_.take_change() || is_zone_new) {
       auto found = pods_.candidates();
       tell_emptiness(found.empty());
+      if (zones_.place(found)) watch_zones();
       is_change = set_.update(std::move(found));
     }
     hints.merge(pods_.take_hints());
@@ -121,6 +130,13 @@ class kubernetes_source final : public source {
       if (life.expired()) return;
       if (told.hint) told.hint(hint.backend, hint.what);
     }
+  }
+
+  // Only once they are missed: a service account that may not read EndpointSlices need not hear of it else.
+  void watch_zones() {
+    if (!zones_watch_.watch) return;
+    watches_.push_back(std::exchange(zones_watch_, {}));
+    watches_.back().watch->start(*watches_.back().sink);
   }
 
   void note_cluster(std::set<backend_hint>& hints) {
@@ -173,6 +189,7 @@ class kubernetes_source final : public source {
   const std::string selector_;
   bool is_empty_ = false;
   pod_set pods_;
+  zone_finder zones_;
   single_object cluster_object_;
   single_object lease_object_;
   cnpg_cluster cluster_;  // as of the last publish()
@@ -180,6 +197,7 @@ class kubernetes_source final : public source {
   std::optional<switchover> announced_;
   backend_set set_;
   std::vector<watched> watches_;
+  watched zones_watch_;  // not begun yet
   boost::asio::steady_timer timer_;
   std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // gone once stopped
   bool is_publishing_soon_ = false;
@@ -211,19 +229,29 @@ std::string selector_of(const kubernetes_options& options) {
   return "cnpg.io/cluster=" + options.cnpg_cluster + ",cnpg.io/podRole=instance";
 }
 
+std::vector<std::string> zone_services_of(const kubernetes_options& options) {
+  std::vector<std::string> services = options.zone_services;
+  if (options.cnpg_cluster.empty()) return services;
+  // The last one has every instance; it and -ro can be switched off.
+  for (const char* const each : {"-rw", "-ro", "-r"}) services.push_back(options.cnpg_cluster + each);
+  return services;
+}
+
 std::string to_string(const kubernetes_options& options) {
   return "kubernetes pods " + selector_of(options) + " in " +
          (options.pod_namespace.empty() ? "the pod's own namespace" : options.pod_namespace) + ", port " +
          std::to_string(options.port);
 }
 
-std::unique_ptr<source> make_source(boost::asio::io_context& context, const kubernetes_options& options) {
-  return make_kubernetes_source(context, options, api_timing{});
+std::unique_ptr<source> make_source(boost::asio::io_context& context, const kubernetes_options& options,
+                                    const zone_option& zone) {
+  return make_kubernetes_source(context, options, zone, api_timing{});
 }
 
 std::unique_ptr<source> make_kubernetes_source(boost::asio::io_context& context,
-                                               const kubernetes_options& options, const api_timing& timing) {
-  return std::make_unique<kubernetes_source>(context, options, timing);
+                                               const kubernetes_options& options, const zone_option& zone,
+                                               const api_timing& timing) {
+  return std::make_unique<kubernetes_source>(context, options, zone, timing);
 }
 
 }  // namespace pgsteer::discovery

@@ -17,6 +17,7 @@ inline constexpr duration publish_gap_min = milliseconds{20};
 // Each pod is called pod:port, as in "pg-1:5432".
 [[nodiscard]] std::unique_ptr<source> make_kubernetes_source(boost::asio::io_context& context,
                                                              const kubernetes_options& options,
+                                                             const zone_option& zone,
                                                              const api_timing& timing);
 
 }  // namespace pgsteer::discovery

@@ -18,6 +18,7 @@ enum field : std::size_t {
   address,
   condition_type,
   condition_status,
+  zone_label,
   first_label,
 };
 
@@ -52,6 +53,8 @@ api_resource pod_set::resource(std::string label_selector) {
   fields[address] = {"status", "podIP"};
   fields[condition_type] = {"status", "conditions", "[]", "type"};
   fields[condition_status] = {"status", "conditions", "[]", "status"};
+  // From Kubernetes 1.35 on a pod takes it over from its node, when it is bound to it (KEP-4742).
+  fields[zone_label] = {"metadata", "labels", "topology.kubernetes.io/zone"};
   for (const char* const label : watched_labels) fields.push_back({"metadata", "labels", label});
   return {.group_path = "/api/v1",
           .plural = "pods",
@@ -65,6 +68,7 @@ pod_set::pod pod_set::pod_of(const api_object& object) {
   made.address = numeric(object.text(address));
   made.phase = object.text(phase);
   made.created_at = object.text(created_at);
+  if (is_zone(object.text(zone_label))) made.zone = object.text(zone_label);
   made.is_ready = discovery::is_ready(object);
   const std::string_view deletion = object.text(deleted_at);
   made.is_being_deleted = !deletion.empty() && deletion != "null";
@@ -123,6 +127,7 @@ std::vector<discovered_backend> pod_set::candidates() const {
   for (const auto& [text, each] : by_address) {
     found.push_back(backend_of(each->first, each->second));
     found.back().is_withheld = fenced_.contains(each->second.name);
+    found.back().zone = each->second.zone;
   }
   std::ranges::sort(found, {}, &discovered_backend::identity);
   return found;
@@ -154,7 +159,8 @@ bool pod_set::take_change() {
 
 bool pod_set::is_same_candidate(const pod& left, const pod& right) {
   if (!left.is_candidate() || !right.is_candidate()) return left.is_candidate() == right.is_candidate();
-  return left.name == right.name && left.address == right.address && left.created_at == right.created_at;
+  return left.name == right.name && left.address == right.address && left.created_at == right.created_at &&
+         left.zone == right.zone;
 }
 
 discovered_backend pod_set::backend_of(const std::string& uid, const pod& of) const {

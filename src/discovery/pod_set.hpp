@@ -76,6 +76,7 @@ class pod_set {
     std::string address;  // empty: none, or none that is an IP address
     std::string phase;
     std::string created_at;  // RFC 3339, so that text order is time's
+    std::string zone;        // empty: it does not carry the label
     std::vector<std::string> labels;
     bool is_ready = false;
     bool is_being_deleted = false;

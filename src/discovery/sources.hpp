@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "discovery/resolve.hpp"
+#include "discovery/zone_finder.hpp"
 #include "pgsteer/discovery/source.hpp"
 
 namespace pgsteer::discovery {
@@ -15,7 +16,7 @@ namespace pgsteer::discovery {
 // long as it is among the answers, since the order of answers is often shuffled.
 [[nodiscard]] std::unique_ptr<source> make_static_source(boost::asio::io_context& context,
                                                          const static_options& options,
-                                                         resolve_function resolve);
+                                                         resolve_function resolve, own_place own = {});
 
 // Every backend is called name:port, whatever its address: the name is what its certificate must carry.
 [[nodiscard]] std::unique_ptr<source> make_dns_source(boost::asio::io_context& context,

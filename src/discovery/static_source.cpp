@@ -2,11 +2,13 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "discovery/backend_set.hpp"
 #include "discovery/name_watch.hpp"
 #include "discovery/sources.hpp"
+#include "discovery/zone_finder.hpp"
 
 namespace pgsteer::discovery {
 namespace {
@@ -29,8 +31,8 @@ entry make_entry(boost::asio::io_context& context, const endpoint& configured, d
 class static_source final : public source {
  public:
   static_source(boost::asio::io_context& context, const static_options& options,
-                const resolve_function& resolve)
-      : context_(context) {
+                const resolve_function& resolve, own_place own)
+      : context_(context), zones_(options.zones), finder_(std::move(own), false) {
     for (const endpoint& configured : options.backends) {
       entries_.push_back(make_entry(context, configured, options.refresh, resolve));
     }
@@ -56,6 +58,8 @@ class static_source final : public source {
     }
   }
 
+  [[nodiscard]] std::string own_zone() const override { return finder_.own_zone(); }
+
   void refresh_now() override {
     for (const entry& each : entries_) {
       if (each.watch) each.watch->refresh_now();
@@ -74,7 +78,10 @@ class static_source final : public source {
     for (const entry& each : entries_) {
       if (each.address.empty()) continue;
       found.push_back({to_string(each.configured), {each.address, each.configured.port}, {}});
+      const auto zone = zones_.find(each.configured);
+      if (zone != zones_.end()) found.back().zone = zone->second;
     }
+    std::ignore = finder_.place(found);
     if (!set_.update(std::move(found))) return;
     const on_change handler = handler_;  // it may destroy us
     const auto backends = set_.backends();
@@ -84,6 +91,8 @@ class static_source final : public source {
   boost::asio::io_context& context_;
   std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // gone once stopped
   std::vector<entry> entries_;
+  const std::map<endpoint, std::string> zones_;
+  zone_finder finder_;
   backend_set set_;
   on_change handler_;
 };
@@ -93,22 +102,28 @@ class static_source final : public source {
 bool are_valid(const static_options& options) noexcept {
   return !options.backends.empty() && options.refresh > duration::zero() &&
          std::all_of(options.backends.begin(), options.backends.end(),
-                     [](const endpoint& backend) { return !backend.host.empty() && backend.port != 0; });
+                     [](const endpoint& backend) { return !backend.host.empty() && backend.port != 0; }) &&
+         std::ranges::none_of(options.zones, [](const auto& each) { return each.second.empty(); });
 }
 
 std::string to_string(const static_options& options) {
   std::string out = "static";
-  for (const endpoint& backend : options.backends) out += " " + to_string(backend);
+  for (const endpoint& backend : options.backends) {
+    out += " " + to_string(backend);
+    const auto zone = options.zones.find(backend);
+    if (zone != options.zones.end()) out += " (" + zone->second + ")";
+  }
   return out;
 }
 
-std::unique_ptr<source> make_source(boost::asio::io_context& context, const static_options& options) {
-  return make_static_source(context, options, make_resolver(context));
+std::unique_ptr<source> make_source(boost::asio::io_context& context, const static_options& options,
+                                    const zone_option& zone) {
+  return make_static_source(context, options, make_resolver(context), find_own_place(zone, false));
 }
 
 std::unique_ptr<source> make_static_source(boost::asio::io_context& context, const static_options& options,
-                                           resolve_function resolve) {
-  return std::make_unique<static_source>(context, options, resolve);
+                                           resolve_function resolve, own_place own) {
+  return std::make_unique<static_source>(context, options, resolve, std::move(own));
 }
 
 }  // namespace pgsteer::discovery

@@ -201,6 +201,12 @@ void add_backends(document& out, const metrics_view& view) {
   for (const backend_view* each : backends) {
     role.add({label("backend", each->address), label("role", each->role)}, true);
   }
+  family& zone = out.gauge("backend_own_zone",
+                           "1 if the backend runs in pgsteer's own zone; the label carries the backend's.");
+  for (const backend_view* each : backends) {
+    if (!each->zone.empty())
+      zone.add({label("backend", each->address), label("zone", each->zone)}, each->is_in_own_zone);
+  }
   add_each(out.gauge("backend_rw_eligible", "1 if the backend takes new read-write sessions."), backends,
            [](const backend_view& of) { return of.is_rw_eligible; });
   add_each(out.gauge("backend_ro_eligible", "1 if the backend takes new sessions as a standby."), backends,

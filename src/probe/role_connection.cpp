@@ -209,7 +209,10 @@ probe_outcome role_connection::read_answer(const query_answer& answer, probe_res
   if (auto* const role = std::get_if<topology::role_answer>(&read)) {
     role->server_version = connection_->server_version();
     // Another process than the login was told of: a pooler has made that up.
-    if (role->backend_pid != connection_->backend_pid()) role->connections_free.reset();
+    if (role->backend_pid != connection_->backend_pid()) {
+      role->connections_free.reset();
+      role->connections_used.reset();
+    }
     result.answer = std::move(*role);
     return probe_outcome::answered;
   }

@@ -140,12 +140,14 @@ void read_standby(row_reader& reader, topology::role_answer& answer) {
   }
 }
 
-int read_connections_free(row_reader& reader, int max_connections) {
+void read_connections(row_reader& reader, topology::role_answer& answer) {
   const auto reserved = reader.number<int>(role_column::superuser_reserved_connections);
   const auto reserved_too = reader.number_or_zero<int>(role_column::reserved_connections);
   const auto used = reader.number<int>(role_column::connections_used);
-  const std::int64_t free = std::int64_t{max_connections} - reserved - reserved_too - used;
-  return static_cast<int>(std::clamp<std::int64_t>(free, 0, std::numeric_limits<int>::max()));
+  const std::int64_t free = std::int64_t{answer.max_connections} - reserved - reserved_too - used;
+  answer.connections_free =
+      static_cast<int>(std::clamp<std::int64_t>(free, 0, std::numeric_limits<int>::max()));
+  answer.connections_used = std::max(used, 0);
 }
 
 }  // namespace
@@ -163,7 +165,7 @@ std::variant<topology::role_answer, row_problem> read_role_row(const role_row& r
   answer.start_time_us = reader.number<std::int64_t>(role_column::start_time_us);
   answer.max_connections = reader.number<int>(role_column::max_connections);
   answer.backend_pid = reader.number<int>(role_column::backend_pid);
-  answer.connections_free = read_connections_free(reader, answer.max_connections);
+  read_connections(reader, answer);
   answer.is_cnpg_managed = reader.boolean(role_column::is_cnpg_managed);
   if (answer.is_in_recovery) {
     read_standby(reader, answer);

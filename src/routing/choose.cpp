@@ -5,46 +5,34 @@
 #include <limits>
 
 #include "routing/eligible.hpp"
+#include "routing/tier.hpp"
 
 namespace pgsteer::routing {
 namespace {
 
 using topology::backend_status;
 
-bool was_tried(const backend_status& backend, const choice_input& input) noexcept {
-  return std::ranges::find(input.tried, backend.id) != input.tried.end();
-}
-
-std::uint32_t sessions_of(std::size_t index, const choice_input& input) noexcept {
-  return index < input.sessions.size() ? input.sessions[index] : 0;
-}
-
 // The backends that are left to choose from, and how many were eligible but tried.
 struct field {
-  std::size_t left = 0;
+  tier best = tier::full;
+  std::size_t left = 0;  // of the best tier
   std::size_t tried = 0;
   std::uint32_t sessions_min = std::numeric_limits<std::uint32_t>::max();
   std::size_t least_loaded = 0;  // how many of those left have sessions_min
-  bool passes_full = false;
 };
 
-// Says that it has no connection free. The primary has nobody in its place.
-bool is_full(const backend_status& backend) noexcept {
-  return backend.role != topology::role::primary && backend.connections_free == 0;
-}
-
-// passes_full: those that are full do not count.
-field survey(want wanted, const choice_input& input, bool passes_full) noexcept {
+field survey(want wanted, const zone_loads& zones, const choice_input& input) noexcept {
   field found;
-  found.passes_full = passes_full;
   const auto& backends = input.snapshot.backends;
   for (std::size_t index = 0; index < backends.size(); ++index) {
     if (!is_eligible(wanted, backends[index], input)) continue;
-    if (passes_full && is_full(backends[index])) continue;
     if (was_tried(backends[index], input)) {
       ++found.tried;
       continue;
     }
+    const tier its = tier_of(index, zones, input);
+    if (its > found.best) continue;
+    if (its < found.best) found = {.best = its, .tried = found.tried};
     ++found.left;
     const std::uint32_t sessions = sessions_of(index, input);
     if (sessions < found.sessions_min) {
@@ -66,14 +54,15 @@ std::size_t draw(std::uint64_t ticket, const field& found, std::size_t candidate
 }
 
 // Precondition: found.left > 0, found surveyed from the same input.
-const backend_status* pick(want wanted, const field& found, const choice_input& input) noexcept {
+const backend_status* pick(want wanted, const field& found, const zone_loads& zones,
+                           const choice_input& input) noexcept {
   const bool by_load = input.policy.balance == balance::least_sessions;
   std::size_t skip = draw(input.ticket, found, by_load ? found.least_loaded : found.left);
   const auto& backends = input.snapshot.backends;
   for (std::size_t index = 0; index < backends.size(); ++index) {
     const backend_status& backend = backends[index];
     if (!is_eligible(wanted, backend, input) || was_tried(backend, input)) continue;
-    if (found.passes_full && is_full(backend)) continue;
+    if (tier_of(index, zones, input) != found.best) continue;
     if (by_load && sessions_of(index, input) != found.sessions_min) continue;
     if (skip-- == 0) return &backend;
   }
@@ -98,10 +87,10 @@ no_backend explain(want wanted, const field& found, const topology::topology_sna
 }
 
 choice choose_one(want wanted, const choice_input& input) noexcept {
-  field found = survey(wanted, input, true);
-  if (found.left == 0) found = survey(wanted, input, false);
+  const zone_loads zones = survey_zones(wanted, input);
+  const field found = survey(wanted, zones, input);
   if (found.left == 0) return {nullptr, explain(wanted, found, input.snapshot)};
-  return {pick(wanted, found, input), {}};
+  return {pick(wanted, found, zones, input), {}};
 }
 
 }  // namespace

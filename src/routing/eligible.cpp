@@ -1,5 +1,7 @@
 #include "routing/eligible.hpp"
 
+#include <algorithm>
+
 namespace pgsteer::routing {
 
 bool is_within_lag(const topology::backend_status& standby, const route_policy& policy) noexcept {
@@ -21,6 +23,10 @@ bool is_eligible(want wanted, const topology::backend_status& backend, const cho
       return backend.is_ro_eligible && is_within_lag(backend, input.policy);
   }
   return false;
+}
+
+bool was_tried(const topology::backend_status& backend, const choice_input& input) noexcept {
+  return std::ranges::find(input.tried, backend.id) != input.tried.end();
 }
 
 }  // namespace pgsteer::routing

@@ -13,6 +13,8 @@ enum class want { any, primary, standby };
 [[nodiscard]] bool is_eligible(want wanted, const topology::backend_status& backend,
                                const choice_input& input) noexcept;
 
+[[nodiscard]] bool was_tried(const topology::backend_status& backend, const choice_input& input) noexcept;
+
 // True if the standby is within the policy's bounds. An unknown replay_delay is beyond any bound, unless not
 // one byte is missing.
 [[nodiscard]] bool is_within_lag(const topology::backend_status& standby,

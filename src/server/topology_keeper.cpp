@@ -66,7 +66,8 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       handler_(std::move(handler)),
       mark_handler_(std::move(mark_handler)),
       topology_(options.topology),
-      source_(std::visit([&](const auto& kind) { return make_source(context, kind); }, options.discovery)),
+      source_(std::visit([&](const auto& kind) { return make_source(context, kind, options.zone); },
+                         options.discovery)),
       prober_(std::make_unique<probe::prober>(context, options.probe, probe_callbacks())),
       deadline_timer_(context),
       tick_timer_(context) {}
@@ -157,7 +158,8 @@ void topology_keeper::on_discovered(const std::vector<discovery::discovered_back
   std::vector<topology::backend_spec> specs;
   specs.reserve(backends.size());
   for (const auto& backend : backends)
-    specs.push_back({backend.name, backend.address, backend.identity, backend.is_withheld});
+    specs.push_back({backend.name, backend.address, backend.identity, backend.is_withheld, backend.zone,
+                     backend.is_in_own_zone});
   topology_.set_backends(specs);
   decide();
 }
@@ -216,10 +218,18 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
   }
   if (result.answer && result.answer->connections_free)
     note_free(id, *result.answer->connections_free, result.sent_at);
-  topology_.record(id, result);
+  topology_.record(id, with_own_sessions(id, result));
   decide();
   // Behind the decision: an answer by which the primary is lost contradicts nothing.
   if (is_answered) story_.note_answer(id, result.sent_at);
+}
+
+topology::probe_result topology_keeper::with_own_sessions(topology::backend_id id,
+                                                          topology::probe_result result) const {
+  const auto found = uses_.find(id.value);
+  if (result.answer && found != uses_.end())
+    result.answer->own_sessions = static_cast<std::uint32_t>(found->second->counters.sessions.value());
+  return result;
 }
 
 // Straight to those who wait for it, who are of all workers; before the decision, by which more may come.

@@ -43,6 +43,7 @@ class topology_keeper {
   [[nodiscard]] story::failover_story& story() noexcept { return story_; }
   [[nodiscard]] const story::failover_story& story() const noexcept { return story_; }
   [[nodiscard]] std::vector<discovery::watch_figures> discovery_figures() const { return source_->figures(); }
+  [[nodiscard]] std::string own_zone() const { return source_->own_zone(); }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
 
@@ -53,6 +54,8 @@ class topology_keeper {
   void on_switchover(const std::optional<discovery::switchover>& announced);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
   void note_free(topology::backend_id id, int connections, time_point asked_at);
+  [[nodiscard]] topology::probe_result with_own_sessions(topology::backend_id id,
+                                                         topology::probe_result result) const;
   void on_late(topology::backend_id id, time_point sent_at);
   void carry_out(const topology::orders& wanted);
   void resume(duration stood_still);

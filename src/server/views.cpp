@@ -11,6 +11,8 @@ metrics::backend_view view_backend(const topology::backend_status& status, const
   metrics::backend_view view;
   view.address = to_string(status.address);
   view.role = topology::to_string(status.role);
+  view.zone = status.zone;
+  view.is_in_own_zone = status.is_in_own_zone;
   view.is_rw_eligible = status.is_rw_eligible;
   view.is_ro_eligible = status.is_ro_eligible;
   view.timeline = status.timeline.value;
@@ -97,6 +99,7 @@ admin::topology_view view_topology(const view_sources& sources) {
   view.snapshot = published.snapshot;
   for (const auto& use : published.uses) view.sessions.push_back(use->counters.sessions.value());
   view.now = clock::now();
+  view.own_zone = sources.keeper.own_zone();
   return view;
 }
 

@@ -18,6 +18,7 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
          left.is_rw_eligible == right.is_rw_eligible && left.is_ro_eligible == right.is_ro_eligible &&
          left.is_answering == right.is_answering && left.is_leaving == right.is_leaving &&
          left.is_replaced == right.is_replaced && left.is_withheld == right.is_withheld &&
+         left.zone == right.zone && left.is_in_own_zone == right.is_in_own_zone &&
          left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
          left.reason == right.reason;
 }

@@ -18,6 +18,8 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.is_leaving = backend.is_leaving;
   status.is_replaced = backend.is_replaced;
   status.is_withheld = backend.spec.is_withheld;
+  status.zone = backend.spec.zone;
+  status.is_in_own_zone = backend.spec.is_in_own_zone;
   status.was_probed = backend.last_outcome.has_value();
   if (status.was_probed) status.outcome = *backend.last_outcome;
   status.is_answering = backend.is_responsive();
@@ -27,6 +29,9 @@ backend_status describe(backend_id id, const knowledge& backend, const findings&
   status.answered_at = backend.answered_at;
   status.timeline = answer.timeline;
   status.connections_free = answer.connections_free;
+  status.connections_used = answer.connections_used;
+  status.max_connections = answer.max_connections;
+  status.own_sessions = answer.own_sessions;
   status.lsn = answer.is_in_recovery ? answer.replay_lsn : answer.write_lsn;
   if (answer.is_in_recovery) {
     status.replay_delay = answer.replay_delay;

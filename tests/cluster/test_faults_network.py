@@ -208,13 +208,13 @@ def test_answers_lost_one_way(network, cluster, proxy, join):
 
 @pytest.fixture
 def mtu_hole(network):
-    """mtu_hole(host, ...): packets over 1400 bytes from these hosts are lost at the switch, until mtu_hole.close()."""
+    """mtu_hole(a, b): packets over 1400 bytes between these hosts are lost at the switch, until mtu_hole.close()."""
     def nft(text: str) -> None:
         processes.run(["ip", "netns", "exec", network.switch, "nft", "-f", "-"], input=text + "\n")
 
-    def make(*hosts) -> None:
+    def make(a, b) -> None:
         chains = [f"chain from_{host.name} {{ type filter hook ingress device {host.name} priority 1; "
-                  "meta length > 1400 drop; }" for host in hosts]
+                  f"ip daddr {other.address} meta length > 1400 drop; }}" for host, other in ((a, b), (b, a))]
         nft("\n".join(["table netdev hole {", *chains, "}"]))
 
     def close() -> None:

@@ -245,7 +245,7 @@ TEST_F(Kubernetes, LeavesOthersTheirTurnsInAFloodOfEvents) {
 
 TEST_F(Kubernetes, MayBeDestroyedFromItsOwnCallbacks) {
   for (const bool is_by_hint : {false, true}) {
-    source_ = discovery::make_kubernetes_source(context_, options_, timing_);
+    source_ = discovery::make_kubernetes_source(context_, options_, zone_, timing_);
     bool is_called = false;
     source_->start({[&](const auto& /*set*/) {
                       if (is_by_hint) return;
@@ -270,7 +270,7 @@ TEST_F(Kubernetes, MayBeDestroyedFromItsOwnCallbacks) {
 TEST_F(Kubernetes, CallsNobodyOnceItsCallbackHasStoppedIt) {
   pods_ = {pod_1, pod_2};
   int hints = 0;
-  source_ = discovery::make_kubernetes_source(context_, options_, timing_);
+  source_ = discovery::make_kubernetes_source(context_, options_, zone_, timing_);
   source_->start({[this](const auto& set) {
                     published_.push_back(words(set));
                     if (published_.size() == 2) source_->stop();

@@ -15,7 +15,7 @@
 #include "discovery/kubernetes_source.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_api.hpp"
-#include "unit/discovery/api_samples.hpp"
+#include "unit/discovery/endpoint_samples.hpp"
 
 namespace pgsteer::test {
 
@@ -23,6 +23,7 @@ using discovery::samples::bookmark_json;
 using discovery::samples::event_json;
 using discovery::samples::list_json;
 using discovery::samples::sample_pod;
+using discovery::samples::sample_slice;
 using discovery::samples::status_json;
 using discovery::samples::to_word;
 
@@ -82,11 +83,13 @@ class kubernetes_world : public testing::Test {
       return next;
     }
     if (asked.is_watch()) return {.status = 200, .body = "", .then = api_answered::after::open};
+    if (asked.target.starts_with("/apis/discovery.k8s.io/v1/namespaces/db/endpointslices?"))
+      return {.status = 200, .body = list_json(version_, slices_)};
     return {.status = 200, .body = list_json(version_, pods_)};
   }
 
   void start() {
-    source_ = discovery::make_kubernetes_source(context_, options_, timing_);
+    source_ = discovery::make_kubernetes_source(context_, options_, zone_, timing_);
     source_->start(
         {[this](const std::vector<discovery::discovered_backend>& set) { published_.push_back(words(set)); },
          [this](const discovery::discovered_backend& backend, discovery::notice what) {
@@ -127,11 +130,13 @@ class kubernetes_world : public testing::Test {
     }
     return out;
   }
-  // "pg-1:5432 10.0.0.1 uid-1; ..."
+  // "pg-1:5432 10.0.0.1 uid-1; pg-2:5432 10.0.0.2 uid-2 in east, near"
   static std::string words(const std::vector<discovery::discovered_backend>& set) {
     std::string out;
-    for (const auto& each : set)
+    for (const auto& each : set) {
       out += (out.empty() ? "" : "; ") + each.name + " " + each.address.host + " " + each.identity;
+      if (!each.zone.empty()) out += " in " + each.zone + (each.is_in_own_zone ? ", near" : "");
+    }
     return out;
   }
 
@@ -140,9 +145,11 @@ class kubernetes_world : public testing::Test {
   account_folder account_{ca_.certificate()};
   fake_api api_{context_, ca_.sign("IP:127.0.0.1,DNS:localhost")};
   std::vector<sample_pod> pods_{pod_1};
+  std::vector<sample_slice> slices_;
   std::string version_ = "10";
   std::vector<api_answered> script_;
   discovery::kubernetes_options options_;
+  discovery::zone_option zone_;
   discovery::api_timing timing_;
   std::unique_ptr<discovery::source> source_;
   std::vector<std::string> published_;

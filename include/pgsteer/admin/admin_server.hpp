@@ -29,6 +29,7 @@ struct topology_view {
   topology::snapshot_ptr snapshot;
   std::vector<std::uint64_t> sessions;  // live ones, in the order of snapshot->backends
   time_point now;
+  std::string own_zone = {};  // pgsteer's; empty: not known
 };
 
 // What the pages show; each is called on the control thread, once per request.

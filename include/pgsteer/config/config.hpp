@@ -22,6 +22,7 @@ namespace pgsteer::config {
 // A config that exists is valid.
 struct config {
   discovery::discovery_options discovery;
+  discovery::zone_option zone;  // pgsteer's own
   topology::topology_options topology;
   std::string state_dir;  // where the fence is remembered over restarts; empty: nowhere
   probe::probe_options probe;

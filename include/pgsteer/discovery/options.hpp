@@ -2,8 +2,11 @@
 // Where the backends come from; filled by config, checked here. Each kind of source has its options and three
 // functions here, defined in its own file.
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,15 +21,24 @@ namespace pgsteer::discovery {
 
 class source;  // source.hpp
 
+// pgsteer's own zone: as configured, or unset for that of the environment variable POD_ZONE. Empty: none.
+using zone_option = std::optional<std::string>;
+[[nodiscard]] std::string own_zone(const zone_option& configured);
+// As a label's value in Kubernetes: 1 to 63 letters, digits, -, _ and ., the first and the last one not a
+// mark.
+[[nodiscard]] bool is_zone(std::string_view text);
+
 // A fixed list. Names in it are resolved (first address), again every refresh.
 struct static_options {
   std::vector<endpoint> backends;
   duration refresh = seconds{2};
+  std::map<endpoint, std::string> zones = {};  // where they run, as far as it is known
 };
 [[nodiscard]] bool are_valid(const static_options& options) noexcept;
 [[nodiscard]] std::string to_string(const static_options& options);  // "static 10.0.0.1:5432 pg-2:5432"
 [[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
-                                                  const static_options& options);
+                                                  const static_options& options,
+                                                  const zone_option& zone = {});
 
 // Every A and AAAA record of one name is a backend.
 struct dns_options {
@@ -37,7 +49,7 @@ struct dns_options {
 [[nodiscard]] bool are_valid(const dns_options& options) noexcept;
 [[nodiscard]] std::string to_string(const dns_options& options);  // "dns pg.example:5432"
 [[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
-                                                  const dns_options& options);
+                                                  const dns_options& options, const zone_option& zone = {});
 
 // The pods that a label selector matches in one namespace, by the Kubernetes API. Empty: as in every pod.
 struct kubernetes_options {
@@ -48,15 +60,21 @@ struct kubernetes_options {
   std::string api_server;  // https://host:port
   std::string token_file;
   std::string ca_file;
+  // Services whose EndpointSlices say in which zone a pod runs, where the pod itself does not carry the label
+  // topology.kubernetes.io/zone, beside those of cnpg_cluster. One of pgsteer's own tells its own zone too.
+  std::vector<std::string> zone_services;
 };
 [[nodiscard]] bool are_valid(const kubernetes_options& options) noexcept;
 // "kubernetes pods cnpg.io/cluster=pg in db, port 5432"
 [[nodiscard]] std::string to_string(const kubernetes_options& options);
 // Throws for nothing that its environment lacks: that is told in the log, and tried again.
 [[nodiscard]] std::unique_ptr<source> make_source(boost::asio::io_context& context,
-                                                  const kubernetes_options& options);
+                                                  const kubernetes_options& options,
+                                                  const zone_option& zone = {});
 // Of the pods: label_selector, or that of cnpg_cluster's instances.
 [[nodiscard]] std::string selector_of(const kubernetes_options& options);
+// zone_services, and those that CloudNativePG makes for cnpg_cluster.
+[[nodiscard]] std::vector<std::string> zone_services_of(const kubernetes_options& options);
 // Whether this is a label selector as far as its characters and its size tell; the API server has the last
 // word.
 [[nodiscard]] bool is_label_selector(const std::string& text);

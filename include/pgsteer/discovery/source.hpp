@@ -23,6 +23,8 @@ struct discovered_backend {
   std::string identity = {};
   // Its manager does not want it used: it gets no new session but as the proven primary.
   bool is_withheld = false;
+  std::string zone = {};  // where it runs; empty: not known
+  bool is_in_own_zone = false;
 
   friend auto operator<=>(const discovered_backend&, const discovered_backend&) = default;
 };
@@ -80,6 +82,8 @@ class source {
   virtual void refresh_now() = 0;
   // Of each resource that is watched; none for a source that asks again and again.
   [[nodiscard]] virtual std::vector<watch_figures> figures() const { return {}; }
+  // pgsteer's own zone; empty: not known, or of no use here.
+  [[nodiscard]] virtual std::string own_zone() const { return {}; }
 };
 
 }  // namespace pgsteer::discovery

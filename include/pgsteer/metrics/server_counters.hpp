@@ -82,6 +82,8 @@ struct backend_view {
   const backend_counters* counters = nullptr;
   std::uint64_t dials = 0;          // pgsteer_backend_dials
   std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting
+  std::string zone = {};            // pgsteer_backend_own_zone{zone=...}; empty: not known, left out
+  bool is_in_own_zone = false;      // pgsteer_backend_own_zone 0|1
 };
 
 // Of what a discovery source is told of changes: a resource of Kubernetes.

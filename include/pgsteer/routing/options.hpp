@@ -30,6 +30,12 @@ struct route_policy {
   // A standby further behind takes no new session; unset: no bound. Both may be set; both then hold.
   std::optional<std::uint64_t> replay_lag_bytes_max;
   std::optional<milliseconds> replay_delay_max;
+  // Backends of pgsteer's own zone come first, each as long as it has at most so many times the connections
+  // of the least used one elsewhere, which counts as zone_sessions_min at least. Unset: however many it has.
+  std::optional<std::uint32_t> zone_imbalance_max = 2;
 };
+
+// So few sessions overload no server: as long as a standby has no more, no ratio matters.
+inline constexpr std::uint32_t zone_sessions_min = 10;
 
 }  // namespace pgsteer::routing

@@ -52,8 +52,10 @@ struct role_answer {
   // Of those, what neither sessions nor reservations take. An estimate: see probe/role_query.cpp. Unset
   // behind a pooler, which has places of its own.
   std::optional<int> connections_free;
-  int backend_pid = 0;           // of the server process that answered
-  bool is_cnpg_managed = false;  // it runs under CloudNativePG's instance manager
+  std::optional<int> connections_used;  // by sessions, whoever's; unset as above
+  std::uint32_t own_sessions = 0;       // not of the row: this process's sessions there when the answer came
+  int backend_pid = 0;                  // of the server process that answered
+  bool is_cnpg_managed = false;         // it runs under CloudNativePG's instance manager
 };
 
 struct probe_result {

@@ -35,12 +35,17 @@ struct backend_status {
   std::uint64_t replay_lag_bytes = 0;        // behind the primary's last known write position
   std::optional<milliseconds> replay_delay;  // standby: as in role_answer
   std::optional<int> connections_free;       // as in role_answer; unset until its first answer
+  std::optional<int> connections_used;       // likewise
+  int max_connections = 0;                   // likewise
+  std::uint32_t own_sessions = 0;            // likewise
   bool is_rw_eligible = false;               // takes new sessions that need the primary
   bool is_ro_eligible = false;               // takes new sessions as a standby, before max_replay_lag
   // Its last probe was answered like a PostgreSQL server does, and not by a hung login or 57P03 ("any").
   bool is_answering = false;
   bool is_leaving = false;   // discovery no longer names it: only the primary in use takes new sessions
   bool is_withheld = false;  // its manager does not want it used: no new session but as the primary
+  std::string zone;          // where it runs; empty: not known
+  bool is_in_own_zone = false;
   bool is_replaced = false;  // leaving, and its address is another's now: not to be probed
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
   // Its sessions that may stay keep it from shutting down: each ends at its next idle moment.

@@ -37,6 +37,8 @@ struct backend_spec {
   std::string identity =
       {};  // what tells it from another one that had the address before; empty: nothing does
   bool is_withheld = false;  // takes no new session but as the primary: discovery's word, which moves no rw
+  std::string zone = {};     // where it runs; empty: not known
+  bool is_in_own_zone = false;  // pgsteer runs there too
 
   friend bool operator==(const backend_spec&, const backend_spec&) = default;
 };

@@ -36,6 +36,7 @@ inline topology_view sample_view() {
   primary.lsn.value = 0xBAF6F78;
   primary.is_rw_eligible = true;
   primary.connections_free = 47;
+  primary.zone = "west-2";
   primary.reason = {kind::primary};
   primary.outcome = topology::probe_outcome::answered;
   primary.was_probed = true;
@@ -51,11 +52,14 @@ inline topology_view sample_view() {
   standby.replay_lag_bytes = 1536;
   standby.replay_delay = milliseconds{250};
   standby.is_ro_eligible = true;
+  standby.zone = "<east>";
+  standby.is_in_own_zone = true;
   standby.reason = {kind::standby_last_known, topology::probe_outcome::wrong_credentials};
   standby.outcome = topology::probe_outcome::wrong_credentials;
   standby.was_probed = true;
   standby.answered_at = now - milliseconds{3200};
-  return {std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), {0, 12, 345}, now};
+  return {
+      std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), {0, 12, 345}, now, "<east>"};
 }
 
 // What a provider shows; tests change it between requests.

@@ -1,4 +1,5 @@
 // What valid files become.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pgsteer/config/config.hpp"
@@ -78,6 +79,8 @@ TEST(Load, ReadsPodsOfKubernetes) {
   EXPECT_EQ(by_label.pod_namespace, "db");
   EXPECT_EQ(selector_of(by_label), "app in (pg, pg-2),tier!=test");
   EXPECT_EQ(by_label.port, 5433);
+  EXPECT_EQ(source_of("cnpg_cluster: pg, zone_services: [pg-r, pgsteer]").zone_services,
+            (std::vector<std::string>{"pg-r", "pgsteer"}));
   EXPECT_EQ(by_label.token_file, "/t");
   EXPECT_EQ(by_label.ca_file, "/ca");
   EXPECT_EQ(by_label.api_server, "https://[fd00::1]:6443");
@@ -99,6 +102,42 @@ TEST(Load, ReadsTheLongFormOfStatic) {
   const auto& source = std::get<discovery::static_options>(read.discovery);
   EXPECT_EQ(source.backends.size(), 2U);
   EXPECT_EQ(source.refresh, seconds{10});
+}
+
+TEST(Load, ReadsZones) {
+  const auto own_of = [](const std::string& value) {
+    return load("cluster: { backends: { static: [pg-1] }, zone: " + value +
+                " }\nlisteners: [{ name: rw, bind: \"127.0.0.1:0\", route: primary }]\n")
+        .zone;
+  };
+  EXPECT_EQ(own_of("auto"), std::nullopt);
+  EXPECT_EQ(own_of("off"), "");
+  EXPECT_EQ(own_of("eu-west_1.A"), "eu-west_1.A");
+  EXPECT_EQ(own_of("\"1\""), "1");
+
+  const config read = load(
+      "cluster: { backends: { static: [pg-1, { address: pg-2, zone: east }, { zone: west, address: "
+      "\"[::1]:5433\" }] } }\n"
+      "listeners:\n"
+      "  - { name: a, bind: \"127.0.0.1:0\", route: standby }\n"
+      "  - { name: b, bind: \"127.0.0.1:0\", route: any, zone_imbalance_max: 1000 }\n"
+      "  - { name: c, bind: \"127.0.0.1:0\", route: prefer-standby, zone_imbalance_max: none }\n");
+  const auto& source = std::get<discovery::static_options>(read.discovery);
+  EXPECT_EQ(source.backends, (std::vector<endpoint>{{"pg-1", 5432}, {"pg-2", 5432}, {"::1", 5433}}));
+  EXPECT_EQ(source.zones,
+            (std::map<endpoint, std::string>{{{"pg-2", 5432}, "east"}, {{"::1", 5433}, "west"}}));
+  const auto imbalance = [&](std::size_t i) { return read.runtime.listeners[i].policy.zone_imbalance_max; };
+  EXPECT_EQ(imbalance(0), 2U);
+  EXPECT_EQ(imbalance(1), 1000U);
+  EXPECT_EQ(imbalance(2), std::nullopt);
+}
+
+TEST(Summary, NamesZones) {
+  const config read = load(
+      "cluster: { backends: { static: [pg-1, { address: pg-2, zone: east }] }, zone: west }\n"
+      "listeners: [{ name: rw, bind: \"127.0.0.1:0\", route: primary }]\n");
+  EXPECT_THAT(summary(read),
+              testing::StartsWith("  backends  static pg-1:5432 pg-2:5432 (east)\n  zone      west\n"));
 }
 
 TEST(Load, KeepsDefaultsOfAbsentKeys) {

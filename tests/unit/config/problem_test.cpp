@@ -263,6 +263,41 @@ TEST(Problem, ListenerNameFitsLabelsAndLogs) {
               ElementsAre(HasSubstr("expected a name other than admin, which is the admin port's")));
 }
 
+TEST(Problem, ZonesHaveNames) {
+  const auto with_static = [](const std::string& entry) {
+    return with_cluster("{ backends: { static: [ " + entry + " ] } }");
+  };
+  const auto with_own = [](const std::string& zone) {
+    return with_cluster("{ backends: { static: [a] }, zone: " + zone + " }");
+  };
+  const std::string name =
+      "zone's name of 1 to 63 letters, digits, -, _ and ., a letter or a digit at both ends";
+  const std::string entry = "cluster.backends.static[0]";
+  check_cases({
+      {with_own("-east"), "f:1:45: cluster.zone: expected auto, off or a " + name + ", found \"-east\""},
+      {with_own("OFF"), "f:1:45: cluster.zone: expected auto, off or a " + name + ", found \"OFF\""},
+      {with_static("{ address: a, zone: yes }"),
+       "f:1:54: " + entry + ".zone: expected a " + name + ", found \"yes\""},
+      {with_own("[a]"), "f:1:45: cluster.zone: expected auto, off or a " + name + ", found a list"},
+      {with_own("\"\""), "f:1:45: cluster.zone: expected auto, off or a " + name + ", found \"\""},
+      {with_cluster("{ backends: { dns: { name: a } }, zone: east }"),
+       "f:1:50: cluster.zone: expected auto or off with dns, which tells no zones, found \"east\""},
+      {with_static("{ zone: a }"), "f:1:34: " + entry + ".address: expected host:port, found nothing"},
+      {with_static("{ address: a, zone: a b }"),
+       "f:1:54: " + entry + ".zone: expected a " + name + ", found \"a b\""},
+      {with_static("{ address: [a], zone: b }"), "f:1:45: " + entry +
+                                                     ".address: expected host:port with a host name or an IP "
+                                                     "address, and a port from 1 to 65535, found a "
+                                                     "list"},
+      {with_listener("name: b, bind: \"127.0.0.1:0\", route: standby, zone_imbalance_max: 0"),
+       "f:4:73: listeners[1].zone_imbalance_max: expected none or a whole number from 1 to 1000, found "
+       "\"0\""},
+      {with_listener("name: b, bind: \"127.0.0.1:0\", route: primary, zone_imbalance_max: 2"),
+       "f:4:73: listeners[1].zone_imbalance_max: expected none on a route to the primary, of which there is "
+       "one, found \"2\""},
+  });
+}
+
 TEST(Problem, KubernetesNamesItsPods) {
   const auto with = [](const std::string& keys) {
     return with_cluster("{ backends: { kubernetes: { " + keys + " } } }");
@@ -294,6 +329,12 @@ TEST(Problem, KubernetesNamesItsPods) {
        "f:1:68: " + path +
            ".api_server: expected https://host:port with a host name or an IP address, or \"\", found "
            "\"http://10.96.0.1\""},
+      {with("cnpg_cluster: pg, zone_services: pg-r"),
+       "f:1:71: " + path +
+           ".zone_services: expected a list of Services such as [\"pg-r\", \"pgsteer\"], found \"pg-r\""},
+      {with("cnpg_cluster: pg, zone_services: [Pg]"),
+       "f:1:72: " + path +
+           ".zone_services[0]: expected a name of 1 to 63 lower-case letters, digits and -, found \"Pg\""},
       {with("cnpg_cluster: pg, prot: 3"), "f:1:56: " + path + ".prot: expected a known key in " + path +
                                               ", found \"prot\"; did you mean \"port\"?"},
   });

@@ -92,6 +92,7 @@ TEST(Reference, ValuesShownAreTheDefaults) {
   EXPECT_TRUE(boost::pfr::eq_fields(reference.relay, defaults.relay));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.admin, defaults.admin));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.log, defaults.log));
+  EXPECT_EQ(reference.zone, defaults.zone);
   EXPECT_EQ(reference.state_dir, defaults.state_dir);
   EXPECT_EQ(reference.workers, defaults.workers);
   EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
@@ -157,13 +158,14 @@ TEST(Reference, HasAKeyForEveryOption) {
   EXPECT_EQ(keys_in("admin"), tuple_size_v<admin::admin_options>);
   EXPECT_EQ(keys_in("tcp"), tuple_size_v<net::tcp_options>);
   EXPECT_EQ(keys_in("log"), tuple_size_v<log_options>);
-  EXPECT_EQ(keys_in("cluster") + keys_in("failover"), tuple_size_v<topology::topology_options> - 2 + 2)
-      << "is_cnpg_cluster and switchover_hold follow from others; and backends, state_dir";
+  EXPECT_EQ(keys_in("cluster") + keys_in("failover"), tuple_size_v<topology::topology_options> - 2 + 3)
+      << "is_cnpg_cluster and switchover_hold follow from others; and backends, zone, state_dir";
   EXPECT_EQ(keys_in("limits"), tuple_size_v<runtime::limit_options> + tuple_size_v<runtime::login_options>);
-  EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options>);
+  EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options> - 1)
+      << "zones are part of addresses";
   EXPECT_EQ(keys_in("cluster.backends.dns"), tuple_size_v<discovery::dns_options>);
   EXPECT_EQ(keys_in("cluster.backends.kubernetes"), tuple_size_v<discovery::kubernetes_options>);
-  // policy is two keys and max_replay_lag, which sets two fields.
+  // policy is three keys and max_replay_lag, which sets two fields.
   EXPECT_EQ(keys_in("listeners"),
             tuple_size_v<runtime::listener_options> - 1 + tuple_size_v<routing::route_policy> - 1);
 }

@@ -68,11 +68,12 @@ inline std::string status_json(int code, const std::string& reason, const std::s
          R"(","reason":")" + reason + R"(","code":)" + std::to_string(code) + "}";
 }
 
-inline std::string list_json(const std::string& version, const std::vector<sample_pod>& pods,
-                             const std::string& continue_token = "") {
+template <class Object = sample_pod>
+std::string list_json(const std::string& version, const std::vector<Object>& objects,
+                      const std::string& continue_token = "") {
   std::string items;
-  for (const sample_pod& each : pods) items += (items.empty() ? "" : ",") + each.json();
-  return R"({"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":")" + version + "\"" +
+  for (const Object& each : objects) items += (items.empty() ? "" : ",") + each.json();
+  return R"({"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":")" + version + "\"" +
          (continue_token.empty() ? "" : R"(,"continue":")" + continue_token + R"(","remainingItemCount":1)") +
          R"(},"items":[)" + items + "]}\n";
 }

@@ -58,6 +58,16 @@ TEST(PodSet, NamesPodsThatRun) {
   EXPECT_EQ(fed.hints(), "") << "they are new";
 }
 
+TEST(PodSet, TakesTheZoneFromItsLabel) {
+  fed_pods fed;
+  ASSERT_FALSE(fed.list({first}));
+  EXPECT_EQ(fed.pods().candidates().front().zone, "");
+  EXPECT_TRUE(fed.pods().take_change());
+  ASSERT_FALSE(fed.apply("MODIFIED", {.labels = R"("topology.kubernetes.io/zone":"east-1")"}));
+  EXPECT_TRUE(fed.pods().take_change());
+  EXPECT_EQ(fed.pods().candidates().front().zone, "east-1");
+}
+
 TEST(PodSet, TakesOnlyWhoRunsAndHasAnAddressAndStays) {
   const std::vector<std::pair<sample_pod, bool>> cases{
       {{.phase = "Pending"}, false},

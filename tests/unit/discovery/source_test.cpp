@@ -192,6 +192,18 @@ TEST_F(StaticSource, NeedsNoResolverForNumbers) {
   EXPECT_EQ(calls_, 0);
 }
 
+TEST_F(StaticSource, KnowsWhoIsInTheOwnZone) {
+  static_options options{{{"10.0.0.1", 5432}, {"10.0.0.2", 5432}, {"10.0.0.3", 5432}}};
+  options.zones = {{{"10.0.0.1", 5432}, "east"}, {{"10.0.0.2", 5432}, "west"}};
+  source_ = make_source(context_, options, "east");
+  source_->start({.change = [this](const backends& set) { published_.push_back(set); }});
+  ASSERT_TRUE(run_until([&] { return !published_.empty(); }));
+  std::string words;
+  for (const discovered_backend& each : published_.back())
+    words += "[" + each.zone + (each.is_in_own_zone ? "!" : "") + "]";
+  EXPECT_EQ(words, "[east!][west][]");
+}
+
 TEST_F(StaticSource, TakesTheFirstAddressOfANameAndKeepsIt) {
   scripts_["pg-1"] = {{{}, {"10.0.0.1", "10.0.0.9"}}, {{}, {"10.0.0.9", "10.0.0.1"}}, {{}, {"10.0.0.9"}}};
   start_static({{"pg-1", 5432}});

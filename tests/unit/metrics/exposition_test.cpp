@@ -63,6 +63,8 @@ class Exposition : public testing::Test {
         {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, 47, &first_, 35, 36},
         {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, -1, nullptr, 0, 0},
     };
+    view_.backends[0].zone = "west";
+    view_.backends[0].is_in_own_zone = true;
     view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
     view_.cancels = &cancels_;
     view_.probes = &probes_;
@@ -125,6 +127,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_login_seconds_sum{listener="rw"})", 120.008},
     {R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="primary"})", 1},
     {R"(pgsteer_backend_role{backend="[fd00::2]:5432",role="standby"})", 1},
+    {R"(pgsteer_backend_own_zone{backend="10.0.0.1:5432",zone="west"})", 1},
     {R"(pgsteer_backend_rw_eligible{backend="10.0.0.1:5432"})", 1},
     {R"(pgsteer_backend_ro_eligible{backend="10.0.0.1:5432"})", 0},
     {R"(pgsteer_backend_timeline{backend="10.0.0.1:5432"})", 3},
@@ -217,6 +220,10 @@ TEST_F(Exposition, HistogramBucketsNeverFallAndEndAtTheCount) {
 TEST_F(Exposition, LeavesOutWhatABackendThatNeverAnsweredWouldSay) {
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(connections_free{backend="[fd00::2]:5432"})")));
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(probe_age_seconds{backend="[fd00::2]:5432"})")));
+}
+
+TEST_F(Exposition, LeavesOutAZoneThatIsNotKnown) {
+  EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(own_zone{backend="[fd00::2]:5432")")));
 }
 
 TEST_F(Exposition, WritesAnAddressThatIsListedTwiceOnce) {

@@ -126,6 +126,7 @@ TEST(RoleRow, ReadsAServerWithoutReservedConnections) {
   role_row row = primary_row();
   at(row, role_column::reserved_connections).reset();  // before PostgreSQL 16
   EXPECT_EQ(read(row).connections_free, 57);
+  EXPECT_EQ(read(row).connections_used, 40);
 }
 
 // Sessions of superusers, and whoever was counted too many: never less than none.

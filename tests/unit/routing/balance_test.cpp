@@ -54,6 +54,13 @@ TEST(Balance, PassesOverWhoHasNoConnectionFree) {
     asked.snapshot.backends[2].connections_free = 7;
     EXPECT_EQ(shares(asked, 0, 200), (shares_map{{"c", 100}, {"d", 100}}));
     EXPECT_EQ(shares(asked, 0, 100, {{3}, {4}}), (shares_map{{"b", 100}}));
+    asked.snapshot.backends[2].own_sessions = 3;
+    asked.sessions = {0, 0, 9, 9};
+    EXPECT_EQ(shares(asked, 0, 200), (shares_map{{"c", 100}, {"d", 100}})) << "one of seven is left";
+    asked.sessions = {0, 10, 10, 10};
+    EXPECT_EQ(shares(asked, 0, 200), (shares_map{{"d", 200}})) << "ours have taken them since it answered";
+    asked.sessions.clear();
+    asked.snapshot.backends[2].own_sessions = 0;
     for (std::size_t i = 1; i <= 3; ++i) asked.snapshot.backends[i].connections_free = 0;
     EXPECT_EQ(shares(asked, 0, 300), (shares_map{{"b", 100}, {"c", 100}, {"d", 100}}));
   }
