@@ -1,5 +1,6 @@
 """What CloudNativePG says of its cluster. Its word stops new sessions early and makes pgsteer look; it moves nobody."""
 import json
+import os
 
 import pytest
 
@@ -9,6 +10,7 @@ from harness.queries import ask, assert_ended
 from harness.wait import wait_until
 from kube_api.access import RIGHTS as POD_RIGHTS, Account, write_token
 from kube_api.cnpg import CnpgCluster, RIGHTS
+from kube_api.crowd import Crowd
 from kube_api.instances import CLUSTER_NAME
 
 # As in test_pods.py: no probe comes by itself while a test waits for one.
@@ -179,3 +181,28 @@ def test_no_more_is_asked_for(kube, account, cnpg, run, namespace):
     pods = f"/api/v1/namespaces/{namespace}/pods"
     assert {(r.verb, r.path) for r in asked} == {
         (verb, path) for verb in ("list", "watch") for path in (pods, cnpg.path, cnpg.lease_path)}
+
+
+# Nobody who comes while it happens is refused, and nobody is on the old primary any more when that is stopped.
+# PGSTEER_SWITCHOVER_LOGINS: how many come (scripts/soak switchovers); first statements that failed are told, not judged.
+def test_logins_during_planned_switchovers(cluster, cnpg, run, instances):
+    proxy = run(**patient())
+    crowd = Crowd(cluster.conninfo(proxy.rw_port), int(os.environ.get("PGSTEER_SWITCHOVER_LOGINS", "300")))
+    switchovers = 0
+    while not crowd.is_done():
+        old, new = cluster.primary, cluster.standbys()[0]
+        cnpg.announce(*names(cluster, instances))
+        proxy.wait_view(old, "rw_eligible", False, SWITCHING_OVER)
+        wait_until(lambda o=old: proxy.backend_view(o)["sessions"] == 0, what="the old primary to be left by everybody")
+        old.stop()
+        cluster.promote(cluster.backends.index(new))
+        cnpg.report(instances.name_of(new))
+        cluster.repair()
+        enough = crowd.count() + crowd.logins // 10
+        wait_until(lambda e=enough: crowd.is_done() or crowd.count() > e, what="logins on the new primary")
+        switchovers += 1
+    print(f"{crowd.count()} logins during {switchovers} switchovers: {len(crowd.refused)} refused, "
+          f"{crowd.cut_off} ended before their first statement was answered")
+    assert not crowd.refused
+    assert switchovers >= 1
+    assert proxy.metrics()["pgsteer_primary_changes_total"] == switchovers
