@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "discovery/json_picker.hpp"
+#include "pgsteer/base/result.hpp"
 
 namespace pgsteer::discovery {
 
@@ -45,6 +46,23 @@ struct watch_event {
   kind what{};
   api_object object;  // but of error; of a bookmark only the version
   api_status status;  // of error
+};
+
+// Who keeps what a list and the events after it tell. An error ends the list or the watch as malformed, and
+// it is tried again.
+class object_sink {
+ public:
+  object_sink() = default;
+  object_sink(const object_sink&) = delete;
+  object_sink& operator=(const object_sink&) = delete;
+  virtual ~object_sink() = default;
+
+  // A list comes anew; what was known stays the truth until end_list().
+  virtual void begin_list() = 0;
+  [[nodiscard]] virtual error_code add(const api_object& object) = 0;
+  virtual void end_list() = 0;
+  // Added, modified or deleted.
+  [[nodiscard]] virtual error_code apply(const watch_event& event) = 0;
 };
 
 // As a metric's label: "added".

@@ -18,7 +18,7 @@
 
 namespace pgsteer::discovery {
 
-class endpoint_zones {
+class endpoint_zones final : public object_sink {
  public:
   // As many as pod_set::pods_max, several times: a Service has slices of each address family.
   static constexpr std::size_t endpoints_max = 20'000;
@@ -26,13 +26,12 @@ class endpoint_zones {
   // The slices of these Services, at least one, and what of each.
   [[nodiscard]] static api_resource resource(const std::vector<std::string>& services);
 
-  // What was known stays the truth until end_list().
-  void begin_list();
+  void begin_list() override;
   // Errors: errc::too_many.
-  [[nodiscard]] error_code add(const api_object& object);
-  void end_list();
-  // An event after the list. Errors: errc::too_many.
-  [[nodiscard]] error_code apply(const watch_event& event);
+  [[nodiscard]] error_code add(const api_object& object) override;
+  void end_list() override;
+  // Errors: errc::too_many.
+  [[nodiscard]] error_code apply(const watch_event& event) override;
 
   // The zone of the pod with this UID, or of this name; empty if it is not known. O(endpoints). The text
   // lives until the next change.

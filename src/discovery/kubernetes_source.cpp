@@ -1,11 +1,9 @@
 #include "discovery/kubernetes_source.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,49 +18,16 @@
 namespace pgsteer::discovery {
 namespace {
 
-// What one watch tells, kept by a pod_set, endpoint_zones or a single_object.
-template <class Kept>
-class kept_sink final : public watch_sink {
- public:
-  kept_sink(Kept& kept, std::function<void()> flushed) : kept_(kept), flushed_(std::move(flushed)) {}
-
-  void begin_list() override { kept_.begin_list(); }
-  error_code add(const api_object& object) override { return kept_.add(object); }
-  void end_list() override { kept_.end_list(); }
-  error_code apply(const watch_event& event) override { return kept_.apply(event); }
-  void flush() override { flushed_(); }
-
- private:
-  Kept& kept_;
-  const std::function<void()> flushed_;
-};
-
 class kubernetes_source final : public source {
  public:
   kubernetes_source(boost::asio::io_context& context, const kubernetes_options& options,
                     const zone_option& zone, const api_timing& timing)
-      : selector_(selector_of(options)),
-        pods_(options.port),
-        zones_(find_own_place(zone, !options.zone_services.empty()), !zone_services_of(options).empty()),
-        timer_(context) {
-    const api_access access{options.api_server, options.token_file, options.ca_file, options.pod_namespace};
-    const auto watch = [&](api_resource resource, auto& kept) {
-      return watched{std::make_shared<resource_watch>(context, access, std::move(resource), timing),
-                     std::make_unique<kept_sink<std::remove_reference_t<decltype(kept)>>>(
-                         kept, [this] { publish_soon(); })};
-    };
-    watches_.push_back(watch(pod_set::resource(selector_), pods_));
-    if (const auto services = zone_services_of(options); !services.empty())
-      zones_watch_ = watch(endpoint_zones::resource(services), zones_.slices());
-    if (options.cnpg_cluster.empty()) return;
-    watches_.push_back(watch(cnpg_cluster_resource(options.cnpg_cluster), cluster_object_));
-    watches_.push_back(watch(cnpg_lease_resource(options.cnpg_cluster), lease_object_));
-  }
+      : kubernetes_source(context, options, zone_services_of(options), zone, timing) {}
   ~kubernetes_source() override { stop(); }
 
   void start(handlers told) override {
     told_ = std::move(told);
-    for (const watched& each : watches_) each.watch->start(*each.sink);
+    for (const watched& each : watches_) start(each);
   }
   void stop() override {
     life_.reset();
@@ -82,8 +47,31 @@ class kubernetes_source final : public source {
  private:
   struct watched {
     std::shared_ptr<resource_watch> watch;
-    std::unique_ptr<watch_sink> sink;
+    object_sink* sink = nullptr;  // one of ours
   };
+
+  kubernetes_source(boost::asio::io_context& context, const kubernetes_options& options,
+                    const std::vector<std::string>& zone_services, const zone_option& zone,
+                    const api_timing& timing)
+      : selector_(selector_of(options)),
+        pods_(options.port),
+        zones_(find_own_place(zone, !options.zone_services.empty()), !zone_services.empty()),
+        timer_(context) {
+    const api_access access{options.api_server, options.token_file, options.ca_file, options.pod_namespace};
+    const auto watch = [&](api_resource resource, object_sink& sink) {
+      return watched{std::make_shared<resource_watch>(context, access, std::move(resource), timing), &sink};
+    };
+    watches_.push_back(watch(pod_set::resource(selector_), pods_));
+    if (!zone_services.empty())
+      zones_watch_ = watch(endpoint_zones::resource(zone_services), zones_.slices());
+    if (options.cnpg_cluster.empty()) return;
+    watches_.push_back(watch(cnpg_cluster_resource(options.cnpg_cluster), cluster_object_));
+    watches_.push_back(watch(cnpg_lease_resource(options.cnpg_cluster), lease_object_));
+  }
+
+  void start(const watched& it) {
+    it.watch->start(*it.sink, [this] { publish_soon(); });
+  }
 
   void publish_soon() {
     if (is_publishing_soon_) return;
@@ -136,7 +124,7 @@ class kubernetes_source final : public source {
   void watch_zones() {
     if (!zones_watch_.watch) return;
     watches_.push_back(std::exchange(zones_watch_, {}));
-    watches_.back().watch->start(*watches_.back().sink);
+    start(watches_.back());
   }
 
   void note_cluster(std::set<backend_hint>& hints) {

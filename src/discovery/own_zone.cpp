@@ -19,16 +19,6 @@ std::string own_pod() {
   return boost::asio::ip::host_name(ec);
 }
 
-}  // namespace
-
-bool is_zone(std::string_view text) {
-  constexpr std::string_view marks = "-_.";
-  const auto is_mark = [&](char c) { return marks.find(c) != std::string_view::npos; };
-  return !text.empty() && text.size() <= 63 && !is_mark(text.front()) && !is_mark(text.back()) &&
-         std::ranges::all_of(
-             text, [&](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || is_mark(c); });
-}
-
 std::string own_zone(const zone_option& configured) {
   if (configured) return *configured;
   const char* const told = std::getenv("POD_ZONE");
@@ -37,6 +27,16 @@ std::string own_zone(const zone_option& configured) {
   log(log_level::warning, "POD_ZONE is no zone's name, it is ignored",
       {{"expected", "1 to 63 letters, digits, -, _ and ."}, {"found", std::string_view(told)}});
   return "";
+}
+
+}  // namespace
+
+bool is_zone(std::string_view text) {
+  constexpr std::string_view marks = "-_.";
+  const auto is_mark = [&](char c) { return marks.find(c) != std::string_view::npos; };
+  return !text.empty() && text.size() <= 63 && !is_mark(text.front()) && !is_mark(text.back()) &&
+         std::ranges::all_of(
+             text, [&](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || is_mark(c); });
 }
 
 own_place find_own_place(const zone_option& configured, bool has_service) {

@@ -38,7 +38,7 @@ struct fenced_pods {
   friend bool operator==(const fenced_pods&, const fenced_pods&) = default;
 };
 
-class pod_set {
+class pod_set final : public object_sink {
  public:
   // A selector that matches more pods is a mistake, and must not cost us our memory.
   static constexpr std::size_t pods_max = 5'000;
@@ -49,13 +49,12 @@ class pod_set {
   // Backends listen on this port.
   explicit pod_set(std::uint16_t port) : port_(port) {}
 
-  // What was known stays the truth until end_list().
-  void begin_list() { listed_.clear(); }
+  void begin_list() override { listed_.clear(); }
   // Errors: errc::too_many.
-  [[nodiscard]] error_code add(const api_object& object);
-  void end_list();
-  // An event after the list. Errors: errc::too_many.
-  [[nodiscard]] error_code apply(const watch_event& event);
+  [[nodiscard]] error_code add(const api_object& object) override;
+  void end_list() override;
+  // Errors: errc::too_many.
+  [[nodiscard]] error_code apply(const watch_event& event) override;
 
   // These are withheld from now on, and no others. They stay candidates: somebody may have promoted one.
   void withhold(fenced_pods fenced);

@@ -96,8 +96,9 @@ resource_watch::resource_watch(asio::io_context& context, api_access access, api
   for (const auto what : {added, modified, deleted, bookmark, error}) figures_.events[to_string(what)] = 0;
 }
 
-void resource_watch::start(watch_sink& sink) {
+void resource_watch::start(object_sink& sink, std::function<void()> flushed) {
   sink_ = &sink;
+  flushed_ = std::move(flushed);
   net::spawn(context_, run(shared_from_this()), "kubernetes watch");
 }
 
@@ -185,7 +186,7 @@ asio::awaitable<api_failure> resource_watch::read_page() {
   if (plan_.note_page(reader.resource_version(), reader.continue_token())) {
     ++figures_.lists;
     sink_->end_list();
-    sink_->flush();
+    flushed_();
   }
   co_return api_failure{};
 }
@@ -202,7 +203,7 @@ asio::awaitable<api_failure> resource_watch::read_watch() {
     if (piece.bytes.empty()) break;
     const error_code ec = reader.consume(piece.bytes);
     // What came before the fault is good.
-    sink_->flush();
+    flushed_();
     if (sink_ == nullptr || failure.is_one()) co_return failure;
     if (ec) co_return malformed(ec);
   }

@@ -5,11 +5,12 @@
 // is the sink's. Whatever fails is tried again; until then the sink hears nothing, so what it has stays.
 // Control thread.
 //
-// Flow: make_shared -> start(sink) -> sink is called -> stop(): it is not called any more. What is still
-// under way keeps the watch alive for a turn of the io_context, and touches nothing else.
+// Flow: make_shared -> start(sink, flushed) -> both are called -> stop(): neither is called any more. What is
+// still under way keeps the watch alive for a turn of the io_context, and touches nothing else.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <random>
 #include <set>
@@ -25,20 +26,6 @@
 
 namespace pgsteer::discovery {
 
-// Who is told. An error code ends the list or the watch as malformed, and it is tried again.
-class watch_sink {
- public:
-  virtual ~watch_sink() = default;
-  // A list comes anew; what was known holds until it is whole.
-  virtual void begin_list() = 0;
-  [[nodiscard]] virtual error_code add(const api_object& object) = 0;
-  virtual void end_list() = 0;
-  // Added, modified or deleted.
-  [[nodiscard]] virtual error_code apply(const watch_event& event) = 0;
-  // All that had come by now has been handed over. May stop and destroy the watch.
-  virtual void flush() = 0;
-};
-
 class resource_watch : public std::enable_shared_from_this<resource_watch> {
  public:
   // A hint may cut a pause short, but does not make us ask oftener than this.
@@ -47,8 +34,9 @@ class resource_watch : public std::enable_shared_from_this<resource_watch> {
   resource_watch(boost::asio::io_context& context, api_access access, api_resource resource,
                  const api_timing& timing);
 
-  // The sink lives until stop().
-  void start(watch_sink& sink);
+  // The sink lives until stop(). flushed is called whenever all that has come by then has been handed over;
+  // it may stop and release the watch.
+  void start(object_sink& sink, std::function<void()> flushed);
   void stop();
   // Tries again soon if it is waiting to; an open watch needs no asking.
   void refresh_now();
@@ -73,7 +61,8 @@ class resource_watch : public std::enable_shared_from_this<resource_watch> {
   const api_resource resource_;
   const api_timing timing_;
   boost::asio::steady_timer timer_;
-  watch_sink* sink_ = nullptr;  // null: not started, or stopped
+  object_sink* sink_ = nullptr;  // null: not started, or stopped
+  std::function<void()> flushed_;
   std::unique_ptr<api_connection> connection_;
   api_plan plan_;
   time_point answered_at_;  // of the watch under way

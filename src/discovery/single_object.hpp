@@ -14,19 +14,18 @@
 
 namespace pgsteer::discovery {
 
-class single_object {
+class single_object final : public object_sink {
  public:
   // metadata.name, as a field selector for api_resource.
   [[nodiscard]] static std::string selector_of(const std::string& name) { return "metadata.name=" + name; }
 
-  // What was known stays the truth until end_list().
-  void begin_list() { listed_.reset(); }
-  [[nodiscard]] error_code add(const api_object& object) {
+  void begin_list() override { listed_.reset(); }
+  [[nodiscard]] error_code add(const api_object& object) override {
     listed_ = object;
     return {};
   }
-  void end_list() { now_ = std::exchange(listed_, std::nullopt); }
-  [[nodiscard]] error_code apply(const watch_event& event) {
+  void end_list() override { now_ = std::exchange(listed_, std::nullopt); }
+  [[nodiscard]] error_code apply(const watch_event& event) override {
     if (event.what == watch_event::kind::deleted) {
       now_.reset();
     } else if (event.what == watch_event::kind::added || event.what == watch_event::kind::modified) {

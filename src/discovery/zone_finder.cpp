@@ -8,19 +8,17 @@
 namespace pgsteer::discovery {
 
 zone_finder::zone_finder(own_place own, bool has_slices) : own_(std::move(own)), has_slices_(has_slices) {
-  if (!own_.zone.empty()) log(log_level::info, "own zone found", {{"zone", std::string_view(own_.zone)}});
+  set_own_zone(std::exchange(own_.zone, ""));
 }
 
-void zone_finder::find_own_zone() {
-  if (own_.pod.empty()) return;
-  const std::string_view told = slices_.of_pod_named(own_.pod);
-  if (told.empty() || told == own_.zone) return;
-  own_.zone = told;
-  log(log_level::info, "own zone found", {{"zone", told}});
+void zone_finder::set_own_zone(std::string_view zone) {
+  if (zone.empty() || zone == own_.zone) return;
+  own_.zone = zone;
+  log(log_level::info, "own zone found", {{"zone", zone}});
 }
 
 bool zone_finder::place(std::vector<discovered_backend>& backends) {
-  find_own_zone();
+  if (!own_.pod.empty()) set_own_zone(slices_.of_pod_named(own_.pod));
   bool is_one_missing = own_.zone.empty() && !own_.pod.empty();
   std::map<std::string, std::string> placed;
   for (discovered_backend& each : backends) {

@@ -8,6 +8,7 @@
 // Flow: place() over each new set of backends -> true: slices() are missed.
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "discovery/endpoint_zones.hpp"
@@ -38,7 +39,7 @@ class zone_finder {
   [[nodiscard]] bool place(std::vector<discovered_backend>& backends);
 
  private:
-  void find_own_zone();
+  void set_own_zone(std::string_view zone);
   enum class finding { nothing, no_own_zone, no_zones, nobody_near, somebody_near };
   [[nodiscard]] finding found_in(const std::vector<discovered_backend>& backends) const;
   void tell(finding found);

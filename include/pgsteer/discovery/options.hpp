@@ -23,7 +23,6 @@ class source;  // source.hpp
 
 // pgsteer's own zone: as configured, or unset for that of the environment variable POD_ZONE. Empty: none.
 using zone_option = std::optional<std::string>;
-[[nodiscard]] std::string own_zone(const zone_option& configured);
 // As a label's value in Kubernetes: 1 to 63 letters, digits, -, _ and ., the first and the last one not a
 // mark.
 [[nodiscard]] bool is_zone(std::string_view text);
