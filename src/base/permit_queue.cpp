@@ -32,11 +32,11 @@ permit_queue::place permit_queue::enter(const std::shared_ptr<permit_queue>& que
   return {queue, entry};
 }
 
-void permit_queue::note_free(int free, time_point asked_at, time_point now) {
+void permit_queue::note_free(int free, time_point now) {
   std::vector<wake_function> woken;
   {
     const std::lock_guard lock(mutex_);
-    room_.note_free(free, asked_at, now);
+    room_.note_free(free, now);
     woken = grant_free();
   }
   call_all(woken);
@@ -78,7 +78,7 @@ permit_queue::seat permit_queue::place::take_seat() noexcept {
   const std::lock_guard lock(queue_->mutex_);
   PGSTEER_ASSERT(entry_->has_seat);
   entry_->has_seat = false;
-  return {queue_, entry_->turn};
+  return seat(queue_);
 }
 
 void permit_queue::place::leave() noexcept {
@@ -86,7 +86,7 @@ void permit_queue::place::leave() noexcept {
   std::vector<wake_function> woken;
   {
     const std::lock_guard lock(queue_->mutex_);
-    if (entry_->has_seat) queue_->room_.put_back(entry_->turn);
+    if (entry_->has_seat) queue_->room_.put_back();
     (entry_->is_granted ? queue_->granted_ : queue_->waiting_).erase(entry_);
     woken = queue_->grant_free();  // also if it only stood in the way of others
   }
@@ -97,7 +97,6 @@ void permit_queue::place::leave() noexcept {
 permit_queue::seat& permit_queue::seat::operator=(seat&& other) noexcept {
   seat taken(std::move(other));
   std::swap(queue_, taken.queue_);
-  std::swap(turn_, taken.turn_);
   return *this;
 }
 
@@ -105,7 +104,7 @@ void permit_queue::seat::leave() noexcept {
   if (!queue_) return;
   {
     const std::lock_guard lock(queue_->mutex_);
-    queue_->room_.end(turn_);
+    queue_->room_.end();
   }
   queue_.reset();
 }
@@ -113,7 +112,7 @@ void permit_queue::seat::leave() noexcept {
 permit_queue::counts permit_queue::count() const {
   const std::lock_guard lock(mutex_);
   const bool is_out_of_room = !waiting_.empty() && granted_.size() < limit_ && !may_go(waiting_.front());
-  return {granted_.size(), waiting_.size(), is_out_of_room};
+  return {granted_.size(), waiting_.size(), is_out_of_room, room_.ours()};
 }
 
 bool permit_queue::may_go(const entry& who) const noexcept {
@@ -122,7 +121,7 @@ bool permit_queue::may_go(const entry& who) const noexcept {
 
 void permit_queue::grant(line::iterator who) {
   who->is_granted = who->has_seat = true;
-  who->turn = room_.take();
+  room_.take();
   granted_.splice(granted_.end(), waiting_, who);
 }
 

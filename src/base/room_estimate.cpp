@@ -4,16 +4,8 @@
 
 namespace pgsteer {
 
-void room_estimate::note_free(int free, time_point asked_at, time_point now) {
-  turns_.back().until = now;
-  while (!turns_.empty() && turns_.front().until <= asked_at - unseen_for) {
-    turns_.pop_front();
-    ++first_;
-  }
-  std::int64_t unseen = 0;
-  for (const sent& each : turns_) unseen += each.alive;
-  if (!turns_.empty()) unseen -= std::max(0, turns_.front().free.value_or(free) - free);
-  const std::int64_t left = free - std::max<std::int64_t>(unseen, 0);
+void room_estimate::note_free(int free, time_point now) {
+  const std::int64_t left = free - note_answer(free, now);
   const std::int64_t half = left > 0 ? (left + 1) / 2 : 0;
   const bool is_another_portion = !room_ || *room_ == portion_ || now >= portion_at_ + portion_time;
   room_ = is_another_portion ? half : std::min(*room_, half);
@@ -21,35 +13,42 @@ void room_estimate::note_free(int free, time_point asked_at, time_point now) {
     portion_ = half;
     portion_at_ = now;
   }
-  if (!turns_.empty() && turns_.back().alive == 0) {
-    turns_.back() = {.free = free};
-  } else {
-    turns_.push_back({.free = free});
+}
+
+std::int64_t room_estimate::note_answer(int free, time_point now) {
+  const time_point since = now - uncounted_for;
+  while (answers_.size() > 1 && answers_[1].at <= since) answers_.pop_front();
+  const std::int64_t sent_before = answers_.empty() ? 0 : answers_.front().sent;
+  answer latest{now, sent_, free + ours_, free + ours_};
+  std::int64_t least = latest.left_by_others;
+  for (const answer& each : answers_) {
+    if (each.at > now - counted_too_long_for) latest.at_most = std::max(latest.at_most, each.left_by_others);
+    if (each.at > since) least = std::min(least, each.at_most);
   }
+  if (answers_.empty() || now >= answers_.back().at + remembered_every) {
+    answers_.push_back(latest);
+  } else {
+    answer& last = answers_.back();
+    last.left_by_others = std::max(last.left_by_others, latest.left_by_others);
+    last.at_most = std::max(last.at_most, latest.at_most);
+  }
+  return std::clamp<std::int64_t>(latest.left_by_others - std::min(least, latest.at_most), 0,
+                                  sent_ - sent_before);
 }
 
 void room_estimate::note_full() noexcept {
   if (room_) room_ = std::min<std::int64_t>(*room_, 0);
 }
 
-room_estimate::turn room_estimate::take() {
+void room_estimate::take() noexcept {
   if (room_) --*room_;
-  ++turns_.back().alive;
-  return first_ + turns_.size() - 1;
+  ++sent_;
+  ++ours_;
 }
 
-void room_estimate::put_back(turn taken) noexcept {
-  const bool is_of_this_turn = taken + 1 == first_ + turns_.size();
-  if (room_ && is_of_this_turn) ++*room_;
-  end(taken);
-}
-
-void room_estimate::end(turn taken) noexcept {
-  if (sent* const of = find(taken)) --of->alive;
-}
-
-room_estimate::sent* room_estimate::find(turn taken) noexcept {
-  return taken < first_ ? nullptr : &turns_[taken - first_];
+void room_estimate::put_back() noexcept {
+  if (room_) ++*room_;
+  --ours_;
 }
 
 }  // namespace pgsteer

@@ -17,9 +17,6 @@ using kind = action::kind;
 
 // A dial or a first answer that takes longer is unusual: a fork and a TCP handshake take a few milliseconds.
 constexpr auto slow_after = milliseconds{50};
-// One that needs no room at the backend stands for so long behind those that do, so that they are not
-// overtaken all the time; an administrator's, for whom places are reserved, must get there.
-constexpr auto yields_for = seconds{1};
 // Only looking tells whether a client that has sent something has left.
 constexpr auto look_again_after = milliseconds{100};
 // PostgreSQL's first answer is below 100 bytes, a refusal a few hundred.
@@ -165,7 +162,6 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::choosing& here, cons
   if (place.is_granted()) return begin_dial(d, s, it.backend, std::move(place), now);
   d.is_client_watched = true;
   d.due = d.rules.dial_by(now, d.around.timeouts().connect_timeout);
-  if (!d.needs_room) d.due = std::min<time_point>(d.due, now + yields_for);
   s = reach_machine::queueing{std::move(place)};
   return wait(d);
 }

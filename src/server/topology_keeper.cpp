@@ -216,8 +216,7 @@ void topology_keeper::on_probed(topology::backend_id id, const topology::probe_r
     story_.note_symptom(id, story::failover_story::origin::login_or_probe,
                         topology::to_string(result.outcome), clock::now());
   }
-  if (result.answer && result.answer->connections_free)
-    note_free(id, *result.answer->connections_free, result.sent_at);
+  if (result.answer && result.answer->connections_free) note_free(id, *result.answer->connections_free);
   topology_.record(id, with_own_sessions(id, result));
   decide();
   // Behind the decision: an answer by which the primary is lost contradicts nothing.
@@ -233,9 +232,9 @@ topology::probe_result topology_keeper::with_own_sessions(topology::backend_id i
 }
 
 // Straight to those who wait for it, who are of all workers; before the decision, by which more may come.
-void topology_keeper::note_free(topology::backend_id id, int connections, time_point asked_at) {
+void topology_keeper::note_free(topology::backend_id id, int connections) {
   const auto found = uses_.find(id.value);
-  if (found != uses_.end()) found->second->dials.note_free(connections, asked_at, clock::now());
+  if (found != uses_.end()) found->second->dials.note_free(connections, clock::now());
 }
 
 void topology_keeper::on_late(topology::backend_id id, time_point sent_at) {

@@ -53,7 +53,7 @@ class topology_keeper {
   void note_deletion(topology::backend_id id, const discovery::discovered_backend& backend);
   void on_switchover(const std::optional<discovery::switchover>& announced);
   void on_probed(topology::backend_id id, const topology::probe_result& result);
-  void note_free(topology::backend_id id, int connections, time_point asked_at);
+  void note_free(topology::backend_id id, int connections);
   [[nodiscard]] topology::probe_result with_own_sessions(topology::backend_id id,
                                                          topology::probe_result result) const;
   void on_late(topology::backend_id id, time_point sent_at);

@@ -40,7 +40,6 @@ class permit_queue {
     bool needs_room = false;
     bool is_granted = false;
     bool has_seat = false;  // nobody has taken it
-    room_estimate::turn turn = 0;
   };
   using line = std::list<entry>;
 
@@ -53,17 +52,15 @@ class permit_queue {
   class seat {
    public:
     seat() = default;
-    seat(seat&& other) noexcept : queue_(std::move(other.queue_)), turn_(other.turn_) {}
+    seat(seat&& other) noexcept = default;
     seat& operator=(seat&& other) noexcept;
     ~seat() { leave(); }
     void leave() noexcept;
 
    private:
     friend permit_queue;
-    seat(std::shared_ptr<permit_queue> queue, room_estimate::turn turn) noexcept
-        : queue_(std::move(queue)), turn_(turn) {}
+    explicit seat(std::shared_ptr<permit_queue> queue) noexcept : queue_(std::move(queue)) {}
     std::shared_ptr<permit_queue> queue_;
-    room_estimate::turn turn_ = 0;
   };
 
   // Belongs to one thread.
@@ -97,13 +94,14 @@ class permit_queue {
                                    const entrant& who);
 
   // Of the server, see room_estimate. Until the first time there is room for everybody.
-  void note_free(int free, time_point asked_at, time_point now);
+  void note_free(int free, time_point now);
   void note_full() noexcept;
 
   struct counts {
     std::size_t granted = 0;
     std::size_t waiting = 0;
     bool is_out_of_room = false;  // somebody waits for no other reason
+    std::size_t seats = 0;        // all that may take a connection at the server, of those granted too
   };
   [[nodiscard]] counts count() const;
 

@@ -22,10 +22,7 @@ TEST(DialQueue, WaitsForAPlaceAmongTheDialsAndChoosesAgain) {
   permit_queue::place taken = world.enter(0);
   until_queued(world);
   EXPECT_TRUE(world.last.watches_client);
-  const time_point dial_by = world.now + seconds{10};
-  EXPECT_EQ(world.last.deadline, world.now + seconds{1}) << "then it goes before those who wait for room";
-  ASSERT_TRUE(world.let_time_pass());
-  EXPECT_EQ(world.last.deadline, dial_by) << "a permit it waits for all the same";
+  EXPECT_EQ(world.last.deadline, world.now + seconds{10});
   EXPECT_EQ(world.backends[0]->counters.sessions.value(), 0U) << "no place is taken there meanwhile";
   taken.leave();
   EXPECT_TRUE(world.is_woken);
@@ -167,6 +164,32 @@ TEST(DialQueue, ALoginThatWasNotHeldNeedsNoRoom) {
   login_world world(
       {.client = {startup}, .attempts = {answering({authentication_ok})}, .full_for = seconds{60}});
   EXPECT_EQ(world.run(), "read_client choose dial write_backend read_backend relay");
+}
+
+// Whose sessions would only be refused, and take places there until they are.
+TEST(DialQueue, ALoginThatWasNotHeldWaitsBehindThoseThatWere) {
+  login_world world(
+      {.client = {startup}, .attempts = {answering({authentication_ok})}, .full_for = seconds{60}});
+  world.have_primary();
+  world.say_free(0);
+  permit_queue::place held = world.enter(0, true);
+  until_queued(world);
+  EXPECT_EQ(world.last.deadline, world.now + seconds{10});
+  EXPECT_EQ(world.backends[0]->dials.count().waiting, 2U);
+  held.leave();
+  EXPECT_TRUE(world.is_woken) << "nobody waits for room any more, and it needs none";
+  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
+}
+
+TEST(DialQueue, WhoHasWaitedForSoLongBehindOthersAsksTheBackend) {
+  login_world world(
+      {.client = {startup}, .attempts = {answering({authentication_ok})}, .full_for = seconds{60}});
+  world.have_primary();
+  world.say_free(0);
+  const permit_queue::place held = world.enter(0, true);
+  const time_point begun_at = world.now;
+  EXPECT_EQ(world.run(), "read_client choose choose dial write_backend read_backend relay");
+  EXPECT_EQ(world.now, begun_at + seconds{10});
 }
 
 // Nor does one that the full backend itself has refused: it asks again ever more rarely, and keeps nobody

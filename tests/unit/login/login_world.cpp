@@ -101,7 +101,7 @@ permit_queue::place login_world::enter(std::size_t backend, bool needs_room) {
 }
 
 void login_world::say_free(int free) {
-  backends[0]->dials.note_free(free, now, now);
+  backends[0]->dials.note_free(free, now);
 }
 
 std::string login_world::run() {
@@ -273,12 +273,7 @@ std::string login_world::owed() {
   others_dial.leave();
   for (std::size_t i = 0; i < backends.size(); ++i) {
     add("dials", enter(i).is_granted() ? 0 : 1);
-    const time_point at_first =
-        time_point::min() + seconds{2};  // so that all that was sent since is subtracted
-    // One place more than its sessions have, which are not counted yet.
-    const int free = 1 + static_cast<int>(backends[i]->counters.sessions.value());
-    backends[i]->dials.note_free(free, at_first, now + room_estimate::portion_time);
-    add("room", enter(i, true).is_granted() ? 0 : 1);
+    add("seats", backends[i]->dials.count().seats - backends[i]->counters.sessions.value());
   }
   return words;
 }
