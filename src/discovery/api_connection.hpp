@@ -2,7 +2,7 @@
 // api_connection: one TLS connection to the Kubernetes API, and the requests on it, one after the other.
 //
 // HTTP/1.1 and keep-alive; a body is handed over as it comes. Decides nothing and reads no JSON. Every wait
-// has a deadline. Control thread; owned by resource_watch.
+// has a deadline but that for a host name: the resolver has its own. Control thread; owned by resource_watch.
 //
 // Flow: open() -> ask() -> read() until the end -> ask() again if is_reusable(). close() at any time makes
 // what is under way fail soon.

@@ -45,11 +45,12 @@ void api_plan::note_version(std::string_view resource_version) {
   next_.resource_version = resource_version;
 }
 
-duration api_plan::note_end(api_ending end, double luck, duration lasted,
+duration api_plan::note_end(api_ending end, double luck, std::optional<duration> lasted,
                             std::optional<duration> retry_after) {
   const bool has_page = std::exchange(has_page_, false);
   const bool has_news = std::exchange(has_news_, false);
-  const bool is_good_watch = has_news || (end == api_ending::complete && lasted >= watch_time_min);
+  const bool is_good_watch =
+      has_news || (end == api_ending::complete && lasted.value_or(duration{}) >= watch_time_min);
   if (has_page || is_good_watch) was_unauthorized_ = false;
   if (is_good_watch) {
     was_gone_ = false;
@@ -66,8 +67,8 @@ duration api_plan::note_end(api_ending end, double luck, duration lasted,
   }
   // The token may have been renewed just now.
   if (end == api_ending::unauthorized && !std::exchange(was_unauthorized_, true)) return {};
-  const bool was_answered =
-      end == api_ending::refused || end == api_ending::malformed || end == api_ending::complete;
+  const bool was_answered = lasted || end == api_ending::refused || end == api_ending::malformed ||
+                            end == api_ending::forbidden || end == api_ending::complete;
   if (next_.is_watch && was_answered && ++watch_failures_ >= watch_failures_max) list_anew();
   const duration wait = pause(luck);
   return std::max(wait, std::min(retry_after.value_or(duration{}), retry_after_max));

@@ -51,7 +51,8 @@ class api_plan {
   static constexpr duration retry_after_max = seconds{60};
   // A watch that ends sooner and brought nothing has failed, whatever it says: client-go's rule too.
   static constexpr duration watch_time_min = seconds{1};
-  // A watch that is answered and fails so often may fail because of its version: list anew.
+  // A watch that is answered and fails so often may fail because of its version, or watching may be forbidden
+  // and listing not: list anew.
   static constexpr int watch_failures_max = 8;
 
   [[nodiscard]] const api_request& next() const noexcept { return next_; }
@@ -60,8 +61,8 @@ class api_plan {
   // An event or a bookmark has told this version.
   void note_version(std::string_view resource_version);
   // luck: from 0 (incl.) to 1 (excl.). retry_after: the server's word, of throttled and refused. lasted: of a
-  // watch, since its answer began.
-  [[nodiscard]] duration note_end(api_ending end, double luck, duration lasted = {},
+  // watch, since its answer began; unset if none did.
+  [[nodiscard]] duration note_end(api_ending end, double luck, std::optional<duration> lasted = {},
                                   std::optional<duration> retry_after = {});
 
  private:

@@ -15,15 +15,20 @@ bool backend_set::update(std::vector<discovered_backend> found) {
   std::erase_if(found, [&](const discovered_backend& entry) { return !seen.insert(entry.address).second; });
   if (found.empty() || found == backends_) return false;
   backends_ = std::move(found);
+  tell();
+  return true;
+}
 
+// Where they are; what else changes shows in what becomes of each.
+void backend_set::tell() {
   std::string list;
   for (const auto& entry : backends_) {
     list += (list.empty() ? "" : " ") + to_string(entry.address);
     if (!entry.zone.empty()) list += " (" + entry.zone + ")";
   }
+  if (list == std::exchange(told_, list)) return;
   log(log_level::info, "backends discovered",
       {{"count", static_cast<std::int64_t>(backends_.size())}, {"addresses", list}});
-  return true;
 }
 
 }  // namespace pgsteer::discovery

@@ -2,6 +2,7 @@
 // The set a source has made public: sorted, one entry per address, never empty again.
 //
 // Pure but for one log line per change; owned by a source. Control thread.
+#include <string>
 #include <vector>
 
 #include "pgsteer/discovery/source.hpp"
@@ -15,7 +16,10 @@ class backend_set {
   [[nodiscard]] const std::vector<discovered_backend>& backends() const noexcept { return backends_; }
 
  private:
+  void tell();
+
   std::vector<discovered_backend> backends_;
+  std::string told_;  // of them, in the log
 };
 
 }  // namespace pgsteer::discovery

@@ -82,7 +82,6 @@ error_code endpoint_zones::apply(const watch_event& event) {
     has_changed_ = true;
     return {};
   }
-  if (event.what != watch_event::kind::added && event.what != watch_event::kind::modified) return {};
   std::vector<placed_pod> pods = pods_of(event.object);
   const auto known = now_.by_uid.find(event.object.uid);
   // Readiness comes and goes more often than pods do.

@@ -15,7 +15,7 @@ class category final : public boost::system::error_category {
       case errc::malformed:
         return "not what the Kubernetes API answers";
       case errc::too_many:
-        return "the label selector matches too many objects";
+        return "more objects than are kept: label_selector or zone_services match too many";
     }
     return "unknown error";
   }

@@ -7,7 +7,8 @@ namespace pgsteer::discovery {
 enum class errc {
   too_large = 1,  // the API server: an object, a value or a number of values beyond every bound of Kubernetes
   malformed,      // the API server, or something between: JSON, but no list and no watch event
-  too_many,       // the operator: the selector matches more objects than objects_max
+  too_many,       // the operator: more objects are asked for than are kept: pod_set::pods_max,
+                  // endpoint_zones::endpoints_max
 };
 
 [[nodiscard]] const boost::system::error_category& discovery_category() noexcept;

@@ -94,8 +94,6 @@ void pod_set::end_list() {
 
 error_code pod_set::apply(const watch_event& event) {
   const bool is_gone = event.what == watch_event::kind::deleted;
-  if (!is_gone && event.what != watch_event::kind::added && event.what != watch_event::kind::modified)
-    return {};
   const std::string& uid = event.object.uid;
   const auto found = pods_.find(uid);
   if (is_gone) {
@@ -129,7 +127,6 @@ std::vector<discovered_backend> pod_set::candidates() const {
     found.back().is_withheld = fenced_.contains(each->second.name);
     found.back().zone = each->second.zone;
   }
-  std::ranges::sort(found, {}, &discovered_backend::identity);
   return found;
 }
 

@@ -60,7 +60,7 @@ class pod_set final : public object_sink {
   void withhold(fenced_pods fenced);
   // Pods that run, have an address and are not being deleted, ready or not. Where two have one
   // address, the one that was made last: the other is gone, and only the API does not know it yet. Sorted by
-  // UID.
+  // address.
   [[nodiscard]] std::vector<discovered_backend> candidates() const;
   // The pod of this name that runs, fenced, being deleted or not; of two, the one that was made last.
   [[nodiscard]] std::optional<discovered_backend> named(std::string_view name) const;

@@ -31,7 +31,7 @@ api_ending ending_of(int status) noexcept {
   }
 }
 
-api_failure failure_of(const api_status& status) {
+api_failure refusal_of(const api_status& status) {
   std::string text = "HTTP " + std::to_string(status.code);
   if (!status.reason.empty()) text += " " + status.reason;
   if (!status.message.empty()) text += ": " + status.message;
@@ -87,7 +87,8 @@ resource_watch::resource_watch(asio::io_context& context, api_access access, api
       access_(std::move(access)),
       resource_(std::move(resource)),
       timing_(timing),
-      timer_(context) {
+      timer_(context),
+      lasting_timer_(context) {
   figures_.resource = resource_.plural;
   // So that each has a series before it first happens.
   for (int i = 0; i < api_ending_count; ++i) figures_.errors[to_string(static_cast<api_ending>(i))] = 0;
@@ -106,6 +107,7 @@ void resource_watch::stop() {
   sink_ = nullptr;
   figures_.is_watching = false;
   timer_.cancel();
+  lasting_timer_.cancel();
   if (connection_) connection_->close();
 }
 
@@ -119,12 +121,15 @@ void resource_watch::refresh_now() {
 
 asio::awaitable<void> resource_watch::run(std::shared_ptr<resource_watch> self) {
   while (self->sink_ != nullptr) {
-    self->asked_at_ = self->answered_at_ = clock::now();
+    self->asked_at_ = clock::now();
+    self->answered_at_.reset();
     const bool was_watch = self->plan_.next().is_watch;
     const api_failure failure = co_await self->request();
     self->figures_.is_watching = false;
     if (self->sink_ == nullptr) co_return;
-    const duration lasted = was_watch ? clock::now() - self->answered_at_ : duration{};
+    std::optional<duration> lasted;
+    if (self->answered_at_) lasted = clock::now() - *self->answered_at_;
+    self->lasting_timer_.cancel();
     const duration wait = self->plan_.note_end(failure.end, self->luck(), lasted, failure.retry_after);
     if (failure.is_one()) {
       self->report(failure, was_watch);
@@ -192,9 +197,9 @@ asio::awaitable<api_failure> resource_watch::read_page() {
 }
 
 asio::awaitable<api_failure> resource_watch::read_watch() {
-  note_answer(true);
   figures_.is_watching = true;
   answered_at_ = clock::now();
+  note_answer_once_it_has_lasted();
   api_failure failure;
   watch_reader reader(resource_, [&](const watch_event& event) { take(event, failure); });
   while (true) {
@@ -211,12 +216,21 @@ asio::awaitable<api_failure> resource_watch::read_watch() {
   co_return ec ? malformed(ec) : failure;
 }
 
+// A header alone shows little: something between may have sent it, and cut. Nothing need come for a minute.
+void resource_watch::note_answer_once_it_has_lasted() {
+  lasting_timer_.expires_after(api_plan::watch_time_min);
+  lasting_timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
+    const auto self = weak.lock();
+    if (!ec && self && self->figures_.is_watching) self->note_answer(true);
+  });
+}
+
 // Once there was a failure, what follows is not believed.
 void resource_watch::take(const watch_event& event, api_failure& failure) {
   if (failure.is_one()) return;
   ++figures_.events[to_string(event.what)];
   if (event.what == watch_event::kind::error) {
-    failure = discovery::failure_of(event.status);
+    failure = refusal_of(event.status);
     return;
   }
   note_answer(true);
@@ -239,7 +253,7 @@ asio::awaitable<api_failure> resource_watch::read_refusal() {
     if (piece.failure.is_one() || piece.bytes.empty()) break;
     body += piece.bytes;
   }
-  api_failure failure = discovery::failure_of(read_status(connection_->status(), body));
+  api_failure failure = refusal_of(read_status(connection_->status(), body));
   failure.retry_after = connection_->retry_after();
   co_return failure;
 }

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -51,6 +52,7 @@ class resource_watch : public std::enable_shared_from_this<resource_watch> {
   [[nodiscard]] boost::asio::awaitable<api_failure> read_refusal();
   [[nodiscard]] boost::asio::awaitable<void> pause(duration length);
   void take(const watch_event& event, api_failure& failure);
+  void note_answer_once_it_has_lasted();
   void note_answer(bool is_watch);
   void report(const api_failure& failure, bool is_watch);
   [[nodiscard]] std::string target_of(const api_request& request, const std::string& pod_namespace);
@@ -61,11 +63,12 @@ class resource_watch : public std::enable_shared_from_this<resource_watch> {
   const api_resource resource_;
   const api_timing timing_;
   boost::asio::steady_timer timer_;
-  object_sink* sink_ = nullptr;  // null: not started, or stopped
+  boost::asio::steady_timer lasting_timer_;  // of the watch under way
+  object_sink* sink_ = nullptr;              // null: not started, or stopped
   std::function<void()> flushed_;
   std::unique_ptr<api_connection> connection_;
   api_plan plan_;
-  time_point answered_at_;  // of the watch under way
+  std::optional<time_point> answered_at_;  // by a header, of the watch under way
   time_point asked_at_ = time_point::min();
   bool may_be_woken_ = false;  // waiting, and not by the server's own word
   watch_figures figures_;

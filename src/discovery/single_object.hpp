@@ -28,7 +28,7 @@ class single_object final : public object_sink {
   [[nodiscard]] error_code apply(const watch_event& event) override {
     if (event.what == watch_event::kind::deleted) {
       now_.reset();
-    } else if (event.what == watch_event::kind::added || event.what == watch_event::kind::modified) {
+    } else {
       now_ = event.object;
     }
     return {};

@@ -47,6 +47,30 @@ TEST_F(KubernetesFaults, KeepsTheSetWhateverTheAnswer) {
            {.body = "{\"type\":\"" + std::string(64 << 10, 'x') + "\"}\n", .then = open}, "malformed");
 }
 
+// A proxy in front of an API that is gone, say.
+TEST_F(KubernetesFaults, TakesAHeaderAloneForNoAnswer) {
+  start();
+  ASSERT_TRUE(run_until_watching());
+  const auto answered_at = figures().answered_at;
+  script_.assign(discovery::api_plan::watch_failures_max - 1, {.then = api_answered::after::cut});
+  api_.cut();
+  ASSERT_TRUE(run_until([&] { return script_.empty(); }));
+  EXPECT_EQ(figures().answered_at, answered_at);
+  ASSERT_TRUE(run_until([&] { return figures().lists == 2; })) << "its version may be the reason";
+  ASSERT_TRUE(run_until_watching());
+  EXPECT_GE(errors("no_connection"), std::uint64_t{discovery::api_plan::watch_failures_max});
+  EXPECT_EQ(published_, strings{pod_1_words});
+}
+
+TEST_F(KubernetesFaults, ListsNowAndThenWhereWatchingIsForbidden) {
+  script_ = {{.body = list_json("10", {pod_1})}};
+  script_.insert(script_.end(), discovery::api_plan::watch_failures_max,
+                 {.status = 403, .body = status_json(403, "Forbidden", "cannot watch")});
+  script_.push_back({.body = list_json("20", {pod_1, pod_2})});
+  start();
+  ASSERT_TRUE(run_until_published(2));
+}
+
 TEST_F(KubernetesFaults, TakesEventsThatCameBeforeTheFault) {
   start();
   ASSERT_TRUE(run_until_watching());

@@ -124,8 +124,21 @@ TEST(ApiPlan, ListsAnewAfterManyWatchesThatFail) {
   EXPECT_EQ(plan.next(), list());
 }
 
+TEST(ApiPlan, ListsAnewAfterManyWatchesThatAreForbiddenOrCut) {
+  for (const auto& [failure, lasted] :
+       {std::pair<api_ending, std::optional<duration>>{forbidden, {}}, {no_connection, milliseconds{1}}}) {
+    SCOPED_TRACE(to_string(failure));
+    api_plan plan = watching();
+    for (int i = 0; i < api_plan::watch_failures_max; ++i) {
+      EXPECT_EQ(plan.next(), watch("10"));
+      EXPECT_GT(plan.note_end(failure, 0, lasted), no_wait);
+    }
+    EXPECT_EQ(plan.next(), list());
+  }
+}
+
 TEST(ApiPlan, WatchesOnHoweverLongTheApiIsGone) {
-  for (const api_ending failure : {no_connection, late, throttled, forbidden, unauthorized, not_set_up}) {
+  for (const api_ending failure : {no_connection, late, throttled, unauthorized, not_set_up}) {
     SCOPED_TRACE(to_string(failure));
     api_plan plan = watching();
     for (int i = 0; i < 10 * api_plan::watch_failures_max; ++i) static_cast<void>(plan.note_end(failure, 0));
