@@ -60,8 +60,8 @@ void backend_probe::ask_soon() {
   wait_point_.wake();
 }
 
-void backend_probe::settle() {
-  schedule_.settle();
+void backend_probe::end_bursts() {
+  schedule_.end_bursts();
 }
 
 void backend_probe::stop() {

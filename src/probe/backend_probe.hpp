@@ -40,7 +40,7 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   void hint();
   void ask_once();
   void ask_soon();
-  void settle();
+  void end_bursts();
   // A standby that is not being asked anyway: has it say whether it still is one, again so much later.
   void watch(duration until_next);
   void stop();

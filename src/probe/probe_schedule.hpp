@@ -3,8 +3,8 @@
 //
 // Pure: time and randomness are handed in. Not thread-safe; one per backend_probe.
 //
-// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), ask_once(), settle(), lose() and
-// expedite() at any time. Two starts are never closer than burst_interval, whatever is hinted.
+// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), ask_once(), end_bursts(), lose()
+// and expedite() at any time. Two starts are never closer than burst_interval, whatever is hinted.
 #include <cstddef>
 
 #include "pgsteer/base/clock.hpp"
@@ -45,7 +45,7 @@ class probe_schedule {
   // Perhaps nothing: ask now, once, and try a fresh login unless one was tried within the interval.
   void ask_once(time_point now);
   // Nothing is left to find out: no burst any more.
-  void settle() noexcept { burst_until_ = time_point::min(); }
+  void end_bursts() noexcept { burst_until_ = time_point::min(); }
   // Ask at once, once; if a question is on its way, again after its answer, which may be older than the
   // reason.
   void expedite(time_point now);

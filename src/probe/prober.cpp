@@ -96,8 +96,8 @@ void prober::ask_soon(topology::backend_id id) {
   if (const auto found = state_->probes.find(id); found != state_->probes.end()) found->second->ask_soon();
 }
 
-void prober::settle() {
-  for (const auto& [id, probe] : state_->probes) probe->settle();
+void prober::end_bursts() {
+  for (const auto& [id, probe] : state_->probes) probe->end_bursts();
 }
 
 void prober::stop() {

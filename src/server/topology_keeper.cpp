@@ -116,8 +116,8 @@ void topology_keeper::carry_out(const topology::orders& wanted) {
       case burst_all:
         prober_->hint_all();
         break;
-      case settle:
-        prober_->settle();
+      case end_bursts:
+        prober_->end_bursts();
         break;
       case refresh_discovery:
         source_->refresh_now();
@@ -160,6 +160,12 @@ void topology_keeper::on_discovered(const std::vector<discovery::discovered_back
   for (const auto& backend : backends)
     specs.push_back({backend.name, backend.address, backend.identity, backend.is_withheld, backend.zone,
                      backend.is_in_own_zone});
+  const bool are_too_many = specs.size() > topology::backends_max;
+  if (are_too_many && !were_too_many_) {
+    log(log_level::warning, "more backends are discovered than are used, the others are left out",
+        {{"count", static_cast<std::int64_t>(specs.size())}, {"used", std::int64_t{topology::backends_max}}});
+  }
+  were_too_many_ = are_too_many;
   topology_.set_backends(specs);
   decide();
 }
@@ -180,7 +186,9 @@ void topology_keeper::note_deletion(topology::backend_id id, const discovery::di
   const bool has_standby = std::ranges::any_of(known.backends, [](const auto& each) {
     return each.role == topology::role::standby && !each.is_leaving;
   });
-  if (known.primary != id || !has_standby || !topology_.announce_switchover(id, clock::now())) return;
+  if (known.primary != id || !has_standby ||
+      !topology_.announce_switchover(id, topology::replacement_sign::deletion, clock::now()))
+    return;
   log(log_level::info, "the primary's pod is being deleted, new rw logins wait for its successor",
       {{"backend", to_string(backend.address)}, {"name", std::string_view(backend.name)}});
   decide();
@@ -192,7 +200,7 @@ void topology_keeper::on_switchover(const std::optional<discovery::switchover>& 
       announced ? topology_.find(announced->from.address, announced->from.identity) : std::nullopt;
   if (!from) {
     topology_.withdraw_switchover();
-  } else if (topology_.announce_switchover(*from, clock::now())) {
+  } else if (topology_.announce_switchover(*from, topology::replacement_sign::status, clock::now())) {
     log(log_level::info, "a switchover is announced",
         {{"from", std::string_view(announced->from.name)}, {"to", std::string_view(announced->to.name)}});
     story_.note_symptom(*from, story::failover_story::origin::login_or_probe, "a switchover is announced",

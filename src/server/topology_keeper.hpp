@@ -79,6 +79,7 @@ class topology_keeper {
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
   runtime::used_topology published_;
+  bool were_too_many_ = false;    // of the last set that was discovered
   bool are_figures_due_ = false;  // the workers have all of published_ but its latest figures
   story::failover_story story_;
   std::map<std::uint32_t, runtime::backend_use_ptr> uses_;  // by backend_id

@@ -63,7 +63,7 @@ orders attention::note_snapshot(const topology_snapshot& snapshot, time_point no
   if (is_lost_now) lost_at_ = now;
   if (has_primary && lost_at_) {
     lost_at_.reset();
-    wanted.push_back({settle});
+    wanted.push_back({end_bursts});
   }
   const auto known_before = note_backends(snapshot);
   if (is_lost_now || (known_before && is_watching(now))) {

@@ -2,21 +2,26 @@
 
 namespace pgsteer::topology {
 
-bool handover::announce(backend_id from, time_point now, duration believed_for) noexcept {
-  if (announced_ && announced_->from == from && now < announced_->until + doubted_for) {
-    announced_->is_withdrawn = false;
+bool handover::announce(backend_id from, replacement_sign sign, time_point now,
+                        duration believed_for) noexcept {
+  std::optional<announcement>& last = announced_.at(static_cast<std::size_t>(sign));
+  if (last && last->from == from && now < last->until + doubted_for) {
+    last->is_withdrawn = false;
     return false;
   }
-  announced_ = {from, now + believed_for};
+  last = {from, now + believed_for};
   return true;
 }
 
-void handover::withdraw() noexcept {
-  if (announced_) announced_->is_withdrawn = true;
+void handover::withdraw_status() noexcept {
+  auto& last = announced_.at(static_cast<std::size_t>(replacement_sign::status));
+  if (last) last->is_withdrawn = true;
 }
 
 void handover::note_elected(std::optional<backend_id> primary) noexcept {
-  if (announced_ && primary && *primary != announced_->from) announced_.reset();
+  for (auto& last : announced_) {
+    if (last && primary && *primary != last->from) last.reset();
+  }
 }
 
 std::optional<time_point> handover::settles_until(const knowledge& primary,
@@ -31,9 +36,12 @@ std::optional<time_point> handover::settles_until(const knowledge& primary,
 }
 
 std::optional<time_point> handover::announced_until(backend_id primary, time_point now) const noexcept {
-  if (!announced_ || announced_->is_withdrawn || announced_->from != primary) return std::nullopt;
-  if (now >= announced_->until) return std::nullopt;
-  return announced_->until;
+  std::optional<time_point> latest;
+  for (const auto& last : announced_) {
+    const bool counts = last && !last->is_withdrawn && last->from == primary && now < last->until;
+    if (counts && (!latest || last->until > *latest)) latest = last->until;
+  }
+  return latest;
 }
 
 bool is_delayed(const verdict_reason& reason) noexcept {

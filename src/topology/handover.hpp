@@ -3,8 +3,10 @@
 // a while. A new primary settles; an old one is announced to be replaced.
 //
 // Private to topology; pure. No role follows from any of it: it only delays, and each delay has its end.
+#include <array>
 #include <optional>
 
+#include "pgsteer/topology/types.hpp"
 #include "topology/knowledge.hpp"
 
 namespace pgsteer::topology {
@@ -19,10 +21,10 @@ class handover {
   void note_rise(time_point asked_at) noexcept { risen_at_ = asked_at; }
   void forget_rise() noexcept { risen_at_.reset(); }
 
-  // This primary is about to be replaced; believed for so long. False: it was announced before, and what is
-  // left of that time counts.
-  bool announce(backend_id from, time_point now, duration believed_for) noexcept;
-  void withdraw() noexcept;
+  // This primary is about to be replaced; believed for so long. False: the same sign was there before, and
+  // what is left of that time counts.
+  bool announce(backend_id from, replacement_sign sign, time_point now, duration believed_for) noexcept;
+  void withdraw_status() noexcept;
   // Who is the primary now: with a successor what was announced has come true.
   void note_elected(std::optional<backend_id> primary) noexcept;
 
@@ -41,7 +43,7 @@ class handover {
   };
 
   std::optional<time_point> risen_at_;
-  std::optional<announcement> announced_;  // the last one
+  std::array<std::optional<announcement>, replacement_sign_count> announced_;  // the last one of each sign
 };
 
 // Its manager, and nothing else, keeps a backend with this reason from new sessions.

@@ -199,8 +199,8 @@ void topology::record(backend_id id, const probe_result& result) {
   absorb(found->second, result);
   const timeline_id before = memory_->current_fence.timeline;
   memory_->learn(proof_in(result));
-  // A promotion that this process has seen: a standby, or another one than the primary in use, is on a higher
-  // timeline. What happened before it was started is over, for all it knows.
+  // A promotion that this process has seen: a standby of before, or anybody beside a primary in use, is on a
+  // higher timeline. What happened before it was started is over, for all it knows.
   const bool is_promotion = memory_->current_fence.timeline > before && (was_standby || memory_->incumbent);
   if (is_promotion) memory_->handover.note_rise(result.sent_at);
 }
@@ -216,12 +216,13 @@ void topology::note_late(backend_id id, time_point sent_at) {
   note_overdue(found->second, sent_at);
 }
 
-bool topology::announce_switchover(backend_id from, time_point now) {
-  return memory_->handover.announce(from, now, memory_->options.switchover_hold);
+bool topology::announce_switchover(backend_id from, replacement_sign sign, time_point now) {
+  if (memory_->incumbent && memory_->incumbent != from) return false;
+  return memory_->handover.announce(from, sign, now, memory_->options.switchover_hold);
 }
 
 void topology::withdraw_switchover() {
-  memory_->handover.withdraw();
+  memory_->handover.withdraw_status();
 }
 
 std::optional<fence_mark> topology::mark() const {

@@ -61,9 +61,9 @@ void run::obey(const topology::order& wanted) {
     case burst_all:
       if (settings_.has_bursts) prompt({}, &probe::probe_schedule::hint);
       return;
-    case settle:
+    case end_bursts:
       for (asker& probe : askers_) {
-        if (probe.schedule) probe.schedule->settle();
+        if (probe.schedule) probe.schedule->end_bursts();
       }
       return;
     case refresh_discovery:

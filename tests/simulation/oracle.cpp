@@ -37,6 +37,7 @@ void oracle::restarted(const std::optional<fence_mark>& mark) {
   last_primary_.reset();
   primary_position_ = 0;
   announced_.reset();
+  deleted_.reset();
   told_mark(mark);
 }
 
@@ -131,14 +132,16 @@ void oracle::note_proof(evidence& known, const probe_result& result) {
 }
 
 // The same word again is no news, for a minute.
-void oracle::told_switchover(backend_id from) {
+void oracle::told_replacement(backend_id from, replacement_sign sign) {
   constexpr duration believed_for = seconds{5};
+  if (incumbent_ && incumbent_ != from) return;
+  auto& before = sign == replacement_sign::status ? announced_ : deleted_;
   const bool is_old =
-      announced_ && announced_->from == from && truth_.now() - announced_->until < std::chrono::minutes{1};
+      before && before->from == from && truth_.now() - before->until < std::chrono::minutes{1};
   if (is_old) {
-    announced_->is_withdrawn = false;
+    before->is_withdrawn = false;
   } else {
-    announced_ = {from, truth_.now() + believed_for};
+    before = {from, truth_.now() + believed_for};
   }
 }
 
@@ -151,8 +154,10 @@ bool oracle::is_settling(const evidence& known) const {
 }
 
 bool oracle::is_switching_over(const evidence& known) const {
-  return announced_ && !announced_->is_withdrawn && known.id == announced_->from &&
-         truth_.now() < announced_->until;
+  const auto counts = [&](const std::optional<announcement>& told) {
+    return told && !told->is_withdrawn && known.id == told->from && truth_.now() < told->until;
+  };
+  return counts(announced_) || counts(deleted_);
 }
 
 void oracle::note_outcome(evidence& known, const probe_result& result) {

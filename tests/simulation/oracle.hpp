@@ -20,6 +20,7 @@ using topology::backend_id;
 using topology::backend_status;
 using topology::fence_mark;
 using topology::probe_result;
+using topology::replacement_sign;
 using topology::topology_snapshot;
 
 // One decision and what came with it.
@@ -95,7 +96,7 @@ class oracle {
   void stands_still_until(time_point then) { disturbed_at_ = std::max(disturbed_at_, then); }
   void told_pause();
   void told_mark(const std::optional<fence_mark>& mark);
-  void told_switchover(backend_id from);
+  void told_replacement(backend_id from, replacement_sign sign);
   void told_withdrawal() {
     if (announced_) announced_->is_withdrawn = true;
   }
@@ -202,7 +203,8 @@ class oracle {
     time_point until;
     bool is_withdrawn = false;
   };
-  std::optional<announcement> announced_;
+  std::optional<announcement> announced_;  // by its manager's status
+  std::optional<announcement> deleted_;    // by the deletion of its pod
   std::optional<time_point> resumed_at_;
   time_point marked_at_ = time_point::min();  // the mark was last given or replaced
   time_point disturbed_at_;                   // pgsteer itself, or its list of backends

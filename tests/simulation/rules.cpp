@@ -42,7 +42,9 @@ oracle::verdict oracle::check(const decision& made) {
   }
   if (broken == nullptr) broken = check_rest(snapshot);
   incumbent_ = snapshot.primary;
-  if (announced_ && incumbent_ && incumbent_ != announced_->from) announced_.reset();
+  for (auto* told : {&announced_, &deleted_}) {
+    if (*told && incumbent_ && incumbent_ != (*told)->from) told->reset();
+  }
   if (snapshot.is_ambiguous) note_rivals();
   return broken;
 }

@@ -157,8 +157,9 @@ void run::announce() {
   } else {
     story_.note(now_, "is announced to be replaced", index);
     ++tried_.announcements;
-    core_->announce_switchover(*probe.id, now_);
-    oracle_.told_switchover(*probe.id);
+    const auto sign = luck_.happens(500) ? replacement_sign::status : replacement_sign::deletion;
+    core_->announce_switchover(*probe.id, sign, now_);
+    oracle_.told_replacement(*probe.id, sign);
   }
   conclude();
 }

@@ -5,7 +5,7 @@
 //
 // Flow: set_targets() whenever discovery changed -> on_result for every probe that ends, on_late for one that
 // is overdue -> hint(id) or hint_all() when something suggests a change: probes at once and then every
-// burst_interval, until burst_time has passed or settle() is called -> stop().
+// burst_interval, until burst_time has passed or end_bursts() is called -> stop().
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -60,7 +60,7 @@ class prober {
   void ask_once(topology::backend_id id);
   // A newer answer of it is wanted, and nothing is wrong there.
   void ask_soon(topology::backend_id id);
-  void settle();
+  void end_bursts();
   void stop();
 
  private:

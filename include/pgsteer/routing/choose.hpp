@@ -41,11 +41,12 @@ struct choice {
   no_backend why_not = no_backend::none_known;
 };
 
-// Standbys that have no connection free are passed over as long as others are left; so are backends outside
-// of pgsteer's own zone, within policy.zone_imbalance_max. Of those that are left, round-robin takes number
-// ticket % n; least-sessions the one with the fewest sessions, ties broken by ticket. What was tried is
-// replaced by the others in equal shares. O(backends). prefer-standby falls back to the primary when no
-// standby is eligible or left; then why_not is the standbys' reason, unless the primary was tried too.
+// Standbys that have hardly a connection free (routing/tier.hpp) are passed over as long as others are left;
+// so are backends outside of pgsteer's own zone, within policy.zone_imbalance_max. Of those that are left,
+// round-robin takes number ticket % n; least-sessions the one with the fewest sessions, ties broken by
+// ticket. What was tried is replaced by the others in equal shares. O(backends). prefer-standby falls back to
+// the primary when no standby is eligible or left; then why_not is the standbys' reason, unless the primary
+// was tried too.
 [[nodiscard]] choice choose(const choice_input& input) noexcept;
 
 }  // namespace pgsteer::routing

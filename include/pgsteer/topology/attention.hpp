@@ -30,7 +30,7 @@ struct order {
     ask_once,           // this backend, at once
     burst,              // this backend, at once and at the burst interval from now on
     burst_all,          // every backend likewise; prolongs the bursts there are
-    settle,             // end all bursts
+    end_bursts,         // end all bursts
     refresh_discovery,  // look soon which backends exist
     note_pause,         // tell topology that the process stood still
   };

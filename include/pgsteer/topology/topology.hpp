@@ -82,17 +82,18 @@ class topology {
   // and the time not watched does not count towards dead_after. Call it before the decide() that follows.
   void note_pause(time_point now);
 
-  // A manager's word: if this is the primary in use, new sessions wait for its successor, and those that it
-  // has end at their next idle moment, for switchover_hold. Proof of a successor ends that sooner. The same
-  // word again, also after it was taken back, begins nothing anew for a minute.
-  // True if it is news.
-  bool announce_switchover(backend_id from, time_point now);
+  // If this is the primary in use, new sessions wait for its successor, and those that it has end at their
+  // next idle moment, for switchover_hold. Proof of a successor ends that sooner. The same sign again, also
+  // after it was withdrawn, begins nothing anew for a minute.
+  // True if it is news, and not of another backend than the primary in use.
+  bool announce_switchover(backend_id from, replacement_sign sign, time_point now);
+  // The manager's status does not say so any more. A deletion stands.
   void withdraw_switchover();
 
   // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);
-  // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after,
-  // settle), as of the last decide(); always later than that one.
+  // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after, a
+  // rest, settle, a switchover), as of the last decide(); always later than that one.
   [[nodiscard]] std::optional<time_point> next_deadline() const;
 
   // What a restart needs to know; unset until the cluster is pinned and a primary of it was seen.

@@ -4,6 +4,7 @@
 // Values only; any thread. Terms as in functions-admin.html#FUNCTIONS-RECOVERY-CONTROL and
 // continuous-archiving.html#BACKUP-TIMELINES.
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,5 +41,12 @@ struct backend_id {
   std::uint32_t value = 0;
   friend auto operator<=>(const backend_id&, const backend_id&) = default;
 };
+
+// What tells that a primary is about to be replaced.
+enum class replacement_sign {
+  status,    // its manager's word, which may be withdrawn
+  deletion,  // its pod is being deleted, which nobody takes back
+};
+inline constexpr std::size_t replacement_sign_count = 2;
 
 }  // namespace pgsteer::topology

@@ -105,7 +105,7 @@ TEST_F(ProbeSchedule, ProbesAtOnceOnAHintAndThenInABurst) {
 TEST_F(ProbeSchedule, EndsABurstWhenSettled) {
   schedule_.hint(now_);
   probe_once(ending::answered);
-  schedule_.settle();
+  schedule_.end_bursts();
   probe_once(ending::answered);
   EXPECT_EQ(probe_once(ending::answered, 0.0), milliseconds{450});
 }
@@ -201,7 +201,7 @@ TEST_F(ProbeSchedule, WatchesAStandbyAndNobodyElse) {
   EXPECT_TRUE(schedule_.wants_watching(now_));
   schedule_.hint(now_);
   EXPECT_FALSE(schedule_.wants_watching(now_)) << "it is asked more often than that";
-  schedule_.settle();
+  schedule_.end_bursts();
   EXPECT_TRUE(schedule_.wants_watching(now_));
   schedule_.note_role(false);
   EXPECT_FALSE(schedule_.wants_watching(now_));

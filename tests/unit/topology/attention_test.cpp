@@ -29,7 +29,7 @@ class vigil {
  public:
   explicit vigil(time_point start) : now_(start) { told_ = in_words(attention_.tick(now_)); }
 
-  // The orders of the last event: "ask a, burst a, burst all, settle, refresh, pause 1500".
+  // The orders of the last event: "ask a, burst a, burst all, end bursts, refresh, pause 1500".
   std::string play(const std::string& events) {
     std::istringstream stream(events);
     for (std::string event; std::getline(stream, event, ';');) {
@@ -66,8 +66,8 @@ class vigil {
         case order::kind::burst_all:
           text += "burst all";
           break;
-        case order::kind::settle:
-          text += "settle";
+        case order::kind::end_bursts:
+          text += "end bursts";
           break;
         case order::kind::refresh_discovery:
           text += "refresh";
@@ -215,8 +215,8 @@ TEST(Attention, WatchesEverybodyBetweenAPrimaryAndTheNext) {
            {"one that never took logins counts", "held a", "burst all"},
            {"at a start nobody was lost", "none", ""},
            {"at a start, later", "none; run 10000", ""},
-           {"the next one is proven", "primary a; none; primary b", "settle"},
-           {"the same one is back", "primary a; held a; primary a", "settle"},
+           {"the next one is proven", "primary a; none; primary b", "end bursts"},
+           {"the same one is back", "primary a; held a; primary a", "end bursts"},
            {"another decision meanwhile", "primary a; held a; none", ""},
            {"another decision afterwards", "primary a; none; primary b; primary b", ""},
            {"one primary follows another at once", "primary a; primary b", ""},
@@ -236,7 +236,7 @@ TEST(Attention, ProlongsTheWatchWhileItLasts) {
            {"not after the next one was proven", "primary a; none; run 700; primary b; run 5000", ""},
            {"not without a loss", "primary a; run 5000", ""},
            {"not for ever", "primary a; none; run 120000; run 60000", ""},
-           {"a cluster that comes back later", "primary a; none; run 300000; primary a", "settle"},
+           {"a cluster that comes back later", "primary a; none; run 300000; primary a", "end bursts"},
            {"the next loss", "primary a; none; run 300000; primary a; run 1000; none; run 500", "burst all"},
        }) {
     check(row);

@@ -142,6 +142,27 @@ TEST(Switchover, IsNotProlongedByBeingTakenBack) {
   EXPECT_EQ(story.summary(), undisturbed_before);
 }
 
+// Its pod is told to stop at once, whatever the manager's status says.
+TEST(Switchover, ADeletionIsNotTakenBack) {
+  EXPECT_EQ(announced("announce a; delete a; withdraw").summary(), switching_over);
+  const std::string all_answer = "a primary 1; b standby 1; c standby 1";
+  history story = announced("announce a; wait 5000; " + all_answer);
+  EXPECT_EQ(story.summary(), undisturbed_before);
+  const time_point until = story.now() + seconds{5};
+  EXPECT_EQ(story.play("delete a").summary(), switching_over) << "another sign than before";
+  story.play("wait 2500; " + all_answer + "; wait 2400; " + all_answer);
+  EXPECT_EQ(story.next_deadline(), until);
+  story.wait_until(until);
+  EXPECT_EQ(story.play("delete a").summary(), undisturbed_before);
+}
+
+// As when the manager's status has it the wrong way round for a moment.
+TEST(Switchover, AWordAboutAnotherBackendMakesNothingNew) {
+  history story = announced("announce a; wait 5000; a primary 1; b standby 1; c standby 1");
+  story.play("announce b; a primary 1; announce a; a primary 1");
+  EXPECT_EQ(story.summary(), undisturbed_before);
+}
+
 // There and back again: the second time it is another promise.
 TEST(Switchover, IsBelievedAnewOnceItHasComeTrue) {
   history story = announced("announce a; b primary 2; a standby 2; c standby 2; withdraw");

@@ -125,7 +125,10 @@ class history {
       topology_.forget(of(word.front()).id);
     } else if (word == "announce") {
       words >> word;
-      topology_.announce_switchover(of(word.front()).id, now_);
+      topology_.announce_switchover(of(word.front()).id, replacement_sign::status, now_);
+    } else if (word == "delete") {
+      words >> word;
+      topology_.announce_switchover(of(word.front()).id, replacement_sign::deletion, now_);
     } else if (word == "withdraw") {
       topology_.withdraw_switchover();
     } else if (word == "late") {
