@@ -13,11 +13,19 @@ PATHS = ("pgsteer", "rw")
 STORY_OVER = "first rw login on the new primary: the failover is over"
 SESSION_ENDED = "session ended"
 SESSIONS = ("session0", "session1")
+MOMENT_SECONDS = 0.05  # Clients write every 5 to 10 ms.
 
 
 def _longest_gap(times: list) -> tuple:
     """(seconds, its end) of the longest time between neighbours."""
     return max(((after - before, after) for before, after in zip(times, times[1:])), default=(0.0, 0.0))
+
+
+def _end_of_longest_gap(writes: list) -> float:
+    """What was sent before it began, or in that moment, and was answered much later, does not end it."""
+    seconds, end = _longest_gap(sorted(one.ended for one in writes))
+    rest = [one for one in writes if not one.began - MOMENT_SECONDS < end - seconds < one.ended]
+    return end if len(rest) == len(writes) else _end_of_longest_gap(rest)
 
 
 class PathFacts:
@@ -47,7 +55,7 @@ class PathFacts:
     def _first_write(acknowledged: list, facts: "Facts"):
         """On the new primary; where the same one came back, after the longest time without a write. None: never."""
         if facts.promotion is None:
-            return facts.ms(_longest_gap(sorted(one.ended for one in acknowledged))[1])
+            return facts.ms(_end_of_longest_gap(acknowledged))
         times = [one.ended for one in acknowledged
                  if one.ended > facts.promoted_at and one.server != facts.old_address]
         return facts.ms(min(times)) if times else None

@@ -158,6 +158,14 @@ class VerdictTest(unittest.TestCase):
         made.log = []
         self.assertEqual(self.failures(made), [STORY])
 
+    def test_a_write_that_a_freeze_has_interrupted_is_no_first_write(self):
+        made = Made("freeze", deletes_pod=False)
+        made.changes.pop()
+        made.tries["rw"].insert(4, Try("session0", 2, BEGAN - 0.5, None, BEGAN + 1, True, OLD))
+        with tempfile.TemporaryDirectory() as folder:
+            facts = made.facts(Path(folder) / "one")
+        self.assertEqual(facts.paths["rw"].first_write, 3100)
+
     def test_the_same_primary_again(self):
         made = Made(event="crash", mode="sync", deletes_pod=False)
         made.log = []
