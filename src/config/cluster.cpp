@@ -243,6 +243,7 @@ void read_cluster(section& keys, config& out) {
   keys.time("role_ttl", out.topology.role_ttl, {milliseconds{100}, minutes{10}});
   keys.time("dead_after", out.topology.dead_after, {seconds{1}, hours{24}});
   keys.word("smart_shutdown", out.topology.smart_shutdown, topology::all_smart_shutdowns);
+  keys.time("encrypted_idle_time", out.runtime.encrypted_idle_time, {milliseconds{10}, hours{24}});
   if (const auto* const pods = std::get_if<discovery::kubernetes_options>(&out.discovery))
     out.topology.is_cnpg_cluster = !pods->cnpg_cluster.empty();
   keys.finish();

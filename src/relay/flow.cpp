@@ -103,6 +103,7 @@ flow_summary flow::summary() const {
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : {side::client, side::backend}) made.bytes[index(source)] = half(source).bytes;
   made.is_idle_outside_transaction = was_idle_ || (!has_bytes_left_ && is_idle());
+  made.has_left_unread = has_left_ && !ending_.is_readable();
   return made;
 }
 
@@ -115,11 +116,20 @@ void flow::finish_closed() noexcept {
   if (!is_leaving_) return finish(ending_.when_closed());
   finish(flow_end::stopped);
   was_idle_ = ending_.is_client_ready();
+  has_left_ = true;
 }
 
 // What has arrived and was not read counts as sent.
 bool flow::is_idle() const noexcept {
-  return ending_.is_client_ready() && net::peek(fd(side::client)) == net::pending_input::nothing &&
+  return ending_.is_client_ready() && is_nothing_unread();
+}
+
+bool flow::is_answered() const noexcept {
+  return ending_.has_backend_spoken_last() && is_nothing_unread();
+}
+
+bool flow::is_nothing_unread() const noexcept {
+  return net::peek(fd(side::client)) == net::pending_input::nothing &&
          net::peek(fd(side::backend)) != net::pending_input::bytes;
 }
 

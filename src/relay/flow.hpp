@@ -35,6 +35,14 @@ struct flow_turn {
   turn_report report = {};
 };
 
+// Of a flow that is to leave at a quiet moment (relay/quiet_flows.hpp).
+struct quiet_wait {
+  duration first = duration::max();  // how long that is to be, at first
+  time_point asked_at{};
+  time_point since{};  // no byte was delivered since
+  std::uint64_t bytes = 0;
+};
+
 struct flow_socket {
   int fd = -1;
   int error = 0;            // what a system call on it returned
@@ -69,6 +77,13 @@ class flow {
   void finish(flow_end end, int error = 0) noexcept;
   // From now on each pump looks whether it is idle, and ends it then.
   void ask_to_stop_when_idle() noexcept { is_to_stop_when_idle_ = true; }
+  // It was asked to, and only time can tell when.
+  [[nodiscard]] bool awaits_quiet() const noexcept {
+    return !ending_.is_readable() && may_leave() && !has_ended();
+  }
+  // It has been quiet for long enough: the next pump ends it, unless an answer is owed or something has
+  // arrived.
+  void note_quiet() noexcept { is_quiet_ = true; }
   // The side's socket cannot be used.
   void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }
   // Or was taken out by detach(): it moves no byte any more.
@@ -100,6 +115,8 @@ class flow {
   hook in_half_closed;
   time_point quiet_since{};  // half-closed and no byte moved since
   std::uint64_t bytes_at_quiet = 0;
+  hook in_awaiting_quiet;
+  quiet_wait awaited_quiet;
 
  protected:
   explicit flow(const flow_start& start);
@@ -145,8 +162,9 @@ class flow {
   // After each pump: a flow that was asked to stop and is idle, unless a side has ended, passes on no more of
   // the client's. The backend is told of an end, and ends once it has answered all that it was sent before.
   void leave_if_idle(bool holds_bytes) noexcept {
-    const bool may_leave = is_to_stop_when_idle_ && !is_leaving_ && !has_ended() && !is_half_closed();
-    if (may_leave && !holds_bytes && is_idle()) leave();
+    const bool was_quiet = std::exchange(is_quiet_, false);
+    if (!may_leave() || has_ended() || holds_bytes) return;
+    if (is_idle() || (was_quiet && is_answered())) leave();
   }
   // After each pump: ends a flow that asks for turn after turn and gets nowhere.
   void guard_progress(bool wants_another_turn) noexcept;
@@ -155,6 +173,7 @@ class flow {
   bool has_progressed_ = false;  // since the last guard_progress()
   bool has_bytes_left_ = false;  // received and never delivered
   bool is_to_stop_when_idle_ = false;
+  bool is_quiet_ = false;    // if its bytes cannot be read
   bool is_leaving_ = false;  // it was idle then
   bool is_to_detach_ = false;
   flow_ending ending_;
@@ -165,6 +184,12 @@ class flow {
   [[nodiscard]] flow_summary summary() const;
   // As flow_summary::is_idle_outside_transaction has it, if nothing is held here. Looks at the sockets.
   [[nodiscard]] bool is_idle() const noexcept;
+  // Nor is an answer owed. Looks at the sockets.
+  [[nodiscard]] bool is_answered() const noexcept;
+  [[nodiscard]] bool is_nothing_unread() const noexcept;
+  [[nodiscard]] bool may_leave() const noexcept {
+    return is_to_stop_when_idle_ && !is_leaving_ && !is_half_closed();
+  }
   void leave() noexcept;
   // Both directions are done.
   void finish_closed() noexcept;
@@ -173,6 +198,7 @@ class flow {
   std::optional<flow_end> end_;
   std::unique_ptr<carried_flow> carried_;
   bool was_idle_ = false;  // when it was finished; what has arrived since comes too late
+  bool has_left_ = false;
   int error_ = 0;
   flow_owner* owner_;
   std::array<flow_socket, 2> sockets_;

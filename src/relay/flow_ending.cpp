@@ -3,7 +3,10 @@
 namespace pgsteer::relay {
 
 flow_ending::flow_ending(const flow_memory& before) noexcept
-    : goodbye_(before), tail_(before.last_six), is_orderly_(before.is_orderly) {
+    : goodbye_(before),
+      tail_(before.last_six),
+      is_orderly_(before.is_orderly),
+      has_backend_spoken_last_(before.has_backend_spoken_last) {
   if (before.ended_first != 0) first_ = before.ended_first == 1 ? side::client : side::backend;
   is_client_told_ = first_ == side::backend;  // perhaps
 }
@@ -14,10 +17,12 @@ flow_memory flow_ending::memory() const noexcept {
   made.last_six = tail_.last_six();
   if (first_) made.ended_first = *first_ == side::client ? 1 : 2;
   made.is_orderly = is_orderly_;
+  made.has_backend_spoken_last = has_backend_spoken_last_;
   return made;
 }
 
 void flow_ending::from_client(byte_span bytes) noexcept {
+  has_backend_spoken_last_ = false;
   tail_.from_client();
   goodbye_.from_client(bytes);
   // Its goodbye lay unread when the backend's answer to it was noticed: it said that of its own accord.

@@ -39,6 +39,7 @@ class flow_ending {
 
   void from_client(byte_span bytes) noexcept;
   void to_client(byte_span bytes) noexcept {
+    has_backend_spoken_last_ = true;
     tail_.to_client(bytes);
     goodbye_.to_client(bytes);
   }
@@ -66,6 +67,9 @@ class flow_ending {
   // As flow_summary::is_idle_outside_transaction has it, if all that was to be passed on has been and nothing
   // has arrived that was not read.
   [[nodiscard]] bool is_client_ready() const noexcept { return goodbye_.is_readable() && tail_.is_ready(); }
+  [[nodiscard]] bool is_readable() const noexcept { return goodbye_.is_readable(); }
+  // Of all that was passed on, whoever's words can be read or not.
+  [[nodiscard]] bool has_backend_spoken_last() const noexcept { return has_backend_spoken_last_; }
 
  private:
   [[nodiscard]] bool is_the_clients() const noexcept;
@@ -75,6 +79,7 @@ class flow_ending {
   std::optional<side> first_;
   bool is_orderly_ = false;
   bool is_client_told_ = false;
+  bool has_backend_spoken_last_ = false;
 };
 
 }  // namespace pgsteer::relay

@@ -29,6 +29,7 @@ void flow_engine::move_to(flow_queue& queue, flow& chosen) noexcept {
 void flow_engine::dequeue(flow& ended) noexcept {
   ended.in_queue.unlink();
   ended.in_half_closed.unlink();
+  ended.in_awaiting_quiet.unlink();
 }
 
 void flow_engine::stop(flow& target) {
@@ -37,10 +38,18 @@ void flow_engine::stop(flow& target) {
   make_ready(target);
 }
 
-void flow_engine::stop_when_idle(flow& target) {
+void flow_engine::stop_when_idle(flow& target, duration quiet) {
   if (target.has_ended()) return;
   target.ask_to_stop_when_idle();
+  awaiting_quiet_.note(target, quiet);
   make_ready(target);
+}
+
+std::optional<duration> flow_engine::leave_quiet(time_point now) {
+  return awaiting_quiet_.look(now, [this](flow& quiet) {
+    quiet.note_quiet();
+    make_ready(quiet);
+  });
 }
 
 bool flow_engine::detach(flow& target) {

@@ -12,6 +12,7 @@
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow.hpp"
 #include "relay/half_closed_flows.hpp"
+#include "relay/quiet_flows.hpp"
 #include "relay/splice_pipe.hpp"
 
 namespace pgsteer::relay {
@@ -25,7 +26,8 @@ class flow_engine : public engine {
   flow_engine& operator=(const flow_engine&) = delete;
 
   void stop(flow& target) override;
-  void stop_when_idle(flow& target) override;
+  void stop_when_idle(flow& target, duration quiet) override;
+  [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override;
   [[nodiscard]] bool detach(flow& target) override;
   void tick(time_point now) override;
 
@@ -55,6 +57,7 @@ class flow_engine : public engine {
   flow_queue ready_;
   flow_queue ended_;  // and out of the kernel's hands
   half_closed_flows half_closed_;
+  quiet_flows awaiting_quiet_;
   socket_waits waiting_;
   bool is_in_turn_ = false;
 

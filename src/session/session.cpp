@@ -50,13 +50,13 @@ void session::start_relay() {
   start.client_wait = &login_->client();
   start.backend_wait = &login_->backend();
   start.owner = this;
-  start.is_watched = login.is_readable();
+  start.is_watched = is_readable_ = login.is_readable();
   start.to_backend = login.to_backend();
   start.to_client = login.to_client();
   flow_ = worker_.engine.start(start);
   // More of an encrypted login cannot be seen.
   if (!start.is_watched) {
-    logged_in_at_ = time_point::min();
+    logged_in_at_ = clock::now();
     worker_.note_login(backend_.id(), worker_.route_of(listener_));
   }
   review();  // what changed since the backend answered
@@ -99,8 +99,9 @@ void session::finish_login() {
 bool session::waits_for_first_query() {
   if (is_review_due_) return true;
   const bool is_logged_in = logged_in_at_ != time_point::max();
-  const time_point due =
-      is_logged_in ? logged_in_at_ + worker_.state()->options->first_query_time : logged_in_at_;
+  const runtime::options& options = *worker_.state()->options;
+  const duration spared = is_readable_ ? options.first_query_time : options.encrypted_idle_time;
+  const time_point due = is_logged_in ? logged_in_at_ + spared : logged_in_at_;
   is_review_due_ = clock::now() < due;
   if (!is_review_due_ || !is_logged_in) return is_review_due_;  // finish_login() reviews it, if nobody else
   auto timer = std::make_shared<boost::asio::steady_timer>(worker_.context, due);
@@ -121,19 +122,19 @@ void session::review() {
     return;
   }
   auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
-  if (!removal || (removal->is_when_idle && waits_for_first_query())) return;
+  if (!removal || (removal->when_quiet_for && waits_for_first_query())) return;
   if (!removal->detail.empty() && !is_stopping_)
     detail_ = std::make_unique<const std::string>(std::move(removal->detail));
-  request_close(removal->reason, removal->is_when_idle);
+  request_close(removal->reason, removal->when_quiet_for);
 }
 
-void session::request_close(close_reason reason, bool is_when_idle) {
+void session::request_close(close_reason reason, std::optional<duration> when_quiet_for) {
   if (flow_ == nullptr) {
     if (login_) login_->go_on(login::stopped{reason});
   } else if (!is_stopping_) {
     requested_ = reason;
-    is_stopping_ = !is_when_idle;
-    is_when_idle ? worker_.engine.stop_when_idle(*flow_) : worker_.engine.stop(*flow_);
+    is_stopping_ = !when_quiet_for;
+    when_quiet_for ? worker_.stop_when_idle(*flow_, *when_quiet_for) : worker_.engine.stop(*flow_);
   }
 }
 

@@ -41,8 +41,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void finish_login();
   void on_end(const relay::flow_summary& summary) override;
   void close(close_reason reason, const relay::flow_summary& summary);
-  // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that.
-  void request_close(close_reason reason, bool is_when_idle = false);
+  // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that
+  // (login::removal::when_quiet_for).
+  void request_close(close_reason reason, std::optional<duration> when_quiet_for = {});
   // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
   [[nodiscard]] bool waits_for_first_query();
   void review_if_due();
@@ -68,7 +69,8 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   std::optional<close_reason> requested_;        // somebody else wants this session closed
   bool is_stopping_ = false;                     // at once, and no longer when it is idle
   std::optional<close_reason> login_end_;        // the backend refused the login, or was refused
-  time_point logged_in_at_ = time_point::max();  // as long as that is seen to be under way
+  bool is_readable_ = false;                     // nothing is encrypted
+  time_point logged_in_at_ = time_point::max();  // then as long as that is under way; else its login's start
   bool is_review_due_ = false;                   // it waits for its first query
   bool can_speak_ = false;                       // the refused login stood between two messages to the client
   std::string user_;

@@ -50,6 +50,7 @@ void tell_why_over(int client_fd, close_reason reason, const relay::flow_summary
     if (summary.error) net::close_with_reset(client_fd);
     return;
   }
+  if (summary.has_left_unread) return net::finish_sending(client_fd);
   // In the middle of something no message fits; a reset says at least that this was no orderly end.
   if (!summary.is_idle_outside_transaction && !can_speak) return net::close_with_reset(client_fd);
   const close_description words = describe(reason);

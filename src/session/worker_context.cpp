@@ -32,7 +32,8 @@ worker_context::worker_context(boost::asio::io_context& context_in, relay::engin
       wake_loop_(std::move(wake_loop)),
       state_(std::move(first)),
       login_buffer_(pgwire::first_packet_bytes_max),
-      sessions_(std::make_unique<session_list>()) {}
+      sessions_(std::make_unique<session_list>()),
+      quiet_timer_(context_in) {}
 
 worker_context::~worker_context() = default;
 
@@ -91,6 +92,22 @@ void worker_context::note_hint(topology::backend_id id, topology::hint noticed) 
   if (last.id == id && now < last.at + news_interval) return;
   last = {id, now};
   shared.on_hint(id, noticed);
+}
+
+void worker_context::stop_when_idle(relay::flow& target, duration quiet) {
+  engine.stop_when_idle(target, quiet);
+  const bool is_soon_enough = quiet_due_ && *quiet_due_ <= clock::now() + quiet;
+  if (!is_soon_enough) look_for_quiet_after(duration::zero());  // after all those that are asked now
+}
+
+void worker_context::look_for_quiet_after(duration pause) {
+  quiet_due_ = clock::now() + pause;
+  quiet_timer_.expires_at(*quiet_due_);
+  quiet_timer_.async_wait([this](const error_code& failed) {
+    if (failed) return;  // it is due at another time
+    quiet_due_.reset();
+    if (const auto next = engine.leave_quiet(clock::now())) look_for_quiet_after(*next);
+  });
 }
 
 void worker_context::enlist(session& member) {

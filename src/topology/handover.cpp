@@ -38,8 +38,8 @@ std::optional<time_point> handover::settles_until(const knowledge& primary,
 std::optional<time_point> handover::announced_until(backend_id primary, time_point now) const noexcept {
   std::optional<time_point> latest;
   for (const auto& last : announced_) {
-    const bool counts = last && !last->is_withdrawn && last->from == primary && now < last->until;
-    if (counts && (!latest || last->until > *latest)) latest = last->until;
+    if (!last || !last->counts(primary, now)) continue;
+    if (!latest || last->until > *latest) latest = last->until;
   }
   return latest;
 }

@@ -34,13 +34,29 @@ class handover {
                                                         const topology_options& options) const noexcept;
   // Until when new sessions of this primary wait for its successor; nothing if they need not.
   [[nodiscard]] std::optional<time_point> announced_until(backend_id primary, time_point now) const noexcept;
+  // Its manager is about to stop it, and waits for no session, as a pod that is being deleted may do, however
+  // long ago that was told.
+  [[nodiscard]] bool is_stopped_soon(backend_id primary, time_point now) const noexcept {
+    const auto& status = of(replacement_sign::status);
+    const auto& deletion = of(replacement_sign::deletion);
+    const bool is_deleted = deletion && deletion->from == primary;
+    return status && status->counts(primary, now) && !is_deleted;
+  }
 
  private:
   struct announcement {
     backend_id from;
     time_point until;
     bool is_withdrawn = false;
+
+    [[nodiscard]] bool counts(backend_id primary, time_point now) const noexcept {
+      return !is_withdrawn && from == primary && now < until;
+    }
   };
+
+  [[nodiscard]] const std::optional<announcement>& of(replacement_sign sign) const noexcept {
+    return announced_.at(static_cast<std::size_t>(sign));
+  }
 
   std::optional<time_point> risen_at_;
   std::array<std::optional<announcement>, replacement_sign_count> announced_;  // the last one of each sign

@@ -20,7 +20,7 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
          left.is_replaced == right.is_replaced && left.is_withheld == right.is_withheld &&
          left.zone == right.zone && left.is_in_own_zone == right.is_in_own_zone &&
          left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
-         left.reason == right.reason;
+         left.ends_them_soon == right.ends_them_soon && left.reason == right.reason;
 }
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
@@ -279,7 +279,8 @@ topology_snapshot topology::decide(time_point now) {
        .ends_idle_sessions = known.options.smart_shutdown == smart_shutdown::end_idle_sessions,
        .is_settling = settled_at && now < *settled_at,
        .is_switching_over =
-           elected.primary && known.handover.announced_until(*elected.primary, now).has_value()});
+           elected.primary && known.handover.announced_until(*elected.primary, now).has_value(),
+       .is_stopped_soon = elected.primary && known.handover.is_stopped_soon(*elected.primary, now)});
   const bool is_first = snapshot.generation == 0;
   if (is_first || !is_same_decision(snapshot, known.published)) ++snapshot.generation;
   check_invariants(snapshot);

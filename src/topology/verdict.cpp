@@ -100,6 +100,7 @@ void judge_primary(backend_status& status, const knowledge& backend, const findi
   } else if (found.is_switching_over) {
     status.reason = {primary_switching_over};
     status.close_when_idle = found.ends_idle_sessions;
+    status.ends_them_soon = status.close_when_idle && found.is_stopped_soon;
   } else {
     status.is_rw_eligible = true;
     status.reason = {is_refusing          ? primary_last_known

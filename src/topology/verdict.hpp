@@ -21,6 +21,7 @@ struct findings {
   bool ends_idle_sessions = true;  // of a backend that shuts down
   bool is_settling = false;        // the primary, after its promotion
   bool is_switching_over = false;  // the primary, by an announcement
+  bool is_stopped_soon = false;    // and will not wait for sessions then
   bool may_rest = true;  // false: no other standby is eligible, so one that was lost repeatedly will do
 };
 

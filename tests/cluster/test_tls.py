@@ -1,12 +1,15 @@
 """TLS is the client's and the backend's own affair: pgsteer passes it through and is blind from then on."""
 import signal
+import threading
+import time
 
+import psycopg2
 import pytest
 
 from harness.cluster import PgCluster
 from harness.proxy import patient
 from harness.queries import ask, assert_ended, psql
-from harness.wait import PATIENCE
+from harness.wait import PATIENCE, wait_until
 
 TLS_USED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 
@@ -68,10 +71,37 @@ def test_tls_login_after_a_failover(cluster, proxy):
     assert (done.returncode, done.stdout.strip()) == (0, "f"), done.stderr
 
 
-# A smart shutdown waits for sessions, and whether one of these is idle nobody can see: it stays and is never cut. The
-# clear ones make way.
-def test_encrypted_session_keeps_a_smart_shutdown_waiting(cluster, run_pgsteer, connect):
+# A smart shutdown waits for sessions, and whether one of these is in a transaction nobody sees. One that is owed an answer
+# gets it, and one that is never quiet for long leaves at a shorter pause: nothing that was sent is lost.
+def test_encrypted_sessions_make_way_once_they_are_quiet(cluster, run_pgsteer, connect):
     proxy = run_pgsteer(cluster, **patient())
+    idle, waiting, busy = (connect(proxy.rw_port, sslmode="require") for _ in range(3))
+    for session in (idle, waiting, busy):
+        session.autocommit = True
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(waiting, "select 42 from pg_sleep(4)")))
+    asking.start()
+    wait_until(lambda: cluster.primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(4)'"
+                                           " and state = 'active' and pid <> pg_backend_pid()") == "1",
+               what="the query that takes a while")
+    cluster.primary.postmaster.send_signal(signal.SIGTERM)
+    asked = 0
+    with pytest.raises(psycopg2.OperationalError):
+        while True:
+            assert ask(busy, "select 1") == 1
+            asked += 1
+            time.sleep(0.02)  # Its pause: what this test is about.
+    asking.join(PATIENCE)
+    assert answers == [42]
+    assert asked >= 10, "at first only a longer pause is one"
+    for session in (idle, waiting):
+        assert_ended(session)
+    cluster.primary.postmaster.wait(PATIENCE)
+    assert proxy.metrics()['pgsteer_sessions_closed_total{listener="rw",reason="backend_shutting_down"}'] == 3
+
+
+def test_encrypted_session_that_pauses_is_spared_for_as_long_as_the_operator_wants(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster, **patient(cluster_keys={"encrypted_idle_time": "1h"}))
     clear, encrypted = connect(proxy.rw_port, sslmode="disable"), connect(proxy.rw_port, sslmode="require")
     cluster.primary.postmaster.send_signal(signal.SIGTERM)
     assert_ended(clear)

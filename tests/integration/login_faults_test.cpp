@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "support/eventually.hpp"
+#include "support/forwarding_engine.hpp"
 #include "support/one_worker.hpp"
 
 namespace pgsteer::test {
@@ -15,9 +16,9 @@ namespace {
 using session::close_reason;
 
 // The engine of a worker, but its n-th wait fails.
-class failing_engine final : public relay::engine {
+class failing_engine final : public forwarding_engine {
  public:
-  explicit failing_engine(relay::engine& real) : real_(real) {}
+  using forwarding_engine::forwarding_engine;
   // Counts from 1. Before the next login.
   void fail_at(int n) {
     waits_ = 0;
@@ -25,21 +26,12 @@ class failing_engine final : public relay::engine {
   }
   [[nodiscard]] bool has_failed() const { return waits_ >= fails_at_; }
 
-  [[nodiscard]] relay::flow* start(const relay::flow_start& start) override { return real_.start(start); }
-  relay::turn_report turn(bool may_wait) override { return real_.turn(may_wait); }
-  void stop(relay::flow& target) override { real_.stop(target); }
-  [[nodiscard]] bool detach(relay::flow& target) override { return real_.detach(target); }
-  void stop_when_idle(relay::flow& target) override { real_.stop_when_idle(target); }
   [[nodiscard]] result<void> wait(relay::socket_wait& who, int fd, relay::readiness what) override {
     if (++waits_ == fails_at_) return error_code(ENOSPC, boost::system::system_category());
-    return real_.wait(who, fd, what);
+    return forwarding_engine::wait(who, fd, what);
   }
-  void forget(relay::socket_wait& who) override { real_.forget(who); }
-  void tick(time_point now) override { real_.tick(now); }
-  [[nodiscard]] std::string_view name() const noexcept override { return real_.name(); }
 
  private:
-  relay::engine& real_;
   std::atomic<int> waits_ = 0;
   std::atomic<int> fails_at_ = 0;
 };

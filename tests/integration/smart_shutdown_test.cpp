@@ -1,7 +1,11 @@
 // A backend that waits for its sessions to end: those that are idle end at once, the others when they are.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <optional>
+
 #include "support/eventually.hpp"
+#include "support/forwarding_engine.hpp"
 #include "support/one_worker.hpp"
 #include "support/test_proxy.hpp"
 
@@ -101,6 +105,100 @@ TEST(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
   };
   EXPECT_TRUE(eventually(patience, [&] { return closed(close_reason::fenced) == 1; }));
   EXPECT_EQ(closed(close_reason::backend_shutting_down), 0U);
+}
+
+// How long a quiet moment the last session that was asked to leave waits for.
+class noting_engine final : public forwarding_engine {
+ public:
+  using forwarding_engine::forwarding_engine;
+  void stop_when_idle(relay::flow& target, duration quiet) override {
+    last_quiet = quiet;
+    forwarding_engine::stop_when_idle(target, quiet);
+  }
+
+  std::atomic<duration> last_quiet = duration::zero();
+};
+
+fake_client connect_encrypted(one_worker& worker) {
+  fake_client client = worker.connect(wire::ssl_request());
+  EXPECT_EQ(client.read_exactly(1).bytes, "S");
+  client.send("hello");
+  EXPECT_EQ(client.read_exactly(5).bytes, "hello");
+  return client;
+}
+
+// There is nothing that it could be told, and an end that is none of its own failing.
+TEST(SmartShutdown, AnEncryptedSessionEndsAtAQuietMoment) {
+  fake_postgres backend("primary", primary_role());
+  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_options([](runtime::options& options) { options.encrypted_idle_time = milliseconds{1}; });
+  worker.publish_backend(backend, proven_primary());
+  fake_client idle = connect_encrypted(worker);
+  worker.publish_backend(backend, shutting_down());
+  const auto rest = idle.read_until_end();
+  EXPECT_EQ(rest.bytes, "");
+  EXPECT_EQ(rest.end, stream_end::closed);
+  EXPECT_TRUE(eventually(patience, [&] { return worker.session_count() == 0; }));
+  const auto why = static_cast<std::size_t>(login::close_reason::backend_shutting_down);
+  EXPECT_EQ(worker.counters().closed[why].value(), 1U);
+}
+
+// Its login may still be under way, which nobody sees.
+TEST(SmartShutdown, AnEncryptedSessionIsSparedWhenItIsNew) {
+  fake_postgres backend("primary", primary_role());
+  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+  std::optional<noting_engine> engine;
+  one_worker worker(target_session_attrs::primary,
+                    [&](relay::engine& real) -> relay::engine& { return engine.emplace(real); });
+  const auto publish_idle_time = [&](duration time) {
+    worker.publish_options([&](runtime::options& options) {
+      options.encrypted_idle_time = time;
+      options.first_query_time = duration::zero();  // it is not this
+    });
+  };
+  publish_idle_time(beyond_patience);
+  worker.publish_backend(backend, proven_primary());
+  fake_client fresh = connect_encrypted(worker);
+  worker.publish_backend(backend, shutting_down());
+  EXPECT_EQ(engine->last_quiet.load(), duration::zero());
+  fresh.close();
+  EXPECT_TRUE(eventually(patience, [&] { return worker.session_count() == 0; }));
+
+  publish_idle_time(milliseconds{10});
+  worker.publish_backend(backend, proven_primary());
+  fake_client known = connect_encrypted(worker);
+  worker.publish_backend(backend, shutting_down());
+  EXPECT_EQ(known.read_until_end().end, stream_end::closed) << "once it is not new any more";
+  EXPECT_EQ(engine->last_quiet.load(), milliseconds{10});
+}
+
+// Has time for whoever waits for a quiet moment, always.
+class leisurely_engine final : public forwarding_engine {
+ public:
+  using forwarding_engine::forwarding_engine;
+  [[nodiscard]] std::optional<duration> leave_quiet(time_point /*now*/) override {
+    ++looks;
+    return beyond_patience;
+  }
+
+  std::atomic<int> looks = 0;
+};
+
+// The next look may be far off, as far as all those before were concerned.
+TEST(SmartShutdown, AnEncryptedSessionIsLookedAtInItsOwnTime) {
+  fake_postgres backend("primary", primary_role());
+  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+  std::optional<leisurely_engine> engine;
+  one_worker worker(target_session_attrs::primary,
+                    [&](relay::engine& real) -> relay::engine& { return engine.emplace(real); });
+  worker.publish_options([](runtime::options& options) { options.encrypted_idle_time = milliseconds{1}; });
+  worker.publish_backend(backend, proven_primary());
+  const fake_client client = connect_encrypted(worker);
+  worker.publish_backend(backend, shutting_down());
+  ASSERT_TRUE(eventually(patience, [&] { return engine->looks == 1; }));
+  worker.publish_backend(backend, shutting_down());
+  EXPECT_TRUE(eventually(patience, [&] { return engine->looks == 2; }));
 }
 
 // The whole way: only a fresh login of the probe is refused, and its open connection still answers.

@@ -153,11 +153,18 @@ bool oracle::is_settling(const evidence& known) const {
   return known.terminated_at < *risen_at_ || known.answered_at < known.terminated_at;
 }
 
+bool oracle::is_told(const std::optional<announcement>& sign, const evidence& known) const {
+  return sign && !sign->is_withdrawn && known.id == sign->from && truth_.now() < sign->until;
+}
+
 bool oracle::is_switching_over(const evidence& known) const {
-  const auto counts = [&](const std::optional<announcement>& told) {
-    return told && !told->is_withdrawn && known.id == told->from && truth_.now() < told->until;
-  };
-  return counts(announced_) || counts(deleted_);
+  return is_told(announced_, known) || is_told(deleted_, known);
+}
+
+// A pod that is deleted may wait for its sessions.
+bool oracle::is_stopped_soon(const evidence& known) const {
+  const bool is_deleted = deleted_ && deleted_->from == known.id;
+  return is_told(announced_, known) && !is_deleted;
 }
 
 void oracle::note_outcome(evidence& known, const probe_result& result) {

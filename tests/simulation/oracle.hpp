@@ -166,7 +166,14 @@ class oracle {
   [[nodiscard]] bool is_sound_standby(const evidence& known) const;
   [[nodiscard]] bool must_take_rw(const evidence& known) const;
   [[nodiscard]] bool is_settling(const evidence& known) const;
+  struct announcement {
+    backend_id from;
+    time_point until;
+    bool is_withdrawn = false;
+  };
+  [[nodiscard]] bool is_told(const std::optional<announcement>& sign, const evidence& known) const;
   [[nodiscard]] bool is_switching_over(const evidence& known) const;
+  [[nodiscard]] bool is_stopped_soon(const evidence& known) const;
   [[nodiscard]] bool is_stable_primary(std::size_t index) const;
 
   [[nodiscard]] verdict check_backend(std::size_t index, const backend_status& status,
@@ -194,15 +201,10 @@ class oracle {
   std::array<std::size_t, places_count> order_{};  // places in the order of a snapshot's backends
   std::size_t backends_ = 0;
   bool is_pinned_ = false;
-  timeline_id highest_;                 // ever told by a primary of ours, as far as it must be known
-  lsn highest_lsn_;                     // its position when it was first told
-  timeline_id remembered_;              // by a mark
-  std::optional<time_point> risen_at_;  // when the highest one was asked for that rose over a known one
-  struct announcement {
-    backend_id from;
-    time_point until;
-    bool is_withdrawn = false;
-  };
+  timeline_id highest_;                    // ever told by a primary of ours, as far as it must be known
+  lsn highest_lsn_;                        // its position when it was first told
+  timeline_id remembered_;                 // by a mark
+  std::optional<time_point> risen_at_;     // when the highest one was asked for that rose over a known one
   std::optional<announcement> announced_;  // by its manager's status
   std::optional<announcement> deleted_;    // by the deletion of its pod
   std::optional<time_point> resumed_at_;

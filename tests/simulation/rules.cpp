@@ -18,7 +18,8 @@ bool is_same(const backend_status& left, const backend_status& right) {
   return left.id == right.id && left.role == right.role && left.is_rw_eligible == right.is_rw_eligible &&
          left.is_ro_eligible == right.is_ro_eligible && left.is_answering == right.is_answering &&
          left.is_leaving == right.is_leaving && left.sessions == right.sessions &&
-         left.close_when_idle == right.close_when_idle && left.reason == right.reason;
+         left.close_when_idle == right.close_when_idle && left.ends_them_soon == right.ends_them_soon &&
+         left.reason == right.reason;
 }
 
 }  // namespace
@@ -200,6 +201,8 @@ oracle::verdict oracle::check_backend(std::size_t index, const backend_status& s
     const bool is_only_announced = !is_settling(known);
     covered_.switching_over += is_only_announced;
     if (is_only_announced && !status.close_when_idle) return "a switchover waits for sessions that stay";
+    if (is_only_announced && status.ends_them_soon != is_stopped_soon(known))
+      return "who waits for transactions is taken for one who does not, or the other way round";
   } else if (must_take_rw(known)) {
     ++covered_.must_take_rw;
     if (!status.is_rw_eligible) return "I3: a primary that was just proven gets no rw";

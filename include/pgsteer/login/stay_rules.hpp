@@ -25,7 +25,9 @@ namespace pgsteer::login {
 struct removal {
   close_reason reason;
   std::string detail;
-  bool is_when_idle = false;  // it goes on until its client can be told outside a transaction
+  // It goes on until its client can be told outside a transaction; where that cannot be seen, until it has
+  // been quiet for so long.
+  std::optional<duration> when_quiet_for = {};
 };
 // Of a session that bytes are relayed for; nothing if it may stay.
 [[nodiscard]] std::optional<removal> must_leave(const runtime::state& present, topology::backend_id backend,

@@ -21,6 +21,7 @@ struct flow_memory {
   std::uint8_t terminate_ciphers = 0;  // by which it is that
   std::uint8_t ended_first = 0;        // 1: the client, 2: the backend
   bool is_orderly = false;             // and not by a failure
+  bool has_backend_spoken_last = false;
 };
 
 // Arrays: of the client or what comes from it, of the backend or what comes from there.

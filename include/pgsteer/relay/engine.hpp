@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "pgsteer/base/assert.hpp"
@@ -45,6 +46,9 @@ struct flow_summary {
   // The last message to the client was ReadyForQuery 'I', whole, and the client has sent nothing since: the
   // client reads a FATAL now as an answer to nothing, the moment for 57P01. False for encrypted sessions.
   bool is_idle_outside_transaction = false;
+  // An encrypted session that stop_when_idle() has ended: the client has got every answer, nobody can say
+  // more to it, and a FIN is the right end.
+  bool has_left_unread = false;
 };
 
 // What the watcher of the first bytes from the backend says.
@@ -112,9 +116,13 @@ class engine {
   // Goes on as before until it is idle outside a transaction, which may be now. From then on nothing more of
   // the client's is passed on and the backend gets a FIN, so that it answers what it was sent before, queries
   // sent ahead too, and ends; with that the flow ends, with flow_end::stopped, and the summary says whether
-  // it still was idle. Idempotent; stop() may follow. Where the bytes cannot be read, and while an answer's
-  // end is not the last that the client was sent, it just goes on.
-  virtual void stop_when_idle(flow& target) = 0;
+  // it still was idle. Idempotent; stop() may follow. While an answer's end is not the last that the client
+  // was sent, it just goes on. Where the bytes cannot be read, it leaves so once the backend has spoken last
+  // and nothing has passed for as long as quiet, seen by leave_quiet(); asked again, the shorter time counts.
+  virtual void stop_when_idle(flow& target, duration quiet) = 0;
+  // What stop_when_idle() waits for where the bytes cannot be read (relay/quiet_flows.hpp). Returns after
+  // what time it is to be called again; nothing: nobody waits for that.
+  [[nodiscard]] virtual std::optional<duration> leave_quiet(time_point now) = 0;
   // Gives the flow back to its owner as it is, soon: on_detach(), or on_end() if it ends before. False: it
   // is watched or has ended already, and nothing is changed. Idempotent.
   [[nodiscard]] virtual bool detach(flow& target) = 0;

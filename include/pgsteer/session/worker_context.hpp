@@ -10,10 +10,12 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -99,6 +101,8 @@ class worker_context {
                                            time_point arrived);
   // A client of that route was logged in there: tells the control thread if it waits for that.
   void note_login(topology::backend_id backend, routing::target_session_attrs route);
+  // As the engine's, which it calls again for as long as a flow waits for a quiet moment.
+  void stop_when_idle(relay::flow& target, duration quiet);
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
   void note_hint(topology::backend_id id, topology::hint noticed);
 
@@ -110,6 +114,7 @@ class worker_context {
  private:
   friend class session;
   void delist(session& member);
+  void look_for_quiet_after(duration pause);
 
   struct told {
     topology::backend_id id;
@@ -124,6 +129,8 @@ class worker_context {
   struct session_list;
   std::unique_ptr<session_list> sessions_;
   std::atomic<std::size_t> session_count_{0};  // read by the acceptor, written here
+  boost::asio::steady_timer quiet_timer_;
+  std::optional<time_point> quiet_due_;  // the next look
 };
 
 }  // namespace pgsteer::session

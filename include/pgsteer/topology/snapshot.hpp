@@ -50,6 +50,7 @@ struct backend_status {
   session_verdict sessions = session_verdict::keep;  // a proven standby: close_read_write, always
   // Its sessions that may stay keep it from shutting down: each ends at its next idle moment.
   bool close_when_idle = false;
+  bool ends_them_soon = false;  // it waits for nobody: its manager has said that it is about to be stopped
   verdict_reason reason;
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
   bool was_probed = false;

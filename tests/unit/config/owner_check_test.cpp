@@ -97,12 +97,13 @@ TEST(RuntimeOptions, AreValidIfEachOfThemIs) {
   runtime::options all;
   all.listeners.push_back({"rw", {"127.0.0.1", 0}, {}, seconds{0}});
   EXPECT_TRUE(are_valid(all));
-  runtime::options listener = all, limits = all, login = all, tcp = all;
+  runtime::options listener = all, limits = all, login = all, tcp = all, idle = all;
   listener.listeners.emplace_back();
   limits.limits.sessions_max = 0;
   login.login.cancel_timeout = duration::zero();
   tcp.tcp.keepalive_count = 0;
-  for (const auto& bad : {listener, limits, login, tcp}) EXPECT_FALSE(are_valid(bad));
+  idle.encrypted_idle_time = duration::zero();
+  for (const auto& bad : {listener, limits, login, tcp, idle}) EXPECT_FALSE(are_valid(bad));
 }
 
 TEST(DiscoveryOptions, NameAtLeastOneBackend) {

@@ -196,15 +196,31 @@ TEST(StayRules, ASessionLeavesABackendThatShutsDownWhenItIsIdle) {
   const auto left = [](topology::backend_status status, target_session_attrs route) {
     status.close_when_idle = true;
     const auto removal = must_leave(state_of({status}), {1}, route);
-    return removal ? std::optional(std::pair(removal->reason, removal->is_when_idle)) : std::nullopt;
+    return removal ? std::optional(std::pair(removal->reason, removal->when_quiet_for)) : std::nullopt;
   };
-  constexpr std::pair when_idle{close_reason::backend_shutting_down, true};
+  const auto at_once = [](close_reason why) { return std::pair(why, std::optional<duration>()); };
+  const std::pair when_idle{close_reason::backend_shutting_down, std::optional<duration>(seconds{1})};
   EXPECT_EQ(left(primary(1), target_session_attrs::primary), when_idle);
   EXPECT_EQ(left(standby(1), target_session_attrs::prefer_standby), when_idle);
-  EXPECT_EQ(left(standby(1), target_session_attrs::primary), std::pair(close_reason::lost_role, false));
+  EXPECT_EQ(left(standby(1), target_session_attrs::primary), at_once(close_reason::lost_role));
   topology::backend_status fenced = primary(1);
   fenced.sessions = topology::session_verdict::close_all;
-  EXPECT_EQ(left(fenced, target_session_attrs::any), std::pair(close_reason::fenced, false));
+  EXPECT_EQ(left(fenced, target_session_attrs::any), at_once(close_reason::fenced));
+}
+
+// It will not wait for anybody.
+TEST(StayRules, AnEncryptedSessionPausesForLessWhereItsBackendIsStoppedSoon) {
+  using namespace routing::testing;
+  topology::backend_status stopped = primary(1);
+  stopped.close_when_idle = stopped.ends_them_soon = true;
+  runtime::state present = state_of({stopped});
+  for (const auto& [idle_time, expected] :
+       {std::pair{milliseconds{1'000}, milliseconds{20}}, {milliseconds{10}, milliseconds{10}}}) {
+    runtime::options options;
+    options.encrypted_idle_time = idle_time;
+    present.options = std::make_shared<const runtime::options>(options);
+    EXPECT_EQ(must_leave(present, {1}, target_session_attrs::primary)->when_quiet_for, expected);
+  }
 }
 
 TEST(StayRules, ACancelOfAnUnknownKeyGoesWhereItsSessionMayBe) {

@@ -132,6 +132,24 @@ TEST_P(Detach, AReadableSessionStaysReadable) {
   EXPECT_TRUE(flow.owner.summary->is_idle_outside_transaction);
 }
 
+TEST_P(Detach, WhoSpokeLastIsRemembered) {
+  for (const bool is_answered : {true, false}) {
+    test_flow flow;
+    log_in(flow, false);
+    if (!is_answered) {
+      send_some(flow.client.theirs, "Q");
+      EXPECT_EQ(first_.receive(flow.backend.theirs, 1), "Q");
+    }
+    move_on(flow);
+    second_.engine().stop_when_idle(*flow.handle);
+    for (const int at : {1, 2, 3}) {
+      (void)second_.engine().leave_quiet(time_point(seconds{at}));
+      second_.run_ready();
+    }
+    EXPECT_EQ(is_at_end(flow.backend.theirs), is_answered);
+  }
+}
+
 TEST_P(Detach, AGoodbyeThatWasSaidBeforeCounts) {
   for (const bool is_readable : {true, false}) {
     test_flow flow(socket_kind::tcp);

@@ -85,7 +85,12 @@ class tested_engine {
   [[nodiscard]] flow* start(const flow_start& start) { return loop_->engine().start(start); }
   void stop(flow& target) { loop_->engine().stop(target); }
   [[nodiscard]] bool detach(flow& target) { return loop_->engine().detach(target); }
-  void stop_when_idle(flow& target) { loop_->engine().stop_when_idle(target); }
+  void stop_when_idle(flow& target, duration quiet = seconds{1}) {
+    loop_->engine().stop_when_idle(target, quiet);
+  }
+  [[nodiscard]] std::optional<duration> leave_quiet(time_point now) {
+    return loop_->engine().leave_quiet(now);
+  }
   [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) {
     return loop_->engine().wait(who, fd, what);
   }

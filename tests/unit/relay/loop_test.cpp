@@ -105,7 +105,7 @@ TEST_P(Loop, AFlowThatIsToStopWhenIdleEndsBehindItsAnswer) {
   flow.handle = loop_->engine().start(start);
   send_some(flow.backend.theirs, "R");
   run_ready();
-  loop_->engine().stop_when_idle(*flow.handle);
+  loop_->engine().stop_when_idle(*flow.handle, seconds{1});
   run_ready();
   send_some(flow.backend.theirs, ready_for_query);
   asio::posix::stream_descriptor backend(context_, ::dup(flow.backend.theirs.value()));

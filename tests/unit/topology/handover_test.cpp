@@ -115,6 +115,21 @@ TEST(Switchover, EndsWithTheProofOfTheSuccessorOrWithItsWithdrawal) {
   EXPECT_EQ(announced("announce a; wait 100; withdraw; a primary 1").summary(), undisturbed_before);
 }
 
+// A pod that is deleted may be in a smart shutdown for minutes, which waits for open transactions.
+TEST(Switchover, OnlyByTheManagersWordAloneIsThePrimaryStoppedSoon) {
+  const auto stops_soon = [](const std::string& events) { return announced(events).of('a').ends_them_soon; };
+  EXPECT_TRUE(stops_soon("announce a"));
+  EXPECT_FALSE(stops_soon("delete a"));
+  EXPECT_FALSE(stops_soon("delete a; announce a"));
+  EXPECT_FALSE(stops_soon("announce a; withdraw; delete a"));
+  EXPECT_FALSE(
+      stops_soon("delete a; wait 4000; announce a; wait 1500; a primary 1; b standby 1; c standby 1"));
+  history later = announced("announce a; wait 100");
+  const auto generation = later.snapshot().generation;
+  EXPECT_FALSE(later.play("delete a").of('a').ends_them_soon);
+  EXPECT_GT(later.snapshot().generation, generation) << "who goes by it hears of it";
+}
+
 // A manager may change its mind without a word, or be stopped.
 TEST(Switchover, IsBelievedForAWhile) {
   history story = announced("announce a");
