@@ -16,14 +16,15 @@ void room_estimate::note_free(int free, time_point now) {
 }
 
 std::int64_t room_estimate::note_answer(int free, time_point now) {
-  const time_point since = now - uncounted_for;
-  while (answers_.size() > 1 && answers_[1].at <= since) answers_.pop_front();
-  const std::int64_t sent_before = answers_.empty() ? 0 : answers_.front().sent;
+  while (!answers_.empty() && answers_.front().at <= now - uncounted_at_most_for) answers_.pop_front();
   answer latest{now, sent_, free + ours_, free + ours_};
-  std::int64_t least = latest.left_by_others;
   for (const answer& each : answers_) {
     if (each.at > now - counted_too_long_for) latest.at_most = std::max(latest.at_most, each.left_by_others);
-    if (each.at > since) least = std::min(least, each.at_most);
+  }
+  std::int64_t uncounted = 0;
+  for (const answer& each : answers_) {
+    const std::int64_t more = std::min(latest.left_by_others - each.at_most, sent_ - each.sent);
+    if (now - each.at < uncounted_for + more * uncounted_longer_by) uncounted = std::max(uncounted, more);
   }
   if (answers_.empty() || now >= answers_.back().at + remembered_every) {
     answers_.push_back(latest);
@@ -32,8 +33,7 @@ std::int64_t room_estimate::note_answer(int free, time_point now) {
     last.left_by_others = std::max(last.left_by_others, latest.left_by_others);
     last.at_most = std::max(last.at_most, latest.at_most);
   }
-  return std::clamp<std::int64_t>(latest.left_by_others - std::min(least, latest.at_most), 0,
-                                  sent_ - sent_before);
+  return uncounted;
 }
 
 void room_estimate::note_full() noexcept {

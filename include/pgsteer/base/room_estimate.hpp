@@ -2,10 +2,10 @@
 // room_estimate: how many more logins may be sent to a server, by what it says is free from time to time.
 //
 // What is free there, less what was sent of late and may not be counted yet: a server counts a session only
-// once its login is over, which takes seconds in a storm of logins. What the others leave, that is free and
-// ours, tells how many are not: as many as it is above the least of late. Half of the rest is given, and one
-// at least, and not more than that within portion_time: others send there too, and none of them knows of the
-// others.
+// once its login is over, which takes seconds in a storm of logins, and longer the more there are. What the
+// others leave, that is free and ours, tells how many are not: as many as it is above what it was before they
+// were sent. Half of the rest is given, and one at least, and not more than that within portion_time: others
+// send there too, and none of them knows of the others.
 //
 // Not the queue for that room (permit_queue.hpp), and no limit: what need not wait for room is counted all
 // the same.
@@ -28,6 +28,11 @@ class room_estimate {
   // A login in a storm is counted within that, mostly. While ours come, what others give up is seen so much
   // later.
   static constexpr auto uncounted_for = seconds{5};
+  // For each that seems not to be counted: they take the server's cores from one another. (400 at once: 4 to
+  // 9 s on two cores that others used as well.)
+  static constexpr auto uncounted_longer_by = milliseconds{50};
+  // PostgreSQL gives up a login then: authentication_timeout.
+  static constexpr auto uncounted_at_most_for = seconds{60};
 
   // A session that is over is still counted for so long, mostly: its process has to end.
   static constexpr auto counted_too_long_for = seconds{1};
@@ -59,9 +64,10 @@ class room_estimate {
     std::int64_t at_most;         // the most of late: what is not ours any more may still be counted
   };
   // However often it is asked, as few are looked at.
-  static constexpr auto remembered_every = milliseconds{20};
+  static constexpr auto remembered_every = milliseconds{50};
 
-  // How many of those that were sent of late are not counted in it. O(uncounted_for / remembered_every).
+  // How many of those that were sent of late are not counted in it. O(uncounted_at_most_for /
+  // remembered_every).
   [[nodiscard]] std::int64_t note_answer(int free, time_point now);
 
   std::int64_t sent_ = 0;                      // ever, whatever was put back
@@ -69,7 +75,7 @@ class room_estimate {
   std::optional<std::int64_t> room_;           // until the next answer; below 0: so many too many
   std::int64_t portion_ = 0;                   // the present half, as it was given
   time_point portion_at_ = time_point::min();  // when that was, if some of it was taken
-  std::deque<answer> answers_;                 // within uncounted_for, and the one before
+  std::deque<answer> answers_;                 // within uncounted_at_most_for
 };
 
 }  // namespace pgsteer

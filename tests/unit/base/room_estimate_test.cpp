@@ -74,6 +74,21 @@ TEST(RoomEstimate, NeverSendsMoreThanTheOthersLeaveInASlowStorm) {
   }
 }
 
+// Nobody waits for ever, though, and what was sent before those need not be counted either.
+TEST(RoomEstimate, RemembersWhatOthersLeftUntilAWholeStormIsCounted) {
+  room_estimate room;
+  int sent = 0;
+  time_point now = start;
+  for (; now < start + seconds{20}; now += milliseconds{100}) {
+    room.note_free(400, now);
+    sent += take_all(room);
+    ASSERT_LE(sent, 400) << in_seconds(now - start);
+  }
+  EXPECT_EQ(sent, 400);
+  room.note_free(400, start + room_estimate::uncounted_at_most_for + seconds{1});
+  EXPECT_TRUE(room.has_room());
+}
+
 // Whatever the others do, nobody waits for what is free and ours.
 TEST(RoomEstimate, GivesThePlacesOfOurOwnSessionsAtOnce) {
   room_estimate room;
@@ -104,9 +119,9 @@ TEST(RoomEstimate, TakesItsOwnThatEndForNobodyElsesSessions) {
 }
 
 TEST(RoomEstimate, BelievesThatOthersHaveLeftOnlyOnceAStormWouldBeCounted) {
+  const duration counted_by = room_estimate::uncounted_for + 20 * room_estimate::uncounted_longer_by;
   for (const auto& [later, expected] :
-       {std::pair<duration, int>{room_estimate::uncounted_for - milliseconds{1}, 10},
-        {room_estimate::uncounted_for, 20}}) {
+       {std::pair<duration, int>{counted_by - milliseconds{1}, 10}, {counted_by, 20}}) {
     room_estimate room;
     room.note_free(40, start);
     EXPECT_EQ(take_all(room), 20);
