@@ -3,7 +3,7 @@
 PGSTEER_NO_KUBERNETES=1 skips every test of this folder; without it each fails where kube-apiserver and etcd cannot be
 built.
 """
-import json
+import functools
 import os
 import sys
 from pathlib import Path
@@ -17,10 +17,11 @@ from harness.cluster import PgCluster  # noqa: E402  pylint: disable=wrong-impor
 from harness.loopback import Loopback  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.access import Account, write_token  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.gate import Gate  # noqa: E402  pylint: disable=wrong-import-position
-from kube_api.instances import Instances, SELECTOR  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.instances import Instances  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.kube_api import KubeApi  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.pods import Pods  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.programs import Unavailable  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.source import kubernetes_source  # noqa: E402  pylint: disable=wrong-import-position
 
 # Flags of the file's API server: a test file may have API_SERVER_FLAGS of its own.
 NO_FLAGS = []
@@ -82,15 +83,8 @@ def token_file(account, tmp_path) -> Path:
 
 @pytest.fixture
 def source(kube, cluster, namespace, token_file):
-    """source(...): cluster.backends of pgsteer's configuration, to find the instances; with these keys changed, and those
-    that are None left out."""
-    def text(**changes) -> str:
-        keys = {"namespace": namespace, "label_selector": SELECTOR, "port": cluster.network.port,
-                "api_server": kube.server.url, "token_file": str(token_file),
-                "ca_file": str(kube.credentials.authority), **changes}
-        return "kubernetes: " + json.dumps({key: value for key, value in keys.items() if value is not None})
-
-    return text
+    """source(...): cluster.backends of pgsteer's configuration, as kubernetes_source() says."""
+    return functools.partial(kubernetes_source, kube, namespace, cluster.network.port, token_file=token_file)
 
 
 @pytest.fixture

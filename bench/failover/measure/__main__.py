@@ -9,15 +9,21 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path[:0] = [str(HERE.parent), str(ROOT / "bench"), str(ROOT / "tests" / "cluster")]
+sys.path[:0] = [str(HERE.parent), str(ROOT / "bench"), str(ROOT / "tests" / "cluster"),
+                str(ROOT / "tests" / "kubernetes")]
+from kube_api.programs import Unavailable  # noqa: E402
 from measure import failover, held, load, plot, proxies, report, switchover  # noqa: E402
 from measure.clients import Programs  # noqa: E402
-from measure.faults import FAULTS, ON_LOOPBACK  # noqa: E402
-from measure.stage import Stage  # noqa: E402
+from measure.faults import FAULTS  # noqa: E402
+from measure.pod_stage import PodStage  # noqa: E402
+from measure.stage import NetworkStage, Stage  # noqa: E402
 from reporting import page  # noqa: E402
 
-MODES = ("kill", "beside", "freeze", "blackhole", "switchover", "held")
-RUNS = {"kill": 100, "beside": 50, "freeze": 50, "blackhole": 50, "held": 10}
+# Each on its stage, in this order of stages.
+STAGES = (Stage, NetworkStage, PodStage)
+STAGE_OF = {**{name: fault.stage_class for name, fault in FAULTS.items()}, "switchover": Stage, "held": Stage}
+MODES = tuple(STAGE_OF)
+RUNS = {"kill": 100, "beside": 50, "freeze": 50, "blackhole": 50, "pod": 50, "pod-unheard": 50, "held": 10}
 BUSY_TARGET = 0.5
 
 
@@ -41,6 +47,11 @@ def arguments() -> argparse.Namespace:
     unknown = set(options.modes) - set(MODES)
     if unknown or os.geteuid() != 0:
         parser.error(f"unknown mode {unknown}" if unknown else "it needs root: for network namespaces and processes")
+    options.proxies = options.proxies.split(",")
+    for mode in options.modes:
+        if not proxies.of_stage(options.proxies, STAGE_OF[mode]):
+            families = ", ".join(STAGE_OF[mode].families)
+            parser.error(f"{mode} is measured of {families} only, and --proxies names none of that")
     return options
 
 
@@ -48,7 +59,6 @@ class Measurement:
     def __init__(self, options: argparse.Namespace):
         self.options = options
         self.programs = Programs(options.programs.resolve(), options.binary.resolve())
-        self.names = options.proxies.split(",")
         self.results = {"date": date.today().isoformat(), "machine": page.machine(), "seed": options.seed,
                         "versions": proxies.versions(self.programs), "load_factor": {},
                         "runs": report.runs_of_other_modes(options.output, options.modes)}
@@ -63,27 +73,33 @@ class Measurement:
         say(words)
 
     def go(self) -> None:
-        unplanned = [mode for mode in self.options.modes if mode in FAULTS]
-        on_loopback = [mode for mode in self.options.modes if mode in (*ON_LOOPBACK, "switchover", "held")]
-        if on_loopback:
-            with Stage(self.programs) as stage:
-                for mode in [mode for mode in unplanned if mode in ON_LOOPBACK]:
-                    self.fail_over(stage, mode)
-                if "switchover" in on_loopback:
-                    self.switch_over(stage)
-                if "held" in on_loopback:
-                    self.hold(stage)
-        if set(unplanned) - set(ON_LOOPBACK):
-            with Stage(self.programs, in_network=True) as stage:
-                for mode in [mode for mode in unplanned if mode not in ON_LOOPBACK]:
-                    self.fail_over(stage, mode)
+        modes_on = {one: [mode for mode in self.options.modes if STAGE_OF[mode] is one] for one in STAGES}
+        used = [stage_class for stage_class in STAGES if modes_on[stage_class]]
+        for stage_class in used:
+            stage_class.provide()
+        for stage_class in used:
+            with stage_class(self.programs) as stage:
+                for mode in modes_on[stage_class]:
+                    self.measure(stage, mode)
 
-    def fail_over(self, stage: Stage, mode: str) -> None:
+    def measure(self, stage: Stage, mode: str) -> None:
+        names = proxies.of_stage(self.options.proxies, stage)
+        left_out = ", ".join(name for name in self.options.proxies if name not in names)
+        if left_out:
+            say(f"{mode} is measured of {', '.join(stage.families)} only: {left_out} takes no part")
+        if mode == "switchover":
+            self.switch_over(stage, names)
+        elif mode == "held":
+            self.hold(stage)
+        else:
+            self.fail_over(stage, mode, names)
+
+    def fail_over(self, stage: Stage, mode: str, names: list) -> None:
         factor = self.calibrate(stage)
         self.results["load_factor"][mode] = factor
         with load.Load(stage, factor):
             for i in range(self.runs_of(mode)):
-                for name in self.names:  # side by side, so that whatever the machine does, it does it to all
+                for name in names:  # side by side, so that whatever the machine does, it does it to all
                     record = failover.Run(stage, name, FAULTS[mode]).go()
                     self.keep(record, f"{mode} {i + 1} {name}: {_in_words(record)}")
 
@@ -92,9 +108,9 @@ class Measurement:
         with proxies.start("pgsteer", stage), failover.clients(stage, successor):
             return load.calibrate(stage, BUSY_TARGET, say)
 
-    def switch_over(self, stage: Stage) -> None:
+    def switch_over(self, stage: Stage, names: list) -> None:
         for auth in switchover.ACCOUNTS:
-            for name in self.names:
+            for name in names:
                 record = switchover.measure(stage, name, auth, self.options.logins)
                 self.keep(record, f"switchover {name} {auth}: {len(record['switchovers'])} switchovers, "
                                   f"{record['failed']} of {record['logins']} logins failed")
@@ -138,6 +154,8 @@ def main() -> None:
     measurement = Measurement(options)
     try:
         measurement.go()
+    except Unavailable as reason:
+        sys.exit(f"{reason}. Modes without pods, named by --mode, need no Kubernetes.")
     finally:
         if measurement.results["runs"]:
             publish(measurement.results, options)

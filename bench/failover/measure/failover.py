@@ -50,6 +50,7 @@ class Run:
                 recording = stack.enter_context(contextlib.closing(proxies.Recording(self.stage.programs)))
             proxy = stack.enter_context(proxies.start(self.proxy_name, self.stage, recording))
             logins, writers, oracle = stack.enter_context(clients(self.stage, self.new))
+            self.fault.prepare()
             self._settle()
             self._fail_over(oracle, logins)
             self._judge(logins.stop(), writers.stop(), recording)
@@ -69,6 +70,7 @@ class Run:
         record["fault_at"] = self.fault.strike()
         record["struck_at"] = time.monotonic()
         time.sleep(self.fault.wait_seconds)
+        self.fault.finish()
         record["promote_at"] = time.monotonic()
         self.stage.promote(self.new_index)
         record["oracle"] = oracle.verdict()
@@ -126,3 +128,5 @@ class Run:
         sums = {phase: f'pgsteer_failover_phase_seconds_sum{{phase="{phase}"}}' for phase in PHASES}
         self.record["phases"] = {phase: metrics[name] for phase, name in sums.items()}
         self.record["log"] = [line for line in proxy.log_text().splitlines() if "session ended" not in line]
+        if not any(self.fault.log_words in line for line in self.record["log"]):
+            raise RuntimeError(f"pgsteer's log does not say {self.fault.log_words!r}: {self.fault.name} proves nothing")

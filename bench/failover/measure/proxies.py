@@ -39,13 +39,18 @@ class Recording:
         self.folder.cleanup()
 
 
+def of_stage(names: list, stage_class) -> list:
+    """Those of these proxies that can be in front of such a stage."""
+    return [name for name in names if name.partition("@")[0] in stage_class.families]
+
+
 def start(name: str, stage, recording: Recording = None):
     """The proxy in front of the stage's cluster, not yet entered."""
     if name == "pgsteer":
         program = stage.programs.pgsteer
         # The bench stops it with sessions open, again and again; waiting for them is no part of a failover.
         return Pgsteer(stage.cluster, recording.wrapped(program) if recording else program, ports=stage.ports,
-                       host=stage.proxy_host, extra="drain_timeout: 0s\n")
+                       host=stage.proxy_host, source=stage.source, extra="drain_timeout: 0s\n")
     family, _, inter = name.partition("@")
     if family != "haproxy":
         raise ValueError(f"no such proxy: {name}")

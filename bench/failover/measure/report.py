@@ -10,6 +10,8 @@ TITLES = {"kill": "kill -9 of the primary, promotion at once",
           "beside": "Promotion beside a living primary, of which nobody tells",
           "freeze": "Frozen primary (SIGSTOP of every process), promotion after 1.5 s, thawed 0.5 s after that",
           "blackhole": "Blackholed primary (every packet lost), promotion after 1.5 s, healed 0.5 s after that",
+          "pod": "Pod of the primary deleted, killed at the end of its grace period of 1 s, promotion at once",
+          "pod-unheard": "Pod of the primary killed while the API server is down, promotion at once",
           "switchover": "Planned switchovers at 300 logins a second", "held": "500 held logins"}
 
 
@@ -103,7 +105,7 @@ def _reasons(runs: list, key: str) -> list:
 
 
 MAKERS = {"kill": _failover_table, "beside": _failover_table, "freeze": _recorded_table, "blackhole": _recorded_table,
-          "switchover": _switchover_table, "held": _held_table}
+          "pod": _failover_table, "pod-unheard": _failover_table, "switchover": _switchover_table, "held": _held_table}
 
 
 def runs_of_other_modes(folder: Path, modes: list) -> list:

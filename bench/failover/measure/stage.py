@@ -1,4 +1,7 @@
-"""The real cluster that everything is measured on: three PostgreSQL 15, on loopback or each on a host of its own."""
+"""The real cluster that everything is measured on: three PostgreSQL 15, on loopback or each on a host of its own.
+
+pod_stage.py has a third one, where they are pods.
+"""
 import contextlib
 import random
 
@@ -27,15 +30,25 @@ STREAMS_SECONDS = 3
 
 
 class Stage:
-    def __init__(self, programs: Programs, in_network: bool = False):
-        """in_network: network namespaces, for the faults of wires; the proxy then has a host of its own."""
+    """On loopback."""
+
+    # Of the proxies that can be in front of it.
+    families = ("pgsteer", "haproxy")
+    # Of the proxy: where it listens, and the network.Host it runs on.
+    ip, proxy_host = "127.0.0.1", None
+    # cluster.backends of pgsteer's configuration; None: a static list.
+    source = None
+
+    def __init__(self, programs: Programs, network=None):
+        """network: where the backends are, else all at one address."""
         self.programs = programs
-        self.network = Network() if in_network else None
-        self.proxy_host = self.network.add("proxy") if in_network else None
-        self.cluster = PgCluster(settings=SETTINGS, network=self.network)
-        self.ip = self.proxy_host.address if in_network else "127.0.0.1"
+        self.cluster = PgCluster(settings=SETTINGS, network=network)
         self.ports = (free_port(), free_port(), free_port())
         self.next_value = 1
+
+    @staticmethod
+    def provide() -> None:
+        """Builds what such a stage needs and nobody has built yet."""
 
     def __enter__(self):
         try:
@@ -51,28 +64,18 @@ class Stage:
 
     def close(self) -> None:
         self.cluster.destroy()
-        if self.network:
-            self.network.close()
 
     def _prepare(self) -> None:
         for backend in self.cluster.backends:
             hba = backend.data / "pg_hba.conf"
             hba.write_text(HBA + hba.read_text())
             backend.sql("select pg_reload_conf()")
-            if self.network:
-                self._redirect_checks(backend.host)
         primary = self.cluster.primary
         primary.sql(SQL)
         primary.sql("grant create on schema public to load", "appdb")
         primary.sql(TABLES, "appdb")
         wait_until(lambda: load.fill(primary) is None, what="the new rules of pg_hba.conf")
         self.cluster.wait_replicated()
-
-    @staticmethod
-    def _redirect_checks(host) -> None:
-        rules = (f"table ip checks {{ chain arriving {{ type nat hook prerouting priority -100; "
-                 f"tcp dport {CHECK_PORT_APART} redirect to :5432; }}; }}\n")
-        host.run(["nft", "-f", "-"], input=rules)
 
     def values(self, count: int) -> int:
         """The first of so many values that nobody else writes."""
@@ -135,3 +138,28 @@ class Stage:
         statement = f"select value from writes where value between {min(values)} and {max(values)}"
         present = {int(line) for line in self.cluster.primary.sql(statement, "appdb").split()}
         return sorted(set(values) - present)
+
+
+class NetworkStage(Stage):
+    """In network namespaces, for the faults of wires; the proxy has a host of its own."""
+
+    def __init__(self, programs: Programs):
+        self.network = Network()
+        self.proxy_host = self.network.add("proxy")
+        self.ip = self.proxy_host.address
+        super().__init__(programs, self.network)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        for backend in self.cluster.backends:
+            self._redirect_checks(backend.host)
+
+    @staticmethod
+    def _redirect_checks(host) -> None:
+        rules = (f"table ip checks {{ chain arriving {{ type nat hook prerouting priority -100; "
+                 f"tcp dport {CHECK_PORT_APART} redirect to :5432; }}; }}\n")
+        host.run(["nft", "-f", "-"], input=rules)
+
+    def close(self) -> None:
+        super().close()
+        self.network.close()

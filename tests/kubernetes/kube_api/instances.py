@@ -1,5 +1,5 @@
 """The backends of a PostgreSQL cluster as pods, with the labels that CloudNativePG gives them."""
-from .pods import Pods
+from .pods import GRACE_SECONDS, Pods
 
 CLUSTER_NAME = "pg"
 SELECTOR = f"cnpg.io/cluster={CLUSTER_NAME}"
@@ -27,8 +27,8 @@ class Instances:
     def name_of(self, backend) -> str:
         return self._names[backend.name]
 
-    def begin_deletion(self, backend) -> None:
-        self.pods.begin_deletion(self.name_of(backend))
+    def begin_deletion(self, backend, grace_seconds: int = GRACE_SECONDS) -> None:
+        self.pods.begin_deletion(self.name_of(backend), grace_seconds)
 
     def remove(self, backend) -> None:
         self.pods.remove(self.name_of(backend))

@@ -38,8 +38,7 @@ class KubeApi:
 
     def __enter__(self):
         try:
-            self.etcd.start()
-            self.server.start()
+            self.start()
         except BaseException:
             self.destroy()
             raise
@@ -47,6 +46,10 @@ class KubeApi:
 
     def __exit__(self, *unused) -> None:
         self.destroy()
+
+    def start(self) -> None:
+        self.etcd.start()
+        self.server.start()
 
     @property
     def admin(self) -> Client:

@@ -32,9 +32,9 @@ class Pods:
         """Adds and changes labels; None takes one away."""
         return self.client.patch(f"{self.path}/{name}", {"metadata": {"labels": labels}})
 
-    def begin_deletion(self, name: str) -> dict:
+    def begin_deletion(self, name: str, grace_seconds: int = GRACE_SECONDS) -> dict:
         """As kubectl delete does: the pod shows its deletionTimestamp and stays until its kubelet is done."""
-        return self.client.request("DELETE", f"{self.path}/{name}", {"gracePeriodSeconds": GRACE_SECONDS})
+        return self.client.request("DELETE", f"{self.path}/{name}", {"gracePeriodSeconds": grace_seconds})
 
     def remove(self, name: str) -> dict:
         """As its kubelet does when the containers have ended, or kubectl delete --force."""
