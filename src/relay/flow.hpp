@@ -81,8 +81,8 @@ class flow {
   [[nodiscard]] bool awaits_quiet() const noexcept {
     return !ending_.is_readable() && may_leave() && !has_ended();
   }
-  // It has been quiet for long enough: the next pump ends it, unless an answer is owed or something has
-  // arrived.
+  [[nodiscard]] bool has_backend_spoken_last() const noexcept { return ending_.has_backend_spoken_last(); }
+  // It has been quiet for long enough: the next pump ends it, unless something has arrived.
   void note_quiet() noexcept { is_quiet_ = true; }
   // The side's socket cannot be used.
   void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }

@@ -29,7 +29,7 @@ class quiet_flows {
     if (!asked.in_awaiting_quiet.is_linked()) waiting_.push_back(asked);
   }
 
-  // leave(flow&) for each that has been quiet for long enough, whoever has spoken last. The time of a flow
+  // leave(flow&) for each that has been quiet for long enough and is owed no answer. The time of a flow
   // starts with the first look at it. Returns after what time to look again; nothing: nobody waits.
   template <class Leave>
   [[nodiscard]] std::optional<duration> look(time_point now, Leave leave) {
@@ -41,7 +41,8 @@ class quiet_flows {
         continue;
       }
       const duration wanted = note_bytes(waiting, now);
-      if (now - waiting.awaited_quiet.since >= wanted) leave(waiting);
+      const bool is_quiet = now - waiting.awaited_quiet.since >= wanted;
+      if (is_quiet && waiting.has_backend_spoken_last()) leave(waiting);
       shortest = std::min(wanted, shortest.value_or(wanted));
     }
     if (shortest) *shortest /= 2;
