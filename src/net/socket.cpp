@@ -1,7 +1,9 @@
 #include "pgsteer/net/socket.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -116,13 +118,9 @@ void send_best_effort(int fd, byte_span bytes) noexcept {
   [[maybe_unused]] const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-void finish_sending(int fd) noexcept {
-  ::shutdown(fd, SHUT_WR);
-  char discarded[4096];
-  // Bounded: a peer that keeps sending gets its reset.
-  for (int i = 0; i < 16; ++i) {
-    if (::recv(fd, discarded, sizeof discarded, MSG_DONTWAIT) <= 0) break;
-  }
+std::size_t unacknowledged(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 }  // namespace pgsteer::net

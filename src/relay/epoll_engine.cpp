@@ -149,8 +149,10 @@ void epoll_engine::pump(epoll_flow& next, epoll_turn& turn) {
   half_closed_.note(next);
 }
 
-// on_end() follows at the end of the turn. Closing the sockets takes them out of the set.
+// on_end() follows at the end of the turn. Closing the sockets takes them out of the set; the client's may
+// stay open.
 void epoll_engine::retire(epoll_flow& ended) noexcept {
+  if (ended.is_ended_here()) ::epoll_ctl(set_.value(), EPOLL_CTL_DEL, ended.fd(side::client), nullptr);
   dequeue(ended);  // also if the watcher has called stop()
   ended.release(pipes_);
   ended_.push_back(ended);

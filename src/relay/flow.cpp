@@ -83,6 +83,20 @@ void flow::finish(flow_end end, int error) noexcept {
       {{"error", to_error_code(error).message()}});
 }
 
+// While it leaves, its backend ends because it was told to.
+void flow::fail(side which, int error) noexcept {
+  const flow_end end = ending_.when_failed(which, error);
+  finish(is_leaving_ && end == flow_end::backend_closed ? flow_end::stopped : end, error);
+}
+
+bool flow::ask_to_stay() noexcept {
+  if (is_leaving_ || has_ended()) return false;
+  is_to_stop_when_idle_ = is_quiet_ = false;
+  in_awaiting_quiet.unlink();
+  awaited_quiet = {};
+  return true;
+}
+
 void flow::release(pipe_pool& pipes) noexcept {
   PGSTEER_ASSERT(has_ended());
   for (half_relay& way : halves_) {

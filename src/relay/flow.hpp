@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "pgsteer/base/clock.hpp"
+#include "pgsteer/net/socket.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "relay/flow_ending.hpp"
 #include "relay/progress_guard.hpp"
@@ -39,7 +40,7 @@ struct flow_turn {
 struct quiet_wait {
   duration first = duration::max();  // how long that is to be, at first
   time_point asked_at{};
-  time_point since{};  // no byte was delivered since
+  time_point since{};  // no byte was on its way since
   std::uint64_t bytes = 0;
 };
 
@@ -77,17 +78,27 @@ class flow {
   void finish(flow_end end, int error = 0) noexcept;
   // From now on each pump looks whether it is idle, and ends it then.
   void ask_to_stop_when_idle() noexcept { is_to_stop_when_idle_ = true; }
+  // Takes that back. False: it is leaving, or has ended.
+  [[nodiscard]] bool ask_to_stay() noexcept;
   // It was asked to, and only time can tell when.
   [[nodiscard]] bool awaits_quiet() const noexcept {
     return !ending_.is_readable() && may_leave() && !has_ended();
   }
   [[nodiscard]] bool has_backend_spoken_last() const noexcept { return ending_.has_backend_spoken_last(); }
+  // Looks at its socket.
+  [[nodiscard]] bool has_client_got_all() const noexcept {
+    return !holds_bytes() && net::unacknowledged(fd(side::client)) == 0;
+  }
   // It has been quiet for long enough: the next pump ends it, unless something has arrived.
   void note_quiet() noexcept { is_quiet_ = true; }
   // The side's socket cannot be used.
-  void fail(side which, int error) noexcept { finish(ending_.when_failed(which, error), error); }
+  void fail(side which, int error) noexcept;
   // Or was taken out by detach(): it moves no byte any more.
   [[nodiscard]] bool has_ended() const noexcept { return end_.has_value() || carried_ != nullptr; }
+  // Not by one of the sides.
+  [[nodiscard]] bool is_ended_here() const noexcept {
+    return end_ == flow_end::stopped || end_ == flow_end::refused;
+  }
   // False: its owner still watches what the backend says, or it has ended.
   [[nodiscard]] bool ask_to_detach() noexcept;
   [[nodiscard]] bool is_to_detach() const noexcept { return is_to_detach_ && !has_ended(); }

@@ -45,6 +45,10 @@ void flow_engine::stop_when_idle(flow& target, duration quiet) {
   make_ready(target);
 }
 
+bool flow_engine::stay(flow& target) {
+  return target.ask_to_stay();
+}
+
 std::optional<duration> flow_engine::leave_quiet(time_point now) {
   return awaiting_quiet_.look(now, [this](flow& quiet) {
     quiet.note_quiet();

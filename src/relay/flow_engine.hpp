@@ -27,6 +27,7 @@ class flow_engine : public engine {
 
   void stop(flow& target) override;
   void stop_when_idle(flow& target, duration quiet) override;
+  [[nodiscard]] bool stay(flow& target) override;
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override;
   [[nodiscard]] bool detach(flow& target) override;
   void tick(time_point now) override;

@@ -1,6 +1,7 @@
 #pragma once
 // quiet_flows: the flows of one engine that are to leave and whose bytes cannot be read, so that only a quiet
-// moment tells that nothing is under way: the backend has spoken last, and no byte has passed for a while.
+// moment tells that nothing is under way: the backend has spoken last, the client has got all of it, and no
+// byte has passed for a while.
 //
 // How long a moment that has to be halves each time that it has been waited for, down to quiet_min: who
 // pauses for a while amid a transaction is spared at first, and who is never quiet for long does not stay for
@@ -54,7 +55,7 @@ class quiet_flows {
   static duration note_bytes(flow& waiting, time_point now) noexcept {
     quiet_wait& wait = waiting.awaited_quiet;
     if (wait.asked_at == time_point{}) wait.asked_at = now;
-    if (wait.since == time_point{} || waiting.bytes_moved() != wait.bytes) {
+    if (wait.since == time_point{} || waiting.bytes_moved() != wait.bytes || !waiting.has_client_got_all()) {
       wait.since = now;
       wait.bytes = waiting.bytes_moved();
     }

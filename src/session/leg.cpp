@@ -80,9 +80,7 @@ login::client_seen leg::look() const noexcept {
 }
 
 void leg::say_last(byte_span bytes) noexcept {
-  if (!is_open()) return;
-  net::send_best_effort(fd_.value(), bytes);
-  net::finish_sending(fd_.value());
+  if (is_open()) net::send_best_effort(fd_.value(), bytes);
 }
 
 void leg::cancel() noexcept {

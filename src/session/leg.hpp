@@ -71,7 +71,7 @@ class leg final : public relay::socket_wait {
 
   // Whether its peer is there still, and whether that has sent something that nobody has read.
   [[nodiscard]] login::client_seen look() const noexcept;
-  // A last message, and the end behind it.
+  // The socket is to linger afterwards (net/lingering_sockets.hpp).
   void say_last(byte_span bytes) noexcept;
 
  private:

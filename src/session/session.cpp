@@ -4,7 +4,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
-#include "pgsteer/login/stay_rules.hpp"
 #include "session/session_end.hpp"
 
 namespace pgsteer::session {
@@ -34,7 +33,7 @@ session::~session() {
 void session::start(const std::shared_ptr<session>& self) {
   self->itself_ = self;
   self->login_->start();
-  if (self->worker_.is_drain_over()) self->request_close(close_reason::draining);  // it was on its way
+  if (self->worker_.is_drain_over()) self->request_close({close_reason::draining, {}});  // it was on its way
 }
 
 void session::start_relay() {
@@ -116,36 +115,43 @@ void session::review_if_due() {
 }
 
 void session::review() {
-  if (worker_.is_drain_over()) return request_close(close_reason::draining);
+  if (worker_.is_drain_over()) return request_close({close_reason::draining, {}});
   if (flow_ == nullptr) {
     if (login_) login_->go_on(login::snapshot_changed{});
     return;
   }
-  auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
-  if (!removal || (removal->when_quiet_for && waits_for_first_query())) return;
-  if (!removal->detail.empty() && !is_stopping_)
-    detail_ = std::make_unique<const std::string>(std::move(removal->detail));
-  request_close(removal->reason, removal->when_quiet_for);
+  const auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
+  if (!removal) return stay();
+  if (!removal->when_quiet_for || !waits_for_first_query()) request_close(*removal);
 }
 
-void session::request_close(close_reason reason, std::optional<duration> when_quiet_for) {
+void session::request_close(const login::removal& why) {
   if (flow_ == nullptr) {
-    if (login_) login_->go_on(login::stopped{reason});
-  } else if (!is_stopping_) {
-    requested_ = reason;
-    is_stopping_ = !when_quiet_for;
-    when_quiet_for ? worker_.stop_when_idle(*flow_, *when_quiet_for) : worker_.engine.stop(*flow_);
+    if (login_) login_->go_on(login::stopped{why.reason});
+    return;
   }
+  if (is_stopping_) return;
+  requested_ = why.reason;
+  detail_ = why.detail.empty() ? nullptr : std::make_unique<const std::string>(why.detail);
+  is_stopping_ = !why.when_quiet_for;
+  why.when_quiet_for ? worker_.stop_when_idle(*flow_, *why.when_quiet_for) : worker_.engine.stop(*flow_);
+}
+
+void session::stay() {
+  if (!requested_ || is_stopping_ || !worker_.engine.stay(*flow_)) return;
+  requested_.reset();
+  detail_.reset();
 }
 
 // Before bytes flow, or because the login took too long.
 void session::fail_login(const login::ending& end) {
-  if (flow_ != nullptr) return request_close(end.reason);
+  if (flow_ != nullptr) return request_close({end.reason, {}});
   if (!end.detail.empty()) detail_ = std::make_unique<const std::string>(end.detail);
   user_ = login_->machine().user();
   database_ = login_->machine().database();
   backend_ = login_->machine().take_backend();
-  tell_why_no_login(login_->client(), end);
+  if (tell_why_no_login(login_->client(), end) == last_step::linger)
+    worker_.linger(login_->client().release());
   close(end.reason, {});
   login_.reset();
 }
@@ -155,7 +161,8 @@ void session::on_end(const relay::flow_summary& summary) {
   const close_reason reason = reason_of(summary, login_end_, requested_);
   if (reason == close_reason::backend_lost) worker_.note_hint(backend_.id(), topology::hint::session_lost);
   if (reason == close_reason::backend_closed) worker_.note_hint(backend_.id(), topology::hint::session_ended);
-  tell_why_over(client_fd_.value(), reason, summary, detail(), can_speak_);
+  const last_step next = tell_why_over(client_fd_.value(), reason, summary, detail(), can_speak_);
+  if (next == last_step::linger) worker_.linger(std::move(client_fd_));
   if (login_) finish_login();
   close(reason, summary);
 }

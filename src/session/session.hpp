@@ -12,6 +12,7 @@
 #include <string>
 
 #include "pgsteer/login/lease.hpp"
+#include "pgsteer/login/stay_rules.hpp"
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "pgsteer/session/worker_context.hpp"
@@ -43,7 +44,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void close(close_reason reason, const relay::flow_summary& summary);
   // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that
   // (login::removal::when_quiet_for).
-  void request_close(close_reason reason, std::optional<duration> when_quiet_for = {});
+  void request_close(const login::removal& why);
+  // It was asked to make way, and need not any more.
+  void stay();
   // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
   [[nodiscard]] bool waits_for_first_query();
   void review_if_due();

@@ -32,33 +32,40 @@ close_reason reason_of(const relay::flow_summary& summary, std::optional<close_r
   return close_reason::local_trouble;
 }
 
-void tell_why_no_login(leg& client, const login::ending& end) {
+last_step tell_why_no_login(leg& client, const login::ending& end) {
   const close_description words = describe(end.reason);
   const std::string_view sqlstate = end.sqlstate.empty() ? words.sqlstate : end.sqlstate;
-  if (end.is_untold || sqlstate.empty()) return;
-  if (!end.words.empty()) return client.say_last(end.words);
-  const std::string_view message = end.detail.empty() ? words.message : std::string_view(end.detail);
-  client.say_last(as_bytes(pgwire::error_response("FATAL", sqlstate, message)));
+  if (!client.is_open() || end.is_untold || sqlstate.empty()) return last_step::close;
+  if (end.words.empty()) {
+    const std::string_view message = end.detail.empty() ? words.message : std::string_view(end.detail);
+    client.say_last(as_bytes(pgwire::error_response("FATAL", sqlstate, message)));
+  } else {
+    client.say_last(end.words);
+  }
+  return last_step::linger;
 }
 
-void tell_why_over(int client_fd, close_reason reason, const relay::flow_summary& summary,
-                   std::string_view message, bool can_speak) {
+last_step tell_why_over(int client_fd, close_reason reason, const relay::flow_summary& summary,
+                        std::string_view message, bool can_speak) {
   const bool is_our_doing =
       summary.end == relay::flow_end::stopped || summary.end == relay::flow_end::refused;
   if (!is_our_doing) {
     // Also behind the client's FIN: it may still wait for an answer, whose end must not look orderly.
     if (summary.error) net::close_with_reset(client_fd);
-    return;
+    return last_step::close;
   }
-  if (summary.has_left_unread) return net::finish_sending(client_fd);
+  if (summary.has_left_unread) return last_step::linger;
   // In the middle of something no message fits; a reset says at least that this was no orderly end.
-  if (!summary.is_idle_outside_transaction && !can_speak) return net::close_with_reset(client_fd);
+  if (!summary.is_idle_outside_transaction && !can_speak) {
+    net::close_with_reset(client_fd);
+    return last_step::close;
+  }
   const close_description words = describe(reason);
-  if (words.sqlstate.empty()) return;
+  if (words.sqlstate.empty()) return last_step::close;
   const std::string bytes =
       pgwire::error_response("FATAL", words.sqlstate, message.empty() ? words.message : message);
   net::send_best_effort(client_fd, as_bytes(bytes));
-  net::finish_sending(client_fd);
+  return last_step::linger;
 }
 
 void log_end(const session_facts& facts, close_reason reason, const relay::flow_summary& summary) {

@@ -22,13 +22,19 @@ namespace pgsteer::session {
                                      std::optional<close_reason> login_end,
                                      std::optional<close_reason> requested);
 
+// What becomes of the client's socket.
+enum class last_step {
+  close,
+  linger,  // the client may not have got all that is meant for it: net/lingering_sockets.hpp
+};
+
 // Of a login that comes to nothing: its own words, or those of the reason.
-void tell_why_no_login(leg& client, const login::ending& end);
+[[nodiscard]] last_step tell_why_no_login(leg& client, const login::ending& end);
 
 // Of a session whose bytes were relayed. message: instead of the reason's own; empty: none. can_speak: the
 // client can read a message although it is not idle.
-void tell_why_over(int client_fd, close_reason reason, const relay::flow_summary& summary,
-                   std::string_view message, bool can_speak);
+[[nodiscard]] last_step tell_why_over(int client_fd, close_reason reason, const relay::flow_summary& summary,
+                                      std::string_view message, bool can_speak);
 
 struct session_facts {
   std::string_view listener;

@@ -33,7 +33,8 @@ worker_context::worker_context(boost::asio::io_context& context_in, relay::engin
       state_(std::move(first)),
       login_buffer_(pgwire::first_packet_bytes_max),
       sessions_(std::make_unique<session_list>()),
-      quiet_timer_(context_in) {}
+      quiet_timer_(context_in),
+      linger_timer_(context_in) {}
 
 worker_context::~worker_context() = default;
 
@@ -107,6 +108,19 @@ void worker_context::look_for_quiet_after(duration pause) {
     if (failed) return;  // it is due at another time
     quiet_due_.reset();
     if (const auto next = engine.leave_quiet(clock::now())) look_for_quiet_after(*next);
+  });
+}
+
+void worker_context::linger(net::unique_fd client) {
+  const bool is_looked_at = lingering_.size() != 0;
+  lingering_.add(std::move(client), clock::now() + state_->options->linger_timeout);
+  if (!is_looked_at && lingering_.size() != 0) look_at_lingering_after(net::lingering_sockets::pause);
+}
+
+void worker_context::look_at_lingering_after(duration pause) {
+  linger_timer_.expires_after(pause);
+  linger_timer_.async_wait([this](const error_code& /*ec*/) {
+    if (const auto next = lingering_.look(clock::now())) look_at_lingering_after(*next);
   });
 }
 

@@ -1,5 +1,7 @@
 """TLS is the client's and the backend's own affair: pgsteer passes it through and is blind from then on."""
 import signal
+import socket
+import ssl
 import threading
 import time
 
@@ -10,6 +12,7 @@ from harness.cluster import PgCluster
 from harness.proxy import patient
 from harness.queries import ask, assert_ended, psql
 from harness.wait import PATIENCE, wait_until
+from harness.wire import SSL_REQUEST, WireClient, query_packet
 
 TLS_USED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 
@@ -98,6 +101,37 @@ def test_encrypted_sessions_make_way_once_they_are_quiet(cluster, run_pgsteer, c
         assert_ended(session)
     cluster.primary.postmaster.wait(PATIENCE)
     assert proxy.metrics()['pgsteer_sessions_closed_total{listener="rw",reason="backend_shutting_down"}'] == 3
+
+
+def log_in_encrypted(cluster, port: int, receive_buffer: int) -> WireClient:
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    plain.settimeout(PATIENCE)
+    plain.connect(("127.0.0.1", port))
+    plain.sendall(SSL_REQUEST)
+    assert plain.recv(1) == b"S"
+    tls = ssl.create_default_context(cafile=cluster.certificates.authority).wrap_socket(plain, server_hostname="localhost")
+    return WireClient.over(tls).login("app", cluster.app_password, "appdb")
+
+
+# It has been answered and nothing moves; what it asks next must not cost it the rest of its answer.
+def test_encrypted_session_that_reads_late_loses_no_answer(cluster, run_pgsteer, connect):
+    cluster.primary.sql("create table late (n int); grant all on late to app", database="appdb")
+    proxy = run_pgsteer(cluster, **patient(cluster_keys={"encrypted_idle_time": "10ms"}))
+    other = connect(proxy.rw_port, sslmode="require")
+    late = log_in_encrypted(cluster, proxy.rw_port, receive_buffer=4096)
+    late.socket.sendall(query_packet("select repeat('x', 300000)") + query_packet("insert into late values (1)"))
+    count = "select count(*) from late"
+    wait_until(lambda: cluster.primary.sql(count, database="appdb") == "1", what="the insertion")
+    cluster.primary.postmaster.send_signal(signal.SIGTERM)
+    assert_ended(other)
+    time.sleep(1)  # A hundred times what it has to be quiet for.
+    late.send_query("insert into late values (2)")
+    everything = late.read_to_end()
+    assert b"x" * 300_000 in everything
+    cluster.primary.postmaster.wait(PATIENCE)
+    cluster.primary.start()
+    assert everything.count(b"INSERT 0 1") == int(cluster.primary.sql(count, database="appdb"))
 
 
 def test_encrypted_session_that_pauses_is_spared_for_as_long_as_the_operator_wants(cluster, run_pgsteer, connect):

@@ -107,6 +107,62 @@ TEST(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
   EXPECT_EQ(closed(close_reason::backend_shutting_down), 0U);
 }
 
+topology::backend_status switching_over() {
+  topology::backend_status status = shutting_down();
+  status.reason = {topology::verdict_reason::kind::primary_switching_over};
+  return status;
+}
+
+TEST(SmartShutdown, WhoeverIsBusyStaysIfItIsCalledOff) {
+  fake_postgres backend("primary", primary_role());
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
+  worker.publish_backend(backend, proven_primary());
+  fake_client busy = worker.connect(app_startup_message());
+  ASSERT_TRUE(busy.read_login().is_logged_in);
+  ASSERT_EQ(busy.query("begin").status, 'T');
+  worker.publish_backend(backend, switching_over());
+  worker.publish_backend(backend, proven_primary());
+  EXPECT_EQ(busy.query("commit").status, 'I');
+  EXPECT_EQ(busy.query("whoami").value(), "primary");
+}
+
+TEST(SmartShutdown, TheReasonThatCameLastIsTold) {
+  fake_postgres backend("primary", primary_role());
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
+  worker.publish_backend(backend, proven_primary());
+  fake_client busy = worker.connect(app_startup_message());
+  ASSERT_TRUE(busy.read_login().is_logged_in);
+  ASSERT_EQ(busy.query("begin").status, 'T');
+  worker.publish_backend(backend, switching_over());
+  worker.publish_backend(backend, shutting_down());
+  ASSERT_EQ(busy.query("commit").status, 'I');
+  expect_told(busy);
+}
+
+// Its next query would be answered with a reset, and the rest of the answer be lost, if its socket were
+// closed by then.
+TEST(SmartShutdown, WhoeverHasNotReadItsAnswerGetsAllOfIt) {
+  constexpr std::size_t bytes = 200'000;
+  constexpr int receive_buffer_bytes = 4'096;
+  fake_postgres backend("primary", primary_role());
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_backend(backend, proven_primary());
+  fake_client slow = worker.connect(app_startup_message(), receive_buffer_bytes);
+  ASSERT_TRUE(slow.read_login().is_logged_in);
+  ASSERT_TRUE(slow.send(wire::query("bulk " + std::to_string(bytes))));
+  worker.publish_backend(backend, shutting_down());
+  ASSERT_TRUE(eventually(patience, [&] { return worker.session_count() == 0; }));
+  EXPECT_GE(worker.counters().bytes_to_client.value(), bytes);
+  ASSERT_TRUE(slow.send(wire::query("whoami")));
+  ASSERT_TRUE(slow.wait_for_arrival());
+  const auto rest = slow.read_until_end();
+  EXPECT_GE(rest.bytes.size(), bytes);
+  EXPECT_NE(rest.bytes.find("57P01"), std::string::npos);
+  EXPECT_EQ(rest.end, stream_end::closed);
+}
+
 // How long a quiet moment the last session that was asked to leave waits for.
 class noting_engine final : public forwarding_engine {
  public:

@@ -17,6 +17,7 @@ class forwarding_engine : public relay::engine {
   void stop(relay::flow& target) override { real_.stop(target); }
   [[nodiscard]] bool detach(relay::flow& target) override { return real_.detach(target); }
   void stop_when_idle(relay::flow& target, duration quiet) override { real_.stop_when_idle(target, quiet); }
+  [[nodiscard]] bool stay(relay::flow& target) override { return real_.stay(target); }
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override {
     return real_.leave_quiet(now);
   }

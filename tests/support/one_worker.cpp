@@ -118,8 +118,8 @@ void one_worker::drain() {
   publish([](runtime::state& next) { next.orders.drain = runtime::drain_step::ending; });
 }
 
-fake_client one_worker::connect(std::string_view bytes) {
-  fake_client client(address_);
+fake_client one_worker::connect(std::string_view bytes, std::optional<int> receive_buffer_bytes) {
+  fake_client client(address_, receive_buffer_bytes);
   client.send(bytes);
   session::accepted_client accepted;
   net::tcp::endpoint peer;

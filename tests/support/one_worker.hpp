@@ -38,7 +38,8 @@ class one_worker {
   void drain();
 
   // A client whose session has begun, with these bytes there already.
-  [[nodiscard]] fake_client connect(std::string_view bytes = {});
+  [[nodiscard]] fake_client connect(std::string_view bytes = {},
+                                    std::optional<int> receive_buffer_bytes = std::nullopt);
 
   [[nodiscard]] std::size_t session_count() const noexcept { return worker_->session_count(); }
   [[nodiscard]] const metrics::listener_counters& counters() const noexcept { return listener_.counters; }

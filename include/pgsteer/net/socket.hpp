@@ -57,8 +57,8 @@ enum class peer_state {
 // One attempt to send everything without blocking; for a last message to a peer that reads.
 void send_best_effort(int fd, byte_span bytes) noexcept;
 
-// Ends our sending direction and takes what has arrived: a close with unread bytes would be a reset, and the
-// peer might lose the last message.
-void finish_sending(int fd) noexcept;
+// Bytes that were sent and that the peer's kernel has not acknowledged, a FIN counting as one: SIOCOUTQ of
+// tcp(7), of unix(7) what the peer has not read. 0 if fd is no socket.
+[[nodiscard]] std::size_t unacknowledged(int fd) noexcept;
 
 }  // namespace pgsteer::net

@@ -3,14 +3,15 @@
 //
 // An engine belongs to one worker and is used from its thread alone. It never closes the sockets: it hands
 // them back by calling on_end() once, in which the owner closes them, which also sends a FIN to the side that
-// ended first; or by on_detach(), if it was asked to, for somebody else to carry on.
+// ended first, or goes on with the client's if the engine was asked to end the flow; or by on_detach(), if it
+// was asked to, for somebody else to carry on.
 //
 // An engine is what its worker waits in: turn() waits for the sockets of all flows and logins, and for one
 // descriptor more, extra_fd, which stands for everything else that the worker has to do (relay/loop.hpp).
 //
 // Flow: [wait() -> on_ready()...] -> start(...) -> turn() again and again; meanwhile on_backend_bytes() for
-// as long as the owner watches -> [stop_when_idle()] -> [stop() or detach()] -> on_end() or on_detach(),
-// exactly once. Owners are only called from inside turn().
+// as long as the owner watches -> [stop_when_idle() -> [stay()]] -> [stop() or detach()] -> on_end() or
+// on_detach(), exactly once. Owners are only called from inside turn().
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -63,7 +64,8 @@ class flow_owner {
  public:
   // Bytes from the backend, before they go to the client; only while watching. The view ends with the call.
   virtual watch_verdict on_backend_bytes(byte_span bytes) = 0;
-  // Closes both sockets before it returns: until then the engine may still watch them.
+  // Closes both sockets before it returns: until then the engine may still watch them. Only the client's may
+  // stay open if the flow was stopped or refused.
   virtual void on_end(const flow_summary& summary) = 0;
   // After detach(), instead of on_end(): both sockets are open, and this engine neither reads nor watches
   // them any more. Whoever calls detach() overrides it; it may destroy the owner.
@@ -120,6 +122,8 @@ class engine {
   // was sent, it just goes on. Where the bytes cannot be read, it leaves so once the backend has spoken last
   // and nothing has passed for as long as quiet, seen by leave_quiet(); asked again, the shorter time counts.
   virtual void stop_when_idle(flow& target, duration quiet) = 0;
+  // Takes stop_when_idle() back. False: it is leaving already, or has ended.
+  [[nodiscard]] virtual bool stay(flow& target) = 0;
   // What stop_when_idle() waits for where the bytes cannot be read (relay/quiet_flows.hpp). Returns after
   // what time it is to be called again; nothing: nobody waits for that.
   [[nodiscard]] virtual std::optional<duration> leave_quiet(time_point now) = 0;

@@ -56,6 +56,9 @@ struct options {
   // has spoken last and it has been quiet for so long (relay::engine::stop_when_idle()). Its login cannot be
   // seen either, and counts as over after that.
   duration encrypted_idle_time = seconds{1};
+  // A client that has not acknowledged all that it was sent keeps its socket for so long, at most, after its
+  // session was ended here. Not a key: the time that relay.half_close_timeout has by default.
+  duration linger_timeout = seconds{30};
 };
 [[nodiscard]] bool are_valid(const options& all) noexcept;
 

@@ -24,6 +24,7 @@
 #include "pgsteer/login/hold_line.hpp"
 #include "pgsteer/login/surroundings.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
+#include "pgsteer/net/lingering_sockets.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/routing/choose.hpp"
 #include "pgsteer/runtime/state.hpp"
@@ -103,6 +104,8 @@ class worker_context {
   void note_login(topology::backend_id backend, routing::target_session_attrs route);
   // As the engine's, which it calls again for as long as a flow waits for a quiet moment.
   void stop_when_idle(relay::flow& target, duration quiet);
+  // Of a client whose session is over, and which may not have got all yet.
+  void linger(net::unique_fd client);
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
   void note_hint(topology::backend_id id, topology::hint noticed);
 
@@ -115,6 +118,7 @@ class worker_context {
   friend class session;
   void delist(session& member);
   void look_for_quiet_after(duration pause);
+  void look_at_lingering_after(duration pause);
 
   struct told {
     topology::backend_id id;
@@ -131,6 +135,8 @@ class worker_context {
   std::atomic<std::size_t> session_count_{0};  // read by the acceptor, written here
   boost::asio::steady_timer quiet_timer_;
   std::optional<time_point> quiet_due_;  // the next look
+  net::lingering_sockets lingering_;
+  boost::asio::steady_timer linger_timer_;
 };
 
 }  // namespace pgsteer::session

@@ -38,6 +38,10 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
     return kind + struct.pack("!i", 4 + len(body)) + body
 
 
+def query_packet(statement: str) -> bytes:
+    return message(b"Q", statement.encode() + b"\0")
+
+
 class WireClient:
     def __init__(self, port: int, timeout: float = 150, host: str = "127.0.0.1"):
         self._start(socket.create_connection((host, port), timeout))
@@ -123,7 +127,7 @@ class WireClient:
         return scram
 
     def send_query(self, statement: str) -> None:
-        self.socket.sendall(message(b"Q", statement.encode() + b"\0"))
+        self.socket.sendall(query_packet(statement))
 
     def read_result(self) -> list:
         """Rows as lists of text, up to ReadyForQuery; raises PgError after an ErrorResponse."""

@@ -1,6 +1,7 @@
 // leave_quiet(): a session whose bytes cannot be read leaves at a quiet moment, and loses no answer.
 #include <gtest/gtest.h>
 
+#include "pgsteer/net/socket.hpp"
 #include "unit/relay/leaving_session.hpp"
 
 namespace pgsteer::relay::testing {
@@ -62,6 +63,37 @@ TEST_P(LeaveQuiet, BytesBeginTheQuietMomentOfAnEncryptedSessionAnew) {
   expect_goes_on();
   look_at(139);
   expect_leaves();
+}
+
+// It may be amid a transaction, and go on once it has read that.
+TEST_P(LeaveQuiet, AnAnswerThatAnEncryptedSessionHasNotGotIsNoQuietMoment) {
+  log_in(false);
+  from_client(query);
+  EXPECT_EQ(send_some(flow_.backend.theirs, answer), answer.size());
+  ask(milliseconds{80});
+  for (const int at : {0, 80, 160, 10'000}) look_at(at);
+  expect_goes_on();
+  EXPECT_EQ(read_available(flow_.client.theirs), answer);
+  look_at(10'004);
+  expect_goes_on();
+  look_at(10'005);
+  expect_leaves();
+}
+
+TEST_P(LeaveQuiet, AnEncryptedSessionThatMayStayWaitsForNothing) {
+  log_in(false);
+  ask(milliseconds{20});
+  look_at(0);
+  EXPECT_TRUE(engine_.engine().stay(*flow_.handle));
+  EXPECT_EQ(look_at(20), std::nullopt);
+  expect_goes_on();
+  ask(milliseconds{80});
+  look_at(30);
+  look_at(109);
+  expect_goes_on();
+  look_at(110);
+  expect_leaves();
+  EXPECT_FALSE(engine_.engine().stay(*flow_.handle)) << "it is told already";
 }
 
 // 80 ms for the first 80, 40 for the next, and so on. It asks something every 39, every 19...
@@ -130,7 +162,7 @@ TEST_P(LeaveQuiet, AnEncryptedSessionLeavesBehindBulkToo) {
   ASSERT_TRUE(engine_.run_until([&] {
     sent += send_some(flow_.backend.theirs, std::string_view(rows).substr(sent));
     got += read_available(flow_.client.theirs).size();
-    return got == rows.size();
+    return got == rows.size() && net::unacknowledged(flow_.client.ours.value()) == 0;
   }));
   ask(milliseconds{80});
   look_at(0);

@@ -136,6 +136,34 @@ TEST_P(StopWhenIdle, ABackendThatIsResetHasFailed) {
   EXPECT_EQ(flow_.end(), flow_end::backend_failed);
 }
 
+// The backend has ended as it was told to.
+TEST_P(StopWhenIdle, AClientThatIsGoneByThenWasNotEndedByItsBackend) {
+  flow_ = test_flow(socket_kind::tcp);
+  log_in();
+  ask();
+  expect_leaves();
+  const std::string part(1'000, 'x');
+  while (engine_.engine().stalled_flows() == 0 && send_some(flow_.backend.theirs, part) == part.size())
+    engine_.run_ready();
+  shut_down_writing(flow_.backend.theirs);
+  expect_stays();  // not all of it fits
+  reset(flow_.client.theirs);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::stopped);
+}
+
+TEST_P(StopWhenIdle, ASessionThatMayStayGoesOn) {
+  log_in();
+  from_client(query);
+  ask();
+  EXPECT_TRUE(engine_.engine().stay(*flow_.handle));
+  from_backend(answer + ready_for_query);
+  expect_goes_on();
+  ask();
+  expect_leaves();
+  EXPECT_FALSE(engine_.engine().stay(*flow_.handle)) << "the backend is told already";
+}
+
 TEST_P(StopWhenIdle, StopDoesNotWaitForABackendThatNeverEnds) {
   log_in();
   ask();

@@ -1,0 +1,111 @@
+#include "pgsteer/net/lingering_sockets.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <string>
+#include <vector>
+
+#include "pgsteer/net/socket.hpp"
+#include "unit/net/tcp_pair.hpp"
+
+namespace pgsteer::net {
+namespace {
+
+using boost::asio::buffer;
+using testing::tcp_pair;
+
+const time_point present{std::chrono::hours{1}};
+const time_point later = present + seconds{30};
+
+void say(tcp::socket& from, std::string_view text) {
+  boost::asio::write(from, buffer(text));
+}
+
+// Of what was sent, far has no room for a part.
+struct slow_reader : tcp_pair {
+  std::string sent = std::string(16U << 20U, 'x');
+  slow_reader() {
+    near.non_blocking(true);
+    sent.resize(near.write_some(buffer(sent)));
+    EXPECT_NE(unacknowledged(near.native_handle()), 0U);
+  }
+  // How all that comes ends.
+  error_code read_all() {
+    std::string got(sent.size() + 1, '\0');
+    error_code ec;
+    got.resize(boost::asio::read(far, buffer(got), ec));
+    EXPECT_EQ(got == sent, ec == boost::asio::error::eof);
+    return ec;
+  }
+};
+
+TEST(LingeringSockets, ClosesOnceThePeerHasAll) {
+  tcp_pair pair;
+  say(pair.near, "bye");
+  say(pair.far, "unread");
+  lingering_sockets lingering;
+  lingering.add(pair.take_near(), later);
+  while (lingering.look(present)) continue;  // its kernel acknowledges at once
+  EXPECT_EQ(lingering.size(), 0U);
+  std::string got(20, '\0');
+  error_code ec;
+  got.resize(boost::asio::read(pair.far, buffer(got), ec));
+  EXPECT_EQ(got, "bye");
+  EXPECT_EQ(ec, boost::asio::error::eof) << "no reset, though bytes were unread";
+}
+
+TEST(LingeringSockets, WhatThePeerStillSendsCostsItNothing) {
+  slow_reader reader;
+  lingering_sockets lingering;
+  lingering.add(reader.take_near(), later);
+  for (int n = 0; n < 3; ++n) {
+    say(reader.far, "another query");
+    EXPECT_EQ(lingering.look(present), lingering_sockets::pause);
+  }
+  EXPECT_EQ(reader.read_all(), boost::asio::error::eof);
+  while (lingering.look(present)) continue;
+  EXPECT_EQ(lingering.size(), 0U);
+}
+
+TEST(LingeringSockets, ClosesWhenItsTimeIsOver) {
+  slow_reader reader;
+  lingering_sockets lingering;
+  lingering.add(reader.take_near(), later);
+  EXPECT_EQ(lingering.look(later - milliseconds{1}), lingering_sockets::pause);
+  EXPECT_EQ(lingering.look(later), std::nullopt);
+  EXPECT_EQ(lingering.size(), 0U);
+}
+
+TEST(LingeringSockets, ClosesWhatItsPeerHasClosed) {
+  slow_reader reader;
+  lingering_sockets lingering;
+  lingering.add(reader.take_near(), later);
+  reader.far.close();  // a reset, as bytes were unread
+  EXPECT_EQ(lingering.look(present), std::nullopt);
+}
+
+TEST(LingeringSockets, TheOldestMakesWayForOneTooMany) {
+  lingering_sockets lingering;
+  slow_reader oldest;
+  lingering.add(oldest.take_near(), later);
+  std::vector<unique_fd> others;
+  for (std::size_t n = 0; n < lingering_sockets::most; ++n) {
+    EXPECT_EQ(lingering.size(), n + 1);
+    int ends[2] = {-1, -1};  // not TCP, which would hold gigabytes
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    others.emplace_back(ends[1]);
+    send_best_effort(ends[0], as_bytes("unread"));
+    lingering.add(unique_fd(ends[0]), later);
+  }
+  EXPECT_EQ(lingering.size(), lingering_sockets::most);
+  say(oldest.far, "another query");
+  EXPECT_NE(oldest.read_all(), boost::asio::error::eof) << "it is closed";
+}
+
+}  // namespace
+}  // namespace pgsteer::net
