@@ -11,6 +11,10 @@ namespace pgsteer::server {
 namespace asio = boost::asio;
 namespace {
 
+// Each time wakes every worker. What changes in between are figures such as a standby's lag, which is asked
+// for every half second by default.
+constexpr auto figures_interval = milliseconds{250};
+
 std::string_view in_words(topology::hint noticed) noexcept {
   switch (noticed) {
     case topology::hint::session_lost:
@@ -273,10 +277,10 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
     if (last_primary_) ++primary_changes_;
     last_primary_ = next->primary;
   }
-  // To the workers first: what follows is bookkeeping. Figures alone, such as a standby's lag, come in good
-  // time at the next tick, since each time wakes every worker.
+  // To the workers first: what follows is bookkeeping. Figures alone wait for what is pressing, such as the
+  // next answer of a primary, which prolongs its validity, or for figures_interval.
   are_figures_due_ = !is_pressing;
-  if (is_pressing) handler_(published_);
+  if (is_pressing) hand_on(clock::now());
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
@@ -287,6 +291,12 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   }
   prober_->set_targets(targets);
   carry_out(attention_.note_snapshot(*next, clock::now()));
+}
+
+void topology_keeper::hand_on(time_point now) {
+  are_figures_due_ = false;
+  handed_on_at_ = now;
+  handler_(published_);
 }
 
 void topology_keeper::hand_on_mark() {
@@ -317,7 +327,7 @@ void topology_keeper::schedule_tick() {
     story_.tick(now);
     ask_for_room();
     forget_left_backends();
-    if (std::exchange(are_figures_due_, false)) handler_(published_);
+    if (are_figures_due_ && now >= handed_on_at_ + figures_interval) hand_on(now);
     schedule_tick();
   });
 }

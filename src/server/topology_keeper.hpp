@@ -62,6 +62,7 @@ class topology_keeper {
   [[nodiscard]] probe::probe_callbacks probe_callbacks();
   void decide();
   void publish(topology::topology_snapshot snapshot);
+  void hand_on(time_point now);
   void hand_on_mark();
   void schedule_deadline();
   void schedule_tick();
@@ -81,6 +82,7 @@ class topology_keeper {
   runtime::used_topology published_;
   bool were_too_many_ = false;    // of the last set that was discovered
   bool are_figures_due_ = false;  // the workers have all of published_ but its latest figures
+  time_point handed_on_at_{};
   story::failover_story story_;
   std::map<std::uint32_t, runtime::backend_use_ptr> uses_;  // by backend_id
   metrics::probe_counters counters_;

@@ -24,8 +24,8 @@ struct probe_options {
   // too, and keeps it from ending. A process there for each.
   duration primary_login_interval = seconds{1};
   // A standby is asked for nothing but its role this often, so that a promotion beside a living primary is
-  // noticed. More than four backends are asked less often, ten of them every 50 ms: watch_interval_of().
-  duration watch_interval = milliseconds{20};
+  // noticed. More than five backends are asked less often, ten of them every 50 ms: watch_interval_of().
+  duration watch_interval = milliseconds{25};
   // libpq-ssl.html, by libpq's own names; empty: libpq's default.
   std::string sslmode = "prefer";
   std::string sslrootcert;

@@ -209,9 +209,9 @@ TEST_F(ProbeSchedule, WatchesAStandbyAndNobodyElse) {
 
 // 5 ms for each: 50 us of a core at 1 %.
 TEST_F(ProbeSchedule, WatchesManyStandbysLessOften) {
-  EXPECT_EQ(watch_interval_of(options_, 0), milliseconds{20});
-  EXPECT_EQ(watch_interval_of(options_, 4), milliseconds{20});
+  EXPECT_EQ(watch_interval_of(options_, 0), milliseconds{25});
   EXPECT_EQ(watch_interval_of(options_, 5), milliseconds{25});
+  EXPECT_EQ(watch_interval_of(options_, 6), milliseconds{30});
   EXPECT_EQ(watch_interval_of(options_, 256), milliseconds{1280});
   options_.watch_interval = seconds{1};
   EXPECT_EQ(watch_interval_of(options_, 12), seconds{1});
