@@ -41,7 +41,8 @@ void check_role_ttl(section& cluster, section& probe, const config& out) {
 void check_holds(section& failover, config& out) {
   for (const runtime::listener_options& each : out.runtime.listeners) {
     if (!routing::needs_primary(each.policy.route)) continue;
-    out.topology.switchover_hold = std::min<duration>(out.topology.switchover_hold, each.hold_timeout / 2);
+    for (duration* const without_a_key : {&out.topology.switchover_hold, &out.topology.cnpg_settle})
+      *without_a_key = std::min<duration>(*without_a_key, each.hold_timeout / 2);
     const duration settle = out.topology.settle.value_or(duration::zero());
     if (settle == duration::zero() || settle < each.hold_timeout) continue;
     failover.report(

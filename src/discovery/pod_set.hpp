@@ -64,7 +64,7 @@ class pod_set final : public object_sink {
   [[nodiscard]] std::vector<discovered_backend> candidates() const;
   // The pod of this name that runs, fenced, being deleted or not; of two, the one that was made last.
   [[nodiscard]] std::optional<discovered_backend> named(std::string_view name) const;
-  // Those since the last call, each once. Only of pods that are or were candidates.
+  // Those since the last call, each once. Of pods that are, were or may yet be candidates.
   [[nodiscard]] std::set<backend_hint> take_hints();
   // True if candidates() may have changed since the last call.
   [[nodiscard]] bool take_change();

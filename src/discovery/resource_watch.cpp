@@ -285,8 +285,8 @@ std::string resource_watch::target_of(const api_request& request, const std::str
   std::string target =
       resource_.group_path + "/namespaces/" + query_text(pod_namespace) + "/" + resource_.plural + "?";
   if (request.is_watch) {
-    const auto longest = timing_.watch_time.count();
-    const auto time = longest + static_cast<seconds::rep>(static_cast<double>(longest) * luck());
+    const auto shortest = timing_.watch_time.count();
+    const auto time = shortest + static_cast<seconds::rep>(static_cast<double>(shortest) * luck());
     target += "watch=1&allowWatchBookmarks=true&resourceVersion=" + query_text(request.resource_version) +
               "&timeoutSeconds=" + std::to_string(time);
   } else {

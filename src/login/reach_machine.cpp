@@ -182,13 +182,10 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
   // What is free is an estimate: whom it has kept waiting for so long, the backend itself may refuse.
   if (here.dial.insist()) return choose(d, s, std::move(here.dial));
   const duration longest = d.around.timeouts().connect_timeout;
-  const time_point dial_by = d.rules.dial_by(now, longest);
-  const bool has_waited_for_room = d.needs_room && !std::exchange(d.has_insisted, true);
-  if (now < dial_by || has_waited_for_room) {
-    d.due = now < dial_by ? dial_by : now + longest;  // for a permit, as anybody
-    return wait(d);
-  }
-  return hold_expired(d, d.rules.why_not_dialed());
+  const bool is_for_a_permit =
+      d.needs_room && !std::exchange(d.has_insisted, true);  // as anybody, from now on
+  d.due = is_for_a_permit ? d.rules.dial_later(now, longest) : d.rules.dial_by(now, longest);
+  return now < d.due ? reach_step(wait(d)) : hold_expired(d, d.rules.why_not_dialed());
 }
 // Nobody waits for a dial at a backend that would not be chosen now.
 reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const snapshot_changed&,

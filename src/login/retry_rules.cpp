@@ -49,6 +49,11 @@ time_point retry_rules::dial_by(time_point now, duration at_least) noexcept {
   return *dial_by_;
 }
 
+time_point retry_rules::dial_later(time_point now, duration at_least) noexcept {
+  dial_by_ = std::max<time_point>(dial_by(now, at_least), now + at_least);
+  return *dial_by_;
+}
+
 time_point retry_rules::sit_out(time_point now) noexcept {
   return std::min<time_point>(now + local_trouble_pause, deadline(now));
 }

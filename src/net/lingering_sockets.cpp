@@ -32,13 +32,18 @@ bool is_done(int fd) noexcept {
 void lingering_sockets::add(unique_fd fd, time_point until) {
   ::shutdown(fd.value(), SHUT_WR);
   if (is_done(fd.value())) return;
-  if (sockets_.size() == most) sockets_.pop_front();
+  if (sockets_.size() == sockets_max) close_those_done();
+  if (sockets_.size() == sockets_max) sockets_.pop_front();
   sockets_.push_back({std::move(fd), until});
 }
 
+void lingering_sockets::close_those_done() {
+  std::erase_if(sockets_, [](const lingering& one) { return is_done(one.fd.value()); });
+}
+
 std::optional<duration> lingering_sockets::look(time_point now) {
-  std::erase_if(sockets_,
-                [now](const lingering& one) { return now >= one.until || is_done(one.fd.value()); });
+  std::erase_if(sockets_, [now](const lingering& one) { return now >= one.until; });
+  close_those_done();
   if (sockets_.empty()) return std::nullopt;
   return pause;
 }

@@ -17,6 +17,7 @@
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
+#include "pgsteer/net/lingering_sockets.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
@@ -45,8 +46,9 @@ sigset_t handled_signal_set() noexcept {
 config::config fit_to_host(config::config options) {
   if (options.workers == 0) options.workers = usable_cores();
   runtime::limit_options& limits = options.runtime.limits;
-  limits.sessions_max = raise_open_files_limit(
-      limits.sessions_max, std::uint64_t{options.workers} * descriptors_per_worker(options.relay));
+  const std::uint64_t per_worker =
+      descriptors_per_worker(options.relay) + net::lingering_sockets::sockets_max;
+  limits.sessions_max = raise_open_files_limit(limits.sessions_max, options.workers * per_worker);
   limits.pending_logins_max = std::min(limits.pending_logins_max, limits.sessions_max);
   limits.held_logins_max = std::min(limits.held_logins_max, limits.pending_logins_max);
   return options;

@@ -5,7 +5,7 @@
 // thread, but for note_hint(), which any thread may call.
 //
 // Flow: start() -> on_publish(snapshot, and how its backends are used) after whatever has changed a verdict
-// or how long it is good for, and at the next tick after what has changed figures alone -> stop().
+// or how long it is good for, and within a third of a second after what has changed figures alone -> stop().
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>

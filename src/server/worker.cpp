@@ -8,6 +8,8 @@ namespace {
 
 // How often the relay's housekeeping runs; its deadlines are tens of seconds.
 constexpr auto housekeeping_interval = seconds{1};
+// Once the last session is over, whoever has not got its last words yet may read them for so long.
+constexpr auto last_words_max = seconds{1};
 
 }  // namespace
 
@@ -62,6 +64,7 @@ void worker::call(const std::function<void()>& action) {
 void worker::finish() {
   sessions_->post([this] {
     is_finishing_ = true;
+    finishing_since_ = clock::now();
     tick_->cancel();  // and from now on every few milliseconds
   });
 }
@@ -80,7 +83,9 @@ void worker::schedule_tick() {
   tick_->expires_after(is_finishing_ ? duration(milliseconds{20}) : duration(housekeeping_interval));
   tick_->async_wait([this](const error_code&) {
     loop_->engine().tick(clock::now());
-    if (is_finishing_ && session_count() == 0) {
+    const bool is_anybody_reading =
+        clock::now() < finishing_since_ + last_words_max && sessions_->lingering_count() != 0;
+    if (is_finishing_ && session_count() == 0 && !is_anybody_reading) {
       loop_->stop();
       return;
     }

@@ -60,6 +60,7 @@ class worker {
   std::optional<boost::asio::steady_timer> tick_;
   std::atomic<std::size_t> handed_over_{0};  // taken, not yet started
   bool is_finishing_ = false;
+  time_point finishing_since_{};
   std::thread thread_;
 };
 

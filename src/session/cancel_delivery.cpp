@@ -35,6 +35,7 @@ struct cancel_delivery::shared {
 
 asio::awaitable<void> cancel_delivery::shared::deliver(std::shared_ptr<shared> self,
                                                        asio::io_context& context, endpoint backend) {
+  if (!self->on_done) co_return;  // nobody waits for it any more
   net::tcp::socket socket(context);
   self->sockets.push_back(&socket);
   const auto address = net::to_address(backend);

@@ -1,5 +1,6 @@
 #include "session/session.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
@@ -95,14 +96,15 @@ void session::finish_login() {
   });
 }
 
-bool session::waits_for_first_query() {
-  if (is_review_due_) return true;
+bool session::waits_for_first_query(duration quiet) {
   const bool is_logged_in = logged_in_at_ != time_point::max();
   const runtime::options& options = *worker_.state()->options;
-  const duration spared = is_readable_ ? options.first_query_time : options.encrypted_idle_time;
+  const duration spared =
+      is_readable_ ? options.first_query_time : std::max<duration>(options.first_query_time, quiet);
   const time_point due = is_logged_in ? logged_in_at_ + spared : logged_in_at_;
-  is_review_due_ = clock::now() < due;
-  if (!is_review_due_ || !is_logged_in) return is_review_due_;  // finish_login() reviews it, if nobody else
+  const bool was_due = std::exchange(is_review_due_, clock::now() < due);
+  if (!is_review_due_) return false;
+  if (was_due || !is_logged_in) return true;  // finish_login() reviews it, if nobody else
   auto timer = std::make_shared<boost::asio::steady_timer>(worker_.context, due);
   timer->async_wait([timer, self = std::weak_ptr<session>(itself_)](const error_code& /*ec*/) {
     if (const auto alive = self.lock()) alive->review_if_due();
@@ -122,7 +124,7 @@ void session::review() {
   }
   const auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
   if (!removal) return stay();
-  if (!removal->when_quiet_for || !waits_for_first_query()) request_close(*removal);
+  if (!removal->when_quiet_for || !waits_for_first_query(*removal->when_quiet_for)) request_close(*removal);
 }
 
 void session::request_close(const login::removal& why) {

@@ -48,7 +48,8 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   // It was asked to make way, and need not any more.
   void stay();
   // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
-  [[nodiscard]] bool waits_for_first_query();
+  // quiet: for how long it is to be quiet then, if its bytes cannot be read.
+  [[nodiscard]] bool waits_for_first_query(duration quiet);
   void review_if_due();
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();

@@ -28,7 +28,7 @@ std::optional<time_point> handover::settles_until(const knowledge& primary,
                                                   const topology_options& options) const noexcept {
   if (!risen_at_ || !primary.answer) return std::nullopt;
   const bool is_cnpg = options.is_cnpg_cluster || primary.answer->is_cnpg_managed;
-  const duration longest = options.settle.value_or(is_cnpg ? cnpg_settle : duration::zero());
+  const duration longest = options.settle.value_or(is_cnpg ? options.cnpg_settle : duration::zero());
   const bool was_terminated = primary.terminated_at >= *risen_at_;
   const bool is_back = was_terminated && primary.answered_at >= primary.terminated_at;
   if (longest == duration::zero() || is_back) return std::nullopt;

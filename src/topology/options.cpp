@@ -7,7 +7,7 @@ namespace pgsteer::topology {
 bool are_valid(const topology_options& options) noexcept {
   return options.role_ttl > duration::zero() && options.dead_after >= options.role_ttl &&
          options.settle.value_or(duration::zero()) >= duration::zero() &&
-         options.switchover_hold >= duration::zero();
+         options.cnpg_settle >= duration::zero() && options.switchover_hold >= duration::zero();
 }
 
 std::string_view to_string(smart_shutdown value) noexcept {

@@ -57,6 +57,27 @@ TEST(Stop, TellsIdleSessions) {
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
 }
 
+// Its process's end would close its socket, and cost it the rest of what it was sent.
+TEST(Stop, StaysForAWhileForWhoeverHasNotReadAll) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.drain_timeout = milliseconds{10}; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  constexpr int receive_buffer_bytes = 4'096;
+  constexpr double bytes = 200'000;
+  fake_client slow(proxy.rw(), receive_buffer_bytes);
+  ASSERT_TRUE(slow.startup().is_logged_in);
+  ASSERT_TRUE(slow.send(wire::query("bulk 200000")));
+  ASSERT_TRUE(eventually(patience, [&] {
+    return proxy.metric("pgsteer_relay_bytes_total", {{"direction", "backend_to_client"}}) >= bytes;
+  }));
+  const auto begun_at = steady_clock::now();
+  proxy.request_stop();
+  EXPECT_EQ(proxy.wait_for_exit(), 0);
+  EXPECT_GE(steady_clock::now() - begun_at, seconds{1});
+  EXPECT_NE(slow.read_until_end().bytes.find("57P01"), std::string::npos);
+}
+
 // A single worker accepts its connections itself: the end of that must not cross threads with a new one.
 TEST(Stop, ASingleWorkerServesAndEndsToo) {
   fake_cluster cluster(1);

@@ -64,8 +64,8 @@ class source {
   // Called with the whole set, sorted, without repeats: once at first and then on every change. Never empty
   // after it was once non-empty: the last good answer is kept on failure, empty answer or NXDOMAIN.
   using on_change = std::function<void(const std::vector<discovered_backend>&)>;
-  // Called with a backend of the last set or of the one before, of which the source was told something: a
-  // reason to probe it, and proof of nothing.
+  // Called with a backend, mostly of the last set or of the one before, of which the source was told
+  // something: a reason to probe it, and proof of nothing.
   using on_hint = std::function<void(const discovered_backend&, notice)>;
   // Called when a switchover between two such backends is announced, and with none when it is over or called
   // off. After on_change, before on_hint.

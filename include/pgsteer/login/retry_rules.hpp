@@ -53,6 +53,8 @@ class retry_rules {
   // from the first of them on, however long it has been held, since there is a backend, and others merely
   // came first.
   [[nodiscard]] time_point dial_by(time_point now, duration at_least) noexcept;
+  // As dial_by(), for another while from now on: it has waited for something else until now.
+  [[nodiscard]] time_point dial_later(time_point now, duration at_least) noexcept;
   // Trouble of this host is no backend's fault, so the same one is tried again then.
   [[nodiscard]] time_point sit_out(time_point now) noexcept;
   [[nodiscard]] bool give_up(time_point now) const noexcept { return deadline_ && now >= *deadline_; }

@@ -18,7 +18,7 @@ namespace pgsteer::net {
 class lingering_sockets {
  public:
   // Beyond that the oldest is closed: nobody gains many descriptors by not reading.
-  static constexpr std::size_t most = 1'024;
+  static constexpr std::size_t sockets_max = 256;
   static constexpr duration pause = milliseconds{50};  // between two looks
 
   // Ends our sending direction. until: it is closed then in any case.
@@ -32,6 +32,8 @@ class lingering_sockets {
     unique_fd fd;
     time_point until;
   };
+  void close_those_done();
+
   std::deque<lingering> sockets_;  // oldest first
 };
 

@@ -54,7 +54,7 @@ struct options {
   duration first_query_time = milliseconds{100};
   // An encrypted session, whose transactions nobody sees, is idle for whoever waits for that once its backend
   // has spoken last and it has been quiet for so long (relay::engine::stop_when_idle()). Its login cannot be
-  // seen either, and counts as over after that.
+  // seen either, and counts as over after that, or after first_query_time where the backend will not wait.
   duration encrypted_idle_time = seconds{1};
   // A client that has not acknowledged all that it was sent keeps its socket for so long, at most, after its
   // session was ended here. Not a key: the time that relay.half_close_timeout has by default.

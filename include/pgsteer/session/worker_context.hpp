@@ -106,6 +106,7 @@ class worker_context {
   void stop_when_idle(relay::flow& target, duration quiet);
   // Of a client whose session is over, and which may not have got all yet.
   void linger(net::unique_fd client);
+  [[nodiscard]] std::size_t lingering_count() const noexcept { return lingering_.size(); }
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
   void note_hint(topology::backend_id id, topology::hint noticed);
 

@@ -35,6 +35,9 @@ struct topology_options {
   // read-write sessions wait after a rise of the timeline until the probe's own connection to the new primary
   // was ended by 57P01 and is back, at most so long. Unset: auto, cnpg_settle under CloudNativePG, else not.
   std::optional<duration> settle = {};
+  // CloudNativePG ends them 0.3 to 1.1 s after the promotion (measured with 1.30: DropConnections, once the
+  // Cluster's status names the new primary). Less where logins are not held for so long.
+  duration cnpg_settle = milliseconds{1500};
   // The source of backends names a CloudNativePG Cluster; a backend may show the same by itself.
   bool is_cnpg_cluster = false;
   // An announced switchover keeps new read-write sessions waiting for so long, unless the primary lets nobody
@@ -42,10 +45,6 @@ struct topology_options {
   // checkpoint. Half of the default hold_timeout, so that a switchover that does not come fails nobody.
   duration switchover_hold = seconds{5};
 };
-
-// CloudNativePG ends them 0.3 to 1.1 s after the promotion (measured with 1.30: DropConnections, once the
-// Cluster's status names the new primary).
-inline constexpr duration cnpg_settle = milliseconds{1500};
 
 [[nodiscard]] bool are_valid(const topology_options& options) noexcept;
 

@@ -10,9 +10,11 @@
 //   record(id, result)            a probe ended
 //   note_late(id, sent_at)        a probe has no answer yet, though others came sooner
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
-//   announce_switchover(id, now)  a manager says that it is about to replace this primary
+//   announce_switchover(id, sign, now)  a manager says that it is about to replace this primary
+//   withdraw_switchover()         or that it is not
+//   replace_mark(mark)            the operator's, or what was saved
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
-// After each of the first five, and at next_deadline(), call decide() and publish what it returns, also
+// After each of the others, and at next_deadline(), call decide() and publish what it returns, also
 // under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
 // probed.
 #include <memory>

@@ -196,6 +196,18 @@ TEST(Load, HoldsForAnAnnouncedSwitchoverForHalfOfHoldTimeoutAtMost) {
   EXPECT_EQ(hold("route: standby, hold_timeout: 3s"), seconds{5});
 }
 
+// Nor does a promotion that takes all the time it may.
+TEST(Load, SettlesByItselfForHalfOfHoldTimeoutAtMost) {
+  const auto settle = [](const std::string& hold_timeout) {
+    return load(minimal_and("  - { name: other, bind: \"127.0.0.1:0\", route: primary, hold_timeout: " +
+                            hold_timeout + " }\n"))
+        .topology.cnpg_settle;
+  };
+  EXPECT_EQ(settle("10s"), milliseconds{1500});
+  EXPECT_EQ(settle("1s"), milliseconds{500});
+  EXPECT_EQ(settle("0s"), duration::zero());
+}
+
 TEST(Load, KnowsThatBackendsAreACnpgCluster) {
   const auto is_cnpg = [](const std::string& pods) {
     return load("cluster: { backends: { kubernetes: { " + pods +

@@ -158,8 +158,9 @@ TEST(Reference, HasAKeyForEveryOption) {
   EXPECT_EQ(keys_in("admin"), tuple_size_v<admin::admin_options>);
   EXPECT_EQ(keys_in("tcp"), tuple_size_v<net::tcp_options>);
   EXPECT_EQ(keys_in("log"), tuple_size_v<log_options>);
-  EXPECT_EQ(keys_in("cluster") + keys_in("failover"), tuple_size_v<topology::topology_options> - 2 + 4)
-      << "is_cnpg_cluster and switchover_hold follow from others; and backends, zone, state_dir, "
+  EXPECT_EQ(keys_in("cluster") + keys_in("failover"), tuple_size_v<topology::topology_options> - 3 + 4)
+      << "is_cnpg_cluster, cnpg_settle and switchover_hold follow from others; and backends, zone, "
+         "state_dir, "
          "encrypted_idle_time";
   EXPECT_EQ(keys_in("limits"), tuple_size_v<runtime::limit_options> + tuple_size_v<runtime::login_options>);
   EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options> - 1)

@@ -66,7 +66,7 @@ TEST(CnpgCluster, NobodyIsFencedByAnAnnotationThatCannotBeRead) {
   }
 }
 
-TEST(CnpgCluster, AHibernatedClusterHasNoCandidate) {
+TEST(CnpgCluster, EveryInstanceOfAHibernatedClusterIsFenced) {
   EXPECT_TRUE(with_annotation("cnpg.io/hibernation", "on").fenced.are_all);
   EXPECT_FALSE(with_annotation("cnpg.io/hibernation", "off").fenced.are_all);
 }

@@ -211,6 +211,38 @@ TEST(DialQueue, WhoHasWaitedForRoomForSoLongAsksTheBackend) {
   EXPECT_EQ(world.now, begun_at + seconds{10});
 }
 
+// Where many others dial by then, it has the time for that which anybody has, whatever is published
+// meanwhile.
+TEST(DialQueue, WhoHasWaitedForRoomForSoLongMayStillWaitForADial) {
+  login_world world(held_for_a_full_primary({answering({authentication_ok})}));
+  const time_point begun_at = world.now;
+  const auto insists_until = begun_at + seconds{10} + world.options.login.connect_timeout;
+  until_waiting_for_room(world);
+  permit_queue::place taken = world.enter(0);
+  ASSERT_TRUE(taken.insist());
+  ASSERT_TRUE(world.let_time_pass());
+  EXPECT_EQ(world.last.deadline, insists_until);
+  world.inject(snapshot_changed{});
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.transcript, held_and_chosen + " choose");
+  EXPECT_EQ(world.last.deadline, insists_until);
+  taken.leave();
+  EXPECT_TRUE(world.is_woken);
+  EXPECT_EQ(world.run(), held_and_chosen + " choose choose dial write_backend read_backend relay");
+}
+
+TEST(DialQueue, WhoHasWaitedForRoomForSoLongWaitsForADialOnce) {
+  login_world world(held_for_a_full_primary({}));
+  const time_point begun_at = world.now;
+  until_waiting_for_room(world);
+  permit_queue::place taken = world.enter(0);
+  ASSERT_TRUE(taken.insist());
+  EXPECT_EQ(world.run(), held_and_chosen + " end");
+  EXPECT_EQ(world.now, begun_at + seconds{10} + world.options.login.connect_timeout);
+  EXPECT_EQ(world.machine->end().detail,
+            "no usable backend after waiting 11 s: too many logins dial at once");
+}
+
 TEST(DialQueue, AFullBackendsOwnWordsEndTheWaitForRoom) {
   login_world world(held_for_a_full_primary({answering({error_of("53300")})}));
   EXPECT_EQ(world.run(),

@@ -44,14 +44,29 @@ struct slow_reader : tcp_pair {
   }
 };
 
+// Not by TCP, which would need much memory.
+void add_one_that_has_not_read(lingering_sockets& lingering, std::vector<unique_fd>& peers) {
+  int ends[2] = {-1, -1};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  peers.emplace_back(ends[1]);
+  send_best_effort(ends[0], as_bytes("unread"));
+  lingering.add(unique_fd(ends[0]), later);
+}
+
+// Its kernel acknowledges at once, or nearly.
+void look_until_done(lingering_sockets& lingering) {
+  const time_point give_up = clock::now() + seconds{30};
+  while (lingering.look(present) && clock::now() < give_up) continue;
+  EXPECT_EQ(lingering.size(), 0U);
+}
+
 TEST(LingeringSockets, ClosesOnceThePeerHasAll) {
   tcp_pair pair;
   say(pair.near, "bye");
   say(pair.far, "unread");
   lingering_sockets lingering;
   lingering.add(pair.take_near(), later);
-  while (lingering.look(present)) continue;  // its kernel acknowledges at once
-  EXPECT_EQ(lingering.size(), 0U);
+  look_until_done(lingering);
   std::string got(20, '\0');
   error_code ec;
   got.resize(boost::asio::read(pair.far, buffer(got), ec));
@@ -68,8 +83,7 @@ TEST(LingeringSockets, WhatThePeerStillSendsCostsItNothing) {
     EXPECT_EQ(lingering.look(present), lingering_sockets::pause);
   }
   EXPECT_EQ(reader.read_all(), boost::asio::error::eof);
-  while (lingering.look(present)) continue;
-  EXPECT_EQ(lingering.size(), 0U);
+  look_until_done(lingering);
 }
 
 TEST(LingeringSockets, ClosesWhenItsTimeIsOver) {
@@ -89,20 +103,32 @@ TEST(LingeringSockets, ClosesWhatItsPeerHasClosed) {
   EXPECT_EQ(lingering.look(present), std::nullopt);
 }
 
+// A crowd that reads costs nobody its place.
+TEST(LingeringSockets, NobodyMakesWayWhereOthersHaveAll) {
+  lingering_sockets lingering;
+  slow_reader oldest;
+  lingering.add(oldest.take_near(), later);
+  std::vector<unique_fd> others;
+  for (std::size_t n = 1; n < lingering_sockets::sockets_max; ++n)
+    add_one_that_has_not_read(lingering, others);
+  EXPECT_EQ(lingering.size(), lingering_sockets::sockets_max);
+  others.clear();
+  add_one_that_has_not_read(lingering, others);
+  EXPECT_EQ(lingering.size(), 2U);
+  say(oldest.far, "another query");
+  EXPECT_EQ(oldest.read_all(), boost::asio::error::eof);
+}
+
 TEST(LingeringSockets, TheOldestMakesWayForOneTooMany) {
   lingering_sockets lingering;
   slow_reader oldest;
   lingering.add(oldest.take_near(), later);
   std::vector<unique_fd> others;
-  for (std::size_t n = 0; n < lingering_sockets::most; ++n) {
+  for (std::size_t n = 0; n < lingering_sockets::sockets_max; ++n) {
     EXPECT_EQ(lingering.size(), n + 1);
-    int ends[2] = {-1, -1};  // not TCP, which would hold gigabytes
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    others.emplace_back(ends[1]);
-    send_best_effort(ends[0], as_bytes("unread"));
-    lingering.add(unique_fd(ends[0]), later);
+    add_one_that_has_not_read(lingering, others);
   }
-  EXPECT_EQ(lingering.size(), lingering_sockets::most);
+  EXPECT_EQ(lingering.size(), lingering_sockets::sockets_max);
   say(oldest.far, "another query");
   EXPECT_NE(oldest.read_all(), boost::asio::error::eof) << "it is closed";
 }
