@@ -133,7 +133,7 @@ void publish_by_turns(benchmark::State& state, session::worker_context& worker, 
 
 // range(0): sessions.
 void publish_to_sessions(benchmark::State& state, bool is_change) {
-  (void)raise_open_files_limit(runtime::limit_options{}.sessions_max, 0);
+  (void)raise_open_files_limit({.sessions = runtime::limit_options{}.sessions_max});
   lone_worker worker;
   for (std::int64_t i = 0; i < state.range(0); ++i) worker.log_in();
   const runtime::state& present = worker.state();

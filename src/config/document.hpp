@@ -5,6 +5,7 @@
 // start only; not thread-safe.
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <compare>
 #include <set>
 #include <string>
@@ -37,6 +38,10 @@ class document {
   void add_known_key(std::string path) { known_keys_.insert(std::move(path)); }
 
   [[nodiscard]] bool is_good() const noexcept { return problems_.empty(); }
+  // Nothing was said of this key, such as "listeners[0].bind".
+  [[nodiscard]] bool is_sound(std::string_view key) const noexcept {
+    return std::ranges::none_of(problems_, [key](const problem& each) { return each.key == key; });
+  }
   // One line each, in the file's order: "name:line:column: key: expected ..., found ...".
   [[nodiscard]] std::vector<std::string> problem_lines() const;
   // Paths of every key the reader asked for, without list indexes: "listeners.name".

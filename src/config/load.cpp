@@ -39,8 +39,10 @@ void check_role_ttl(section& cluster, section& probe, const config& out) {
 
 // How long new rw logins are kept waiting without any fault must not fail them.
 void check_holds(section& failover, config& out) {
-  for (const runtime::listener_options& each : out.runtime.listeners) {
-    if (!routing::needs_primary(each.policy.route)) continue;
+  for (std::size_t i = 0; i < out.runtime.listeners.size(); ++i) {
+    const runtime::listener_options& each = out.runtime.listeners[i];
+    const std::string key = "listeners[" + std::to_string(i) + "].hold_timeout";
+    if (!routing::needs_primary(each.policy.route) || !failover.file().is_sound(key)) continue;
     for (duration* const without_a_key : {&out.topology.switchover_hold, &out.topology.cnpg_settle})
       *without_a_key = std::min<duration>(*without_a_key, each.hold_timeout / 2);
     const duration settle = out.topology.settle.value_or(duration::zero());

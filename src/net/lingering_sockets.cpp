@@ -29,12 +29,12 @@ bool is_done(int fd) noexcept {
 
 }  // namespace
 
-void lingering_sockets::add(unique_fd fd, time_point until) {
+void lingering_sockets::add(unique_fd fd, const limit& most) {
   ::shutdown(fd.value(), SHUT_WR);
   if (is_done(fd.value())) return;
-  if (sockets_.size() == sockets_max) close_those_done();
-  if (sockets_.size() == sockets_max) sockets_.pop_front();
-  sockets_.push_back({std::move(fd), until});
+  if (sockets_.size() >= most.sockets_max) close_those_done();
+  while (sockets_.size() >= most.sockets_max) sockets_.pop_front();
+  sockets_.push_back({std::move(fd), most.until});
 }
 
 void lingering_sockets::close_those_done() {

@@ -100,7 +100,7 @@ peer_state state_of_peer(int fd) noexcept {
   return (asked.revents & POLLRDHUP) != 0 ? peer_state::ended : peer_state::present;
 }
 
-void close_with_reset(int fd) noexcept {
+void reset_on_close(int fd) noexcept {
   const linger reset{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
@@ -121,6 +121,11 @@ void send_best_effort(int fd, byte_span bytes) noexcept {
 std::size_t unacknowledged(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+std::size_t unsent(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQNSD, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 }  // namespace pgsteer::net

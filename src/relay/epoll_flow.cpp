@@ -32,8 +32,7 @@ epoll_flow::outcome epoll_flow::pump(epoll_turn& turn) {
     if (has_ended()) return outcome::ended;
   }
   const std::array can{can_step(side::client), can_step(side::backend)};
-  if (has_failure()) settle_failures(can);
-  leave_if_idle(holds_bytes());
+  settle(can, holds_bytes());
   const bool wants_another_turn = can[0] || can[1];
   guard_progress(wants_another_turn);
   if (has_ended()) return outcome::ended;

@@ -117,7 +117,7 @@ flow_summary flow::summary() const {
   if (error_ != 0) made.error = to_error_code(error_);
   for (const side source : {side::client, side::backend}) made.bytes[index(source)] = half(source).bytes;
   made.is_idle_outside_transaction = was_idle_ || (!has_bytes_left_ && is_idle());
-  made.has_left_unread = has_left_ && !ending_.is_readable();
+  made.is_all_said = !ending_.is_readable() || (has_left_ && !was_idle_);
   return made;
 }
 

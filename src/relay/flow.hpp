@@ -6,8 +6,7 @@
 // the destructor: an engine knows which kind its flows are. Owned by flow_engine; worker's thread.
 //
 // Flow: accept() for every chunk before it is sent, count() after it -> note_end(), close_direction() or
-// fail_destination() as the sides end, settle_failures() at the end of each pump -> has_ended() ->
-// tell_owner().
+// fail_destination() as the sides end, settle() at the end of each pump -> has_ended() -> tell_owner().
 #include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
@@ -36,12 +35,17 @@ struct flow_turn {
   turn_report report = {};
 };
 
+// A time in which no byte moves.
+struct quiet_spell {
+  time_point since{};
+  std::uint64_t bytes = 0;  // flow::bytes_moved() then
+};
+
 // Of a flow that is to leave at a quiet moment (relay/quiet_flows.hpp).
 struct quiet_wait {
   duration first = duration::max();  // how long that is to be, at first
   time_point asked_at{};
-  time_point since{};  // no byte was on its way since
-  std::uint64_t bytes = 0;
+  quiet_spell spell{};
 };
 
 struct flow_socket {
@@ -85,9 +89,10 @@ class flow {
     return !ending_.is_readable() && may_leave() && !has_ended();
   }
   [[nodiscard]] bool has_backend_spoken_last() const noexcept { return ending_.has_backend_spoken_last(); }
-  // Looks at its socket.
-  [[nodiscard]] bool has_client_got_all() const noexcept {
-    return !holds_bytes() && net::unacknowledged(fd(side::client)) == 0;
+  // Bytes wait for it to read, here or in the kernel. What was sent does not: its kernel may acknowledge that
+  // with its next query only (delayed acknowledgements, RFC 9293, 3.8.6.3). Looks at its socket.
+  [[nodiscard]] bool is_client_behind() const noexcept {
+    return holds_bytes() || net::unsent(fd(side::client)) != 0;
   }
   // It has been quiet for long enough: the next pump ends it, unless something has arrived.
   void note_quiet() noexcept { is_quiet_ = true; }
@@ -124,8 +129,7 @@ class flow {
   hook in_all;
   hook in_queue;  // whichever queue of its engine it waits in, or those that ended
   hook in_half_closed;
-  time_point quiet_since{};  // half-closed and no byte moved since
-  std::uint64_t bytes_at_quiet = 0;
+  quiet_spell half_closed_spell;
   hook in_awaiting_quiet;
   quiet_wait awaited_quiet;
 
@@ -168,11 +172,11 @@ class flow {
   // The destination takes nothing any more: what was on its way is dropped.
   void fail_destination(side source, int error, pipe_pool& pipes) noexcept;
   [[nodiscard]] bool has_failure() const noexcept { return sockets_[0].has_failed || sockets_[1].has_failed; }
-  // Ends the flow for a side that has failed, unless bytes that it sent before are still moving.
-  void settle_failures(std::array<bool, 2> is_moving) noexcept;
-  // After each pump: a flow that was asked to stop and is idle, unless a side has ended, passes on no more of
-  // the client's. The backend is told of an end, and ends once it has answered all that it was sent before.
-  void leave_if_idle(bool holds_bytes) noexcept {
+  // After each pump. A side that has failed ends the flow, unless bytes that it sent before are still moving
+  // (is_moving). One that was asked to stop and is idle, unless a side has ended, passes on no more of the
+  // client's: the backend is told of an end, and ends once it has answered all that it was sent before.
+  void settle(std::array<bool, 2> is_moving, bool holds_bytes) noexcept {
+    if (has_failure()) settle_failures(is_moving);
     const bool was_quiet = std::exchange(is_quiet_, false);
     if (!may_leave() || has_ended() || holds_bytes) return;
     if (is_idle() || (was_quiet && is_answered())) leave();
@@ -202,6 +206,7 @@ class flow {
     return is_to_stop_when_idle_ && !is_leaving_ && !is_half_closed();
   }
   void leave() noexcept;
+  void settle_failures(std::array<bool, 2> is_moving) noexcept;
   // Both directions are done.
   void finish_closed() noexcept;
 

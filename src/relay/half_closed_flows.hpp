@@ -19,19 +19,16 @@ class half_closed_flows {
   // sees it, and again when bytes have moved.
   template <class End>
   void expire(time_point now, duration timeout, End end) {
-    while (!known_.empty() && now - known_.front().quiet_since >= timeout) {
+    while (!known_.empty() && now - known_.front().half_closed_spell.since >= timeout) {
       flow& oldest = known_.front();
       known_.pop_front();
-      if (oldest.bytes_moved() != oldest.bytes_at_quiet) {
+      if (oldest.bytes_moved() != oldest.half_closed_spell.bytes) {
         newly_.push_back(oldest);
       } else {
         end(oldest);
       }
     }
-    for (flow& fresh : newly_) {
-      fresh.quiet_since = now;
-      fresh.bytes_at_quiet = fresh.bytes_moved();
-    }
+    for (flow& fresh : newly_) fresh.half_closed_spell = {.since = now, .bytes = fresh.bytes_moved()};
     known_.splice(known_.end(), newly_);
   }
 

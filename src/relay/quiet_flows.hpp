@@ -1,7 +1,7 @@
 #pragma once
 // quiet_flows: the flows of one engine that are to leave and whose bytes cannot be read, so that only a quiet
-// moment tells that nothing is under way: the backend has spoken last, the client has got all of it, and no
-// byte has passed for a while.
+// moment tells that nothing is under way: the backend has spoken last, nothing waits for the client to read,
+// and no byte has passed for a while.
 //
 // How long a moment that has to be halves each time that it has been waited for, down to quiet_min: who
 // pauses for a while amid a transaction is spared at first, and who is never quiet for long does not stay for
@@ -42,7 +42,7 @@ class quiet_flows {
         continue;
       }
       const duration wanted = note_bytes(waiting, now);
-      const bool is_quiet = now - waiting.awaited_quiet.since >= wanted;
+      const bool is_quiet = now - waiting.awaited_quiet.spell.since >= wanted;
       if (is_quiet && waiting.has_backend_spoken_last()) leave(waiting);
       shortest = std::min(wanted, shortest.value_or(wanted));
     }
@@ -55,10 +55,10 @@ class quiet_flows {
   static duration note_bytes(flow& waiting, time_point now) noexcept {
     quiet_wait& wait = waiting.awaited_quiet;
     if (wait.asked_at == time_point{}) wait.asked_at = now;
-    if (wait.since == time_point{} || waiting.bytes_moved() != wait.bytes || !waiting.has_client_got_all()) {
-      wait.since = now;
-      wait.bytes = waiting.bytes_moved();
-    }
+    const std::uint64_t bytes = waiting.bytes_moved();
+    const bool is_first_look = wait.spell.since == time_point{};
+    if (is_first_look || bytes != wait.spell.bytes || waiting.is_client_behind())
+      wait.spell = {.since = now, .bytes = bytes};
     constexpr auto halvings_max = 30;
     const auto halvings = std::min<duration::rep>((now - wait.asked_at) / wait.first, halvings_max);
     return std::max(wait.first / (duration::rep{1} << halvings), quiet_min);

@@ -168,8 +168,8 @@ uring_flow::outcome uring_flow::pump(uring_turn& turn) {
     advance(source, turn);
     if (has_ended()) return outcome::ended;
   }
-  leave_if_idle(holds_bytes(side::client) || holds_bytes(side::backend));
-  if (has_failure()) settle_failures({is_moving(side::client), is_moving(side::backend)});
+  settle({is_moving(side::client), is_moving(side::backend)},
+         holds_bytes(side::client) || holds_bytes(side::backend));
   if (has_ended()) return outcome::ended;
   const bool wants_one = wants_another_turn(side::client) || wants_another_turn(side::backend);
   guard_progress(wants_one || turn.ring.prepared() != prepared_before);

@@ -23,8 +23,8 @@ bool are_valid(const login_options& options) noexcept {
 bool are_valid(const options& all) noexcept {
   const auto is_valid = [](const listener_options& each) { return are_valid(each); };
   return all.encrypted_idle_time > duration::zero() && all.linger_timeout > duration::zero() &&
-         std::ranges::all_of(all.listeners, is_valid) && are_valid(all.limits) && are_valid(all.login) &&
-         net::are_valid(all.tcp);
+         all.lingering_max > 0 && std::ranges::all_of(all.listeners, is_valid) && are_valid(all.limits) &&
+         are_valid(all.login) && net::are_valid(all.tcp);
 }
 
 }  // namespace pgsteer::runtime

@@ -14,24 +14,33 @@ constexpr std::uint64_t descriptors_reserved = 256;
 
 }  // namespace
 
-std::uint64_t sessions_fitting(std::uint64_t open_files, std::uint64_t workers_descriptors) noexcept {
-  const std::uint64_t reserved = std::min(descriptors_reserved + workers_descriptors, open_files / 2);
-  return std::max<std::uint64_t>(1, (open_files - reserved) / 2);
+descriptor_use fitting_in(std::uint64_t open_files, const descriptor_use& wanted) noexcept {
+  const std::uint64_t without_lingering =
+      descriptors_reserved + std::uint64_t{wanted.workers} * wanted.by_each_worker;
+  const std::uint64_t all = without_lingering + std::uint64_t{wanted.workers} * wanted.lingering_by_each;
+  const std::uint64_t reserved = std::min(all, open_files / 2);
+  const std::uint64_t lingering = reserved - std::min(reserved, without_lingering);
+  descriptor_use fitting = wanted;
+  fitting.sessions =
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>((open_files - reserved) / 2, 1, wanted.sessions));
+  fitting.lingering_by_each = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(lingering / wanted.workers, 1, wanted.lingering_by_each));
+  return fitting;
 }
 
-std::uint32_t raise_open_files_limit(std::uint32_t sessions_max, std::uint64_t workers_descriptors) {
+descriptor_use raise_open_files_limit(const descriptor_use& wanted) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return sessions_max;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  const std::uint64_t fitting = sessions_fitting(limit.rlim_cur, workers_descriptors);
-  if (fitting >= sessions_max) return sessions_max;
+  const descriptor_use fitting = fitting_in(limit.rlim_cur, wanted);
+  if (fitting.sessions == wanted.sessions) return fitting;
   log(log_level::warning,
       "the limit of open files is too low for limits.sessions, which is lowered; raise it (ulimit -n)",
       {{"open_files", static_cast<std::int64_t>(limit.rlim_cur)},
-       {"sessions_configured", static_cast<std::int64_t>(sessions_max)},
-       {"sessions", static_cast<std::int64_t>(fitting)}});
-  return static_cast<std::uint32_t>(fitting);
+       {"sessions_configured", static_cast<std::int64_t>(wanted.sessions)},
+       {"sessions", static_cast<std::int64_t>(fitting.sessions)}});
+  return fitting;
 }
 
 }  // namespace pgsteer::server

@@ -6,14 +6,18 @@
 
 namespace pgsteer::server {
 
-// Raises the soft limit of open files to the hard one. Returns how many sessions fit, at most sessions_max;
-// logs a warning if that is fewer, since a client beyond can only be refused while there is a descriptor left
-// to accept it. workers_descriptors: what all workers together have open beside their sessions.
-[[nodiscard]] std::uint32_t raise_open_files_limit(std::uint32_t sessions_max,
-                                                   std::uint64_t workers_descriptors);
+struct descriptor_use {
+  std::uint32_t sessions = 0;  // of two sockets each
+  std::uint32_t workers = 1;
+  std::uint32_t by_each_worker = 0;     // beside its sessions
+  std::uint32_t lingering_by_each = 0;  // and sockets whose sessions are over
+};
 
-// Sessions of two sockets each beside the workers' descriptors and those of everything else; at least one.
-[[nodiscard]] std::uint64_t sessions_fitting(std::uint64_t open_files,
-                                             std::uint64_t workers_descriptors) noexcept;
+// Raises the soft limit of open files to the hard one. Returns what of this fits. Logs a warning if fewer
+// sessions do, since a client beyond can only be refused while there is a descriptor left to accept it.
+[[nodiscard]] descriptor_use raise_open_files_limit(const descriptor_use& wanted);
+
+// Beside those of everything else. Sessions have half of a low limit, and at least one fits.
+[[nodiscard]] descriptor_use fitting_in(std::uint64_t open_files, const descriptor_use& wanted) noexcept;
 
 }  // namespace pgsteer::server

@@ -17,7 +17,6 @@
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
-#include "pgsteer/net/lingering_sockets.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "server/acceptor.hpp"
 #include "server/errc.hpp"
@@ -46,9 +45,13 @@ sigset_t handled_signal_set() noexcept {
 config::config fit_to_host(config::config options) {
   if (options.workers == 0) options.workers = usable_cores();
   runtime::limit_options& limits = options.runtime.limits;
-  const std::uint64_t per_worker =
-      descriptors_per_worker(options.relay) + net::lingering_sockets::sockets_max;
-  limits.sessions_max = raise_open_files_limit(limits.sessions_max, options.workers * per_worker);
+  const descriptor_use wanted{.sessions = limits.sessions_max,
+                              .workers = options.workers,
+                              .by_each_worker = descriptors_per_worker(options.relay),
+                              .lingering_by_each = options.runtime.lingering_max};
+  const descriptor_use fitting = raise_open_files_limit(wanted);
+  limits.sessions_max = fitting.sessions;
+  options.runtime.lingering_max = fitting.lingering_by_each;
   limits.pending_logins_max = std::min(limits.pending_logins_max, limits.sessions_max);
   limits.held_logins_max = std::min(limits.held_logins_max, limits.pending_logins_max);
   return options;

@@ -279,8 +279,11 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   }
   // To the workers first: what follows is bookkeeping. Figures alone wait for what is pressing, such as the
   // next answer of a primary, which prolongs its validity, or for figures_interval.
-  are_figures_due_ = !is_pressing;
-  if (is_pressing) hand_on(clock::now());
+  if (is_pressing) {
+    hand_on(clock::now());
+  } else {
+    are_figures_due_ = true;
+  }
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());

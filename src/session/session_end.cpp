@@ -51,13 +51,14 @@ last_step tell_why_over(int client_fd, close_reason reason, const relay::flow_su
       summary.end == relay::flow_end::stopped || summary.end == relay::flow_end::refused;
   if (!is_our_doing) {
     // Also behind the client's FIN: it may still wait for an answer, whose end must not look orderly.
-    if (summary.error) net::close_with_reset(client_fd);
+    if (summary.error) net::reset_on_close(client_fd);
     return last_step::close;
   }
-  if (summary.has_left_unread) return last_step::linger;
+  // An end without a word is an error to its driver, and a reset would drop what it has not read.
+  if (summary.is_all_said) return last_step::linger;
   // In the middle of something no message fits; a reset says at least that this was no orderly end.
   if (!summary.is_idle_outside_transaction && !can_speak) {
-    net::close_with_reset(client_fd);
+    net::reset_on_close(client_fd);
     return last_step::close;
   }
   const close_description words = describe(reason);

@@ -113,7 +113,9 @@ void worker_context::look_for_quiet_after(duration pause) {
 
 void worker_context::linger(net::unique_fd client) {
   const bool is_looked_at = lingering_.size() != 0;
-  lingering_.add(std::move(client), clock::now() + state_->options->linger_timeout);
+  const runtime::options& options = *state_->options;
+  lingering_.add(std::move(client),
+                 {.until = clock::now() + options.linger_timeout, .sockets_max = options.lingering_max});
   if (!is_looked_at && lingering_.size() != 0) look_at_lingering_after(net::lingering_sockets::pause);
 }
 

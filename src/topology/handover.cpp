@@ -44,6 +44,13 @@ std::optional<time_point> handover::announced_until(backend_id primary, time_poi
   return latest;
 }
 
+bool handover::is_stopped_soon(backend_id primary, time_point now) const noexcept {
+  const auto& status = of(replacement_sign::status);
+  const auto& deletion = of(replacement_sign::deletion);
+  const bool is_deleted = deletion && deletion->from == primary;
+  return status && status->counts(primary, now) && !is_deleted;
+}
+
 bool is_delayed(const verdict_reason& reason) noexcept {
   return reason.what == verdict_reason::kind::primary_settling ||
          reason.what == verdict_reason::kind::primary_switching_over;

@@ -36,12 +36,7 @@ class handover {
   [[nodiscard]] std::optional<time_point> announced_until(backend_id primary, time_point now) const noexcept;
   // Its manager is about to stop it, and waits for no session, as a pod that is being deleted may do, however
   // long ago that was told.
-  [[nodiscard]] bool is_stopped_soon(backend_id primary, time_point now) const noexcept {
-    const auto& status = of(replacement_sign::status);
-    const auto& deletion = of(replacement_sign::deletion);
-    const bool is_deleted = deletion && deletion->from == primary;
-    return status && status->counts(primary, now) && !is_deleted;
-  }
+  [[nodiscard]] bool is_stopped_soon(backend_id primary, time_point now) const noexcept;
 
  private:
   struct announcement {

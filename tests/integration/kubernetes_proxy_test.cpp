@@ -36,7 +36,10 @@ class api_thread {
     on_its_thread([this, pod] { pod_ = pod; });
   }
   void tell(const std::string& type, const sample_pod& pod) {
-    on_its_thread([this, text = event_json(type, pod.json())] { api_.send(text); });
+    on_its_thread([this, text = event_json(type, pod.json())] {
+      EXPECT_NE(api_.open_watches(), 0U) << "nobody hears it";
+      api_.send(text);
+    });
   }
   [[nodiscard]] discovery::kubernetes_options options(std::uint16_t port) const {
     discovery::kubernetes_options options;
@@ -73,7 +76,7 @@ class KubernetesProxy : public testing::Test {
     pod_.address = backend_.address().host;
     api_.name(pod_);
   }
-  // Probes only when it is told to.
+  // Probes only when it is told to. Returns once somebody hears what api_ tells.
   void run_proxy() {
     proxy_ = std::make_unique<test_proxy>(std::vector<endpoint>{}, [this](config::config& options) {
       options.discovery = api_.options(backend_.address().port);
@@ -82,6 +85,7 @@ class KubernetesProxy : public testing::Test {
       options.probe.watch_interval = beyond_patience;
       options.topology.switchover_hold = beyond_patience;
     });
+    ASSERT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_watching", {{"resource", "pods"}}, 1));
   }
   [[nodiscard]] std::uint64_t probes() const {
     return static_cast<std::uint64_t>(proxy_->metric("pgsteer_probes_total"));
@@ -97,7 +101,6 @@ TEST_F(KubernetesProxy, RoutesToAPodAndShowsItsWatch) {
   run_proxy();
   ASSERT_TRUE(proxy_->wait_for_backends(1, 0));
   EXPECT_EQ(who_answers(proxy_->rw()), "pg-1");
-  EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_watching", {{"resource", "pods"}}, 1));
   EXPECT_EQ(proxy_->metric("pgsteer_discovery_lists_total", {{"resource", "pods"}}), 1);
   api_.tell("MODIFIED", pod_);
   EXPECT_TRUE(proxy_->wait_for_metric("pgsteer_discovery_events_total",

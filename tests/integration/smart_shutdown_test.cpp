@@ -23,6 +23,18 @@ topology::backend_status shutting_down() {
   return status;
 }
 
+topology::backend_status switching_over() {
+  topology::backend_status status = shutting_down();
+  status.reason = {topology::verdict_reason::kind::primary_switching_over};
+  return status;
+}
+
+topology::backend_status fenced() {
+  topology::backend_status status = shutting_down();
+  status.sessions = session_verdict::close_all;
+  return status;
+}
+
 void expect_told(fake_client& client) {
   const auto last = client.read_query_result();
   EXPECT_EQ(last.sqlstate, "57P01");
@@ -30,131 +42,115 @@ void expect_told(fake_client& client) {
   EXPECT_EQ(last.end, stream_end::closed);
 }
 
-TEST(SmartShutdown, WhoeverIsIdleIsToldAndTheOthersWhenTheyAre) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_backend(backend, proven_primary());
-  fake_client idle = worker.connect(app_startup_message());
-  fake_client busy = worker.connect(app_startup_message());
-  ASSERT_TRUE(idle.read_login().is_logged_in);
-  ASSERT_TRUE(busy.read_login().is_logged_in);
-  ASSERT_EQ(busy.query("begin").status, 'T');
-  worker.publish_backend(backend, shutting_down());
+class SmartShutdown : public ::testing::Test {
+ protected:
+  void become(const topology::backend_status& status) { worker_.publish_backend(backend_, status); }
+  fake_client log_in() {
+    fake_client client = worker_.connect(app_startup_message());
+    EXPECT_TRUE(client.read_login().is_logged_in);
+    return client;
+  }
+  fake_client begin() {
+    fake_client client = log_in();
+    EXPECT_EQ(client.query("begin").status, 'T');
+    return client;
+  }
+
+  fake_postgres backend_{"primary", primary_role()};
+  one_worker worker_{target_session_attrs::primary};
+};
+
+TEST_F(SmartShutdown, WhoeverIsIdleIsToldAndTheOthersWhenTheyAre) {
+  become(proven_primary());
+  fake_client idle = log_in();
+  fake_client busy = begin();
+  become(shutting_down());
   expect_told(idle);
-  worker.publish_backend(backend, shutting_down());  // every decision says so again
+  become(shutting_down());  // every decision says so again
   EXPECT_EQ(busy.query("whoami").value(), "primary") << "it is in a transaction";
   EXPECT_EQ(busy.query("commit").status, 'I') << "whose end it hears of";
   expect_told(busy);
-  EXPECT_TRUE(eventually(patience, [&] { return backend.counters().open_sessions == 0; }));
+  EXPECT_TRUE(eventually(patience, [&] { return backend_.counters().open_sessions == 0; }));
 }
 
 // It was let in just before, and is told once its login is over.
-TEST(SmartShutdown, ALoginThatIsUnderWayIsFinished) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_backend(backend, proven_primary());
-  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = true; });
-  fake_client late = worker.connect(app_startup_message());
-  ASSERT_TRUE(eventually(patience, [&] { return backend.counters().session_startups == 1; }));
-  worker.publish_backend(backend, shutting_down());
-  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = false; });
+TEST_F(SmartShutdown, ALoginThatIsUnderWayIsFinished) {
+  become(proven_primary());
+  backend_.change([](fake_settings& settings) { settings.stops_in_hot_standby = true; });
+  fake_client late = worker_.connect(app_startup_message());
+  ASSERT_TRUE(eventually(patience, [&] { return backend_.counters().session_startups == 1; }));
+  become(shutting_down());
+  backend_.change([](fake_settings& settings) { settings.stops_in_hot_standby = false; });
   EXPECT_TRUE(late.read_login().is_logged_in);
   expect_told(late);
 }
 
 // Its driver has just been told that it may ask, and asks: that is not lost.
-TEST(SmartShutdown, ItsFirstQueryIsAnsweredToo) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_options([](runtime::options& options) { options.first_query_time = beyond_patience; });
-  worker.publish_backend(backend, proven_primary());
-  fake_client known = worker.connect(app_startup_message());
-  ASSERT_TRUE(known.read_login().is_logged_in);
-  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = true; });
-  fake_client late = worker.connect(app_startup_message());
-  ASSERT_TRUE(eventually(patience, [&] { return backend.counters().session_startups == 2; }));
-  worker.publish_backend(backend, shutting_down());
-  backend.change([](fake_settings& settings) { settings.stops_in_hot_standby = false; });
+TEST_F(SmartShutdown, ItsFirstQueryIsAnsweredToo) {
+  worker_.publish_options([](runtime::options& options) { options.first_query_time = beyond_patience; });
+  become(proven_primary());
+  fake_client known = log_in();
+  backend_.change([](fake_settings& settings) { settings.stops_in_hot_standby = true; });
+  fake_client late = worker_.connect(app_startup_message());
+  ASSERT_TRUE(eventually(patience, [&] { return backend_.counters().session_startups == 2; }));
+  become(shutting_down());
+  backend_.change([](fake_settings& settings) { settings.stops_in_hot_standby = false; });
   EXPECT_TRUE(late.read_login().is_logged_in);
   EXPECT_EQ(late.query("whoami").value(), "primary");
   EXPECT_EQ(known.query("whoami").value(), "primary");
-  topology::backend_status fenced = shutting_down();
-  fenced.sessions = session_verdict::close_all;
-  worker.publish_backend(backend, fenced);
+  become(fenced());
   EXPECT_EQ(late.read_query_result().sqlstate, "57P01") << "what must end at once does not wait";
   EXPECT_EQ(known.read_query_result().sqlstate, "57P01");
 }
 
 // Proof of a successor does not wait for the end of a transaction that is lost anyway, and says so.
-TEST(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_backend(backend, proven_primary());
-  fake_client busy = worker.connect(app_startup_message());
-  ASSERT_TRUE(busy.read_login().is_logged_in);
-  ASSERT_EQ(busy.query("begin").status, 'T');
-  worker.publish_backend(backend, shutting_down());
+TEST_F(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
+  become(proven_primary());
+  fake_client busy = begin();
+  become(shutting_down());
   ASSERT_EQ(busy.query("whoami").value(), "primary");
-  topology::backend_status fenced = shutting_down();
-  fenced.sessions = session_verdict::close_all;
-  worker.publish_backend(backend, fenced);
+  become(fenced());
   EXPECT_EQ(busy.read_until_end().end, stream_end::reset);
   using login::close_reason;
   const auto closed = [&](close_reason why) {
-    return worker.counters().closed[static_cast<std::size_t>(why)].value();
+    return worker_.counters().closed[static_cast<std::size_t>(why)].value();
   };
   EXPECT_TRUE(eventually(patience, [&] { return closed(close_reason::fenced) == 1; }));
   EXPECT_EQ(closed(close_reason::backend_shutting_down), 0U);
 }
 
-topology::backend_status switching_over() {
-  topology::backend_status status = shutting_down();
-  status.reason = {topology::verdict_reason::kind::primary_switching_over};
-  return status;
-}
-
-TEST(SmartShutdown, WhoeverIsBusyStaysIfItIsCalledOff) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
-  worker.publish_backend(backend, proven_primary());
-  fake_client busy = worker.connect(app_startup_message());
-  ASSERT_TRUE(busy.read_login().is_logged_in);
-  ASSERT_EQ(busy.query("begin").status, 'T');
-  worker.publish_backend(backend, switching_over());
-  worker.publish_backend(backend, proven_primary());
+TEST_F(SmartShutdown, WhoeverIsBusyStaysIfItIsCalledOff) {
+  worker_.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
+  become(proven_primary());
+  fake_client busy = begin();
+  become(switching_over());
+  become(proven_primary());
   EXPECT_EQ(busy.query("commit").status, 'I');
   EXPECT_EQ(busy.query("whoami").value(), "primary");
 }
 
-TEST(SmartShutdown, TheReasonThatCameLastIsTold) {
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
-  worker.publish_backend(backend, proven_primary());
-  fake_client busy = worker.connect(app_startup_message());
-  ASSERT_TRUE(busy.read_login().is_logged_in);
-  ASSERT_EQ(busy.query("begin").status, 'T');
-  worker.publish_backend(backend, switching_over());
-  worker.publish_backend(backend, shutting_down());
+TEST_F(SmartShutdown, TheReasonThatCameLastIsTold) {
+  worker_.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
+  become(proven_primary());
+  fake_client busy = begin();
+  become(switching_over());
+  become(shutting_down());
   ASSERT_EQ(busy.query("commit").status, 'I');
   expect_told(busy);
 }
 
 // Its next query would be answered with a reset, and the rest of the answer be lost, if its socket were
 // closed by then.
-TEST(SmartShutdown, WhoeverHasNotReadItsAnswerGetsAllOfIt) {
+TEST_F(SmartShutdown, WhoeverHasNotReadItsAnswerGetsAllOfIt) {
   constexpr std::size_t bytes = 200'000;
   constexpr int receive_buffer_bytes = 4'096;
-  fake_postgres backend("primary", primary_role());
-  one_worker worker(target_session_attrs::primary);
-  worker.publish_backend(backend, proven_primary());
-  fake_client slow = worker.connect(app_startup_message(), receive_buffer_bytes);
+  become(proven_primary());
+  fake_client slow = worker_.connect(app_startup_message(), receive_buffer_bytes);
   ASSERT_TRUE(slow.read_login().is_logged_in);
   ASSERT_TRUE(slow.send(wire::query("bulk " + std::to_string(bytes))));
-  worker.publish_backend(backend, shutting_down());
-  ASSERT_TRUE(eventually(patience, [&] { return worker.session_count() == 0; }));
-  EXPECT_GE(worker.counters().bytes_to_client.value(), bytes);
+  become(shutting_down());
+  ASSERT_TRUE(eventually(patience, [&] { return worker_.session_count() == 0; }));
+  EXPECT_GE(worker_.counters().bytes_to_client.value(), bytes);
   ASSERT_TRUE(slow.send(wire::query("whoami")));
   ASSERT_TRUE(slow.wait_for_arrival());
   const auto rest = slow.read_until_end();
@@ -175,8 +171,14 @@ class noting_engine final : public forwarding_engine {
   std::atomic<duration> last_quiet = duration::zero();
 };
 
-fake_client connect_encrypted(one_worker& worker) {
-  fake_client client = worker.connect(wire::ssl_request());
+struct encrypted_primary : fake_postgres {
+  encrypted_primary() : fake_postgres("primary", primary_role()) {
+    change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+  }
+};
+
+fake_client connect_encrypted(one_worker& worker, std::optional<int> receive_buffer_bytes = std::nullopt) {
+  fake_client client = worker.connect(wire::ssl_request(), receive_buffer_bytes);
   EXPECT_EQ(client.read_exactly(1).bytes, "S");
   client.send("hello");
   EXPECT_EQ(client.read_exactly(5).bytes, "hello");
@@ -184,9 +186,8 @@ fake_client connect_encrypted(one_worker& worker) {
 }
 
 // There is nothing that it could be told, and an end that is none of its own failing.
-TEST(SmartShutdown, AnEncryptedSessionEndsAtAQuietMoment) {
-  fake_postgres backend("primary", primary_role());
-  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+TEST(SmartShutdownOfEncrypted, ASessionEndsAtAQuietMoment) {
+  encrypted_primary backend;
   one_worker worker(target_session_attrs::primary);
   worker.publish_options([](runtime::options& options) { options.encrypted_idle_time = milliseconds{1}; });
   worker.publish_backend(backend, proven_primary());
@@ -200,10 +201,28 @@ TEST(SmartShutdown, AnEncryptedSessionEndsAtAQuietMoment) {
   EXPECT_EQ(worker.counters().closed[why].value(), 1U);
 }
 
+// Whatever ends it, nobody can tell it more than its backend has said.
+TEST(SmartShutdownOfEncrypted, ASessionThatMustEndAtOnceGetsAllThatItHasNotRead) {
+  constexpr std::size_t bytes = 200'000;
+  constexpr int receive_buffer_bytes = 4'096;
+  encrypted_primary backend;
+  one_worker worker(target_session_attrs::primary);
+  worker.publish_backend(backend, proven_primary());
+  fake_client slow = connect_encrypted(worker, receive_buffer_bytes);
+  ASSERT_TRUE(slow.send(std::string(bytes, 'x')));
+  ASSERT_TRUE(eventually(patience, [&] { return worker.relay_counters().bytes[1].value() >= bytes; }));
+  worker.publish_backend(backend, fenced());
+  ASSERT_TRUE(eventually(patience, [&] { return worker.session_count() == 0; }));
+  ASSERT_TRUE(slow.send("something more"));
+  ASSERT_TRUE(slow.wait_for_arrival());
+  const auto rest = slow.read_until_end();
+  EXPECT_EQ(rest.bytes.size(), bytes);
+  EXPECT_EQ(rest.end, stream_end::closed);
+}
+
 // Its login may still be under way, which nobody sees.
-TEST(SmartShutdown, AnEncryptedSessionIsSparedWhenItIsNew) {
-  fake_postgres backend("primary", primary_role());
-  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+TEST(SmartShutdownOfEncrypted, ASessionIsSparedWhenItIsNew) {
+  encrypted_primary backend;
   std::optional<noting_engine> engine;
   one_worker worker(target_session_attrs::primary,
                     [&](relay::engine& real) -> relay::engine& { return engine.emplace(real); });
@@ -242,9 +261,8 @@ class leisurely_engine final : public forwarding_engine {
 };
 
 // The next look may be far off, as far as all those before were concerned.
-TEST(SmartShutdown, AnEncryptedSessionIsLookedAtInItsOwnTime) {
-  fake_postgres backend("primary", primary_role());
-  backend.change([](fake_settings& settings) { settings.tls = encryption_answer::yes; });
+TEST(SmartShutdownOfEncrypted, ASessionIsLookedAtInItsOwnTime) {
+  encrypted_primary backend;
   std::optional<leisurely_engine> engine;
   one_worker worker(target_session_attrs::primary,
                     [&](relay::engine& real) -> relay::engine& { return engine.emplace(real); });
@@ -258,7 +276,7 @@ TEST(SmartShutdown, AnEncryptedSessionIsLookedAtInItsOwnTime) {
 }
 
 // The whole way: only a fresh login of the probe is refused, and its open connection still answers.
-TEST(SmartShutdown, IsSeenByTheProbeAndEndsItsConnectionToo) {
+TEST(SmartShutdownWithProbe, IsSeenByTheProbeAndEndsItsConnectionToo) {
   fake_cluster cluster(1);
   test_proxy proxy(cluster.endpoints());
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));

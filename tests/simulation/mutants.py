@@ -81,7 +81,7 @@ MUTANTS = [
            "topology/verdict.cpp",
            ("    status.close_when_idle = found.ends_idle_sessions;\n    status.ends", "    status.ends")),
     mutant("a pod that is deleted is taken for one that waits for nobody", "who waits for transactions",
-           "topology/handover.hpp",
+           "topology/handover.cpp",
            (" && !is_deleted;", ";")),
     mutant("a shutdown never ends", "sessions end, though nobody waits for that", "topology/knowledge.cpp",
            ("(backend.is_shutting_down && outcome == probe_outcome::not_accepting);", "backend.is_shutting_down;")),
@@ -354,6 +354,8 @@ class Workshop:
     def compile_mutant(self, number: int, one: Mutant) -> dict:
         """The core's objects, one of them broken."""
         source = self.tree / one.file
+        if source not in {**self.core, **self.login}:
+            raise ValueError(f"{one.file} is no source of the core or the login, so that nothing would be compiled anew")
         text = source.read_text(encoding="utf-8")
         for old, new in one.edits:
             if text.count(old) != 1:

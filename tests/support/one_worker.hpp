@@ -43,6 +43,7 @@ class one_worker {
 
   [[nodiscard]] std::size_t session_count() const noexcept { return worker_->session_count(); }
   [[nodiscard]] const metrics::listener_counters& counters() const noexcept { return listener_.counters; }
+  [[nodiscard]] const metrics::relay_counters& relay_counters() const noexcept { return relay_counters_; }
   [[nodiscard]] const metrics::backend_counters& backend_counters() const noexcept { return use_->counters; }
   [[nodiscard]] const login::permit_pools& permits() const noexcept { return permits_; }
 

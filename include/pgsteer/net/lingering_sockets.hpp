@@ -17,12 +17,15 @@ namespace pgsteer::net {
 
 class lingering_sockets {
  public:
-  // Beyond that the oldest is closed: nobody gains many descriptors by not reading.
-  static constexpr std::size_t sockets_max = 256;
   static constexpr duration pause = milliseconds{50};  // between two looks
 
-  // Ends our sending direction. until: it is closed then in any case.
-  void add(unique_fd fd, time_point until);
+  struct limit {
+    time_point until;  // it is closed then in any case
+    std::size_t
+        sockets_max;  // beyond that the oldest is closed: nobody gains many descriptors by not reading
+  };
+  // Ends our sending direction. Precondition: sockets_max > 0.
+  void add(unique_fd fd, const limit& most);
   // Returns after what time to look again; nothing: none is left.
   [[nodiscard]] std::optional<duration> look(time_point now);
   [[nodiscard]] std::size_t size() const noexcept { return sockets_.size(); }

@@ -40,7 +40,7 @@ using tcp = boost::asio::ip::tcp;
 [[nodiscard]] bool is_local_trouble(const error_code& ec) noexcept;
 
 // Makes the next close send a reset instead of a FIN, so that the peer sees an error and not an end.
-void close_with_reset(int fd) noexcept;
+void reset_on_close(int fd) noexcept;
 
 // What a connected peer has sent and nobody has read.
 enum class pending_input { nothing, bytes, end_or_error };
@@ -60,5 +60,8 @@ void send_best_effort(int fd, byte_span bytes) noexcept;
 // Bytes that were sent and that the peer's kernel has not acknowledged, a FIN counting as one: SIOCOUTQ of
 // tcp(7), of unix(7) what the peer has not read. 0 if fd is no socket.
 [[nodiscard]] std::size_t unacknowledged(int fd) noexcept;
+// Of these, bytes that are still here, mostly since a TCP peer has no room for them: SIOCOUTQNSD of
+// linux/sockios.h. 0 if fd is no TCP socket.
+[[nodiscard]] std::size_t unsent(int fd) noexcept;
 
 }  // namespace pgsteer::net

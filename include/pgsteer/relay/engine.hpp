@@ -47,9 +47,9 @@ struct flow_summary {
   // The last message to the client was ReadyForQuery 'I', whole, and the client has sent nothing since: the
   // client reads a FATAL now as an answer to nothing, the moment for 57P01. False for encrypted sessions.
   bool is_idle_outside_transaction = false;
-  // An encrypted session that stop_when_idle() has ended: the client has got every answer, nobody can say
-  // more to it, and a FIN is the right end.
-  bool has_left_unread = false;
+  // The client can be told nothing more, by nobody: its session is encrypted, or stop_when_idle() has ended
+  // it and the backend had a last word of its own. What its kernel has been given is all that it will get.
+  bool is_all_said = false;
 };
 
 // What the watcher of the first bytes from the backend says.

@@ -59,6 +59,8 @@ struct options {
   // A client that has not acknowledged all that it was sent keeps its socket for so long, at most, after its
   // session was ended here. Not a key: the time that relay.half_close_timeout has by default.
   duration linger_timeout = seconds{30};
+  // Of one worker. Not a key: fewer where the limit of open files is low.
+  std::uint32_t lingering_max = 256;
 };
 [[nodiscard]] bool are_valid(const options& all) noexcept;
 

@@ -118,6 +118,18 @@ TEST(RoomEstimate, TakesItsOwnThatEndForNobodyElsesSessions) {
   EXPECT_EQ(take_all(room), 5);
 }
 
+// Those places were ours: what is free beside the next ones is not what others have left.
+TEST(RoomEstimate, DoesNotWaitForTheNextBecauseOfItsOwnThatHaveJustEnded) {
+  room_estimate room;
+  for (int i = 0; i < 10; ++i) room.take();
+  room.note_free(0, start);
+  end(room, 10);
+  room.note_free(0, start + milliseconds{100});
+  for (int i = 0; i < 5; ++i) room.take();
+  room.note_free(5, start + milliseconds{200} + room_estimate::portion_time);
+  EXPECT_EQ(take_all(room), 3) << "all five are counted";
+}
+
 TEST(RoomEstimate, BelievesThatOthersHaveLeftOnlyOnceAStormWouldBeCounted) {
   const duration counted_by = room_estimate::uncounted_for + 20 * room_estimate::uncounted_longer_by;
   for (const auto& [later, expected] :

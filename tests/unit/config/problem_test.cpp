@@ -66,6 +66,10 @@ TEST(Problem, WrongTypeSaysWhatStandsThere) {
        "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found \"11m\""},
       {minimal_and("failover: { settle: 10s }\n"),
        "f:4:21: failover.settle: expected less than the hold_timeout of listener rw (10s), found 10s"},
+      {"cluster: { backends: { static: [\"10.0.0.1:5432\"] } }\nfailover: { settle: 20s }\n"
+       "listeners: [{ name: rw, bind: \"0.0.0.0:5432\", route: primary, hold_timeout: long }]\n",
+       "f:3:77: listeners[0].hold_timeout: expected a duration from 0s to 10m (units: ms, s, m, h), found "
+       "\"long\""},
       {minimal_and("failover: { settle: [auto] }\n"),
        "f:4:21: failover.settle: expected auto, off or a duration from 10ms to 10m, found a list"},
       {minimal_and("probe: [a]\n"), "f:4:8: probe: expected a mapping of keys, found a list"},

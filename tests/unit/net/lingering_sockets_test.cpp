@@ -21,6 +21,7 @@ using testing::tcp_pair;
 
 const time_point present{std::chrono::hours{1}};
 const time_point later = present + seconds{30};
+const lingering_sockets::limit few{.until = later, .sockets_max = 8};
 
 void say(tcp::socket& from, std::string_view text) {
   boost::asio::write(from, buffer(text));
@@ -50,7 +51,7 @@ void add_one_that_has_not_read(lingering_sockets& lingering, std::vector<unique_
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   peers.emplace_back(ends[1]);
   send_best_effort(ends[0], as_bytes("unread"));
-  lingering.add(unique_fd(ends[0]), later);
+  lingering.add(unique_fd(ends[0]), few);
 }
 
 // Its kernel acknowledges at once, or nearly.
@@ -65,7 +66,7 @@ TEST(LingeringSockets, ClosesOnceThePeerHasAll) {
   say(pair.near, "bye");
   say(pair.far, "unread");
   lingering_sockets lingering;
-  lingering.add(pair.take_near(), later);
+  lingering.add(pair.take_near(), few);
   look_until_done(lingering);
   std::string got(20, '\0');
   error_code ec;
@@ -77,7 +78,7 @@ TEST(LingeringSockets, ClosesOnceThePeerHasAll) {
 TEST(LingeringSockets, WhatThePeerStillSendsCostsItNothing) {
   slow_reader reader;
   lingering_sockets lingering;
-  lingering.add(reader.take_near(), later);
+  lingering.add(reader.take_near(), few);
   for (int n = 0; n < 3; ++n) {
     say(reader.far, "another query");
     EXPECT_EQ(lingering.look(present), lingering_sockets::pause);
@@ -89,7 +90,7 @@ TEST(LingeringSockets, WhatThePeerStillSendsCostsItNothing) {
 TEST(LingeringSockets, ClosesWhenItsTimeIsOver) {
   slow_reader reader;
   lingering_sockets lingering;
-  lingering.add(reader.take_near(), later);
+  lingering.add(reader.take_near(), few);
   EXPECT_EQ(lingering.look(later - milliseconds{1}), lingering_sockets::pause);
   EXPECT_EQ(lingering.look(later), std::nullopt);
   EXPECT_EQ(lingering.size(), 0U);
@@ -98,7 +99,7 @@ TEST(LingeringSockets, ClosesWhenItsTimeIsOver) {
 TEST(LingeringSockets, ClosesWhatItsPeerHasClosed) {
   slow_reader reader;
   lingering_sockets lingering;
-  lingering.add(reader.take_near(), later);
+  lingering.add(reader.take_near(), few);
   reader.far.close();  // a reset, as bytes were unread
   EXPECT_EQ(lingering.look(present), std::nullopt);
 }
@@ -107,11 +108,10 @@ TEST(LingeringSockets, ClosesWhatItsPeerHasClosed) {
 TEST(LingeringSockets, NobodyMakesWayWhereOthersHaveAll) {
   lingering_sockets lingering;
   slow_reader oldest;
-  lingering.add(oldest.take_near(), later);
+  lingering.add(oldest.take_near(), few);
   std::vector<unique_fd> others;
-  for (std::size_t n = 1; n < lingering_sockets::sockets_max; ++n)
-    add_one_that_has_not_read(lingering, others);
-  EXPECT_EQ(lingering.size(), lingering_sockets::sockets_max);
+  for (std::size_t n = 1; n < few.sockets_max; ++n) add_one_that_has_not_read(lingering, others);
+  EXPECT_EQ(lingering.size(), few.sockets_max);
   others.clear();
   add_one_that_has_not_read(lingering, others);
   EXPECT_EQ(lingering.size(), 2U);
@@ -122,13 +122,13 @@ TEST(LingeringSockets, NobodyMakesWayWhereOthersHaveAll) {
 TEST(LingeringSockets, TheOldestMakesWayForOneTooMany) {
   lingering_sockets lingering;
   slow_reader oldest;
-  lingering.add(oldest.take_near(), later);
+  lingering.add(oldest.take_near(), few);
   std::vector<unique_fd> others;
-  for (std::size_t n = 0; n < lingering_sockets::sockets_max; ++n) {
+  for (std::size_t n = 0; n < few.sockets_max; ++n) {
     EXPECT_EQ(lingering.size(), n + 1);
     add_one_that_has_not_read(lingering, others);
   }
-  EXPECT_EQ(lingering.size(), lingering_sockets::sockets_max);
+  EXPECT_EQ(lingering.size(), few.sockets_max);
   say(oldest.far, "another query");
   EXPECT_NE(oldest.read_all(), boost::asio::error::eof) << "it is closed";
 }

@@ -93,14 +93,17 @@ TEST(Unacknowledged, CountsWhatThePeerHasNoRoomFor) {
   error_code ec;
   std::string got(pair.near.write_some(boost::asio::buffer(much), ec), '\0');
   EXPECT_NE(unacknowledged(fd), 0U);
+  EXPECT_NE(unsent(fd), 0U);
   boost::asio::read(pair.far, boost::asio::buffer(got), ec);
   while (!ec && unacknowledged(fd) != 0) continue;  // its kernel tells ours soon
   EXPECT_FALSE(ec);
+  EXPECT_EQ(unsent(fd), 0U);
+  EXPECT_EQ(unsent(-1), 0U);
 }
 
 TEST(CloseWithReset, IsSeenAsAReset) {
   tcp_pair pair;
-  close_with_reset(pair.near.native_handle());
+  reset_on_close(pair.near.native_handle());
   pair.near.close();
   char byte = 0;
   error_code ec;

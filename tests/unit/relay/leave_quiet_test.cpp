@@ -1,5 +1,7 @@
 // leave_quiet(): a session whose bytes cannot be read leaves at a quiet moment, and loses no answer.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "pgsteer/net/socket.hpp"
 #include "unit/relay/leaving_session.hpp"
@@ -66,17 +68,39 @@ TEST_P(LeaveQuiet, BytesBeginTheQuietMomentOfAnEncryptedSessionAnew) {
 }
 
 // It may be amid a transaction, and go on once it has read that.
-TEST_P(LeaveQuiet, AnAnswerThatAnEncryptedSessionHasNotGotIsNoQuietMoment) {
+TEST_P(LeaveQuiet, AnAnswerThatAnEncryptedSessionDoesNotReadIsNoQuietMoment) {
+  flow_ = test_flow(socket_kind::tcp);
+  const int few = 4'096;
+  ASSERT_EQ(::setsockopt(flow_.client.theirs.value(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few), 0);
   log_in(false);
   from_client(query);
-  EXPECT_EQ(send_some(flow_.backend.theirs, answer), answer.size());
+  const std::string rows(100'000, 'x');
+  std::size_t sent = 0;
+  ASSERT_TRUE(engine_.run_until([&] {
+    sent += send_some(flow_.backend.theirs, std::string_view(rows).substr(sent));
+    return sent == rows.size();
+  }));
   ask(milliseconds{80});
   for (const int at : {0, 80, 160, 10'000}) look_at(at);
   expect_goes_on();
-  EXPECT_EQ(read_available(flow_.client.theirs), answer);
+  EXPECT_EQ(engine_.receive(flow_.client.theirs, rows.size()), rows);
   look_at(10'004);
   expect_goes_on();
   look_at(10'005);
+  expect_leaves();
+}
+
+// Its kernel says so with the next query: a driver that pauses for less than 40 ms would never leave.
+TEST_P(LeaveQuiet, AnAnswerThatIsReadAndNotAcknowledgedMakesNobodyWait) {
+  flow_ = test_flow(socket_kind::tcp);
+  const int off = 0;
+  log_in(false);
+  from_client(query);
+  ASSERT_EQ(::setsockopt(flow_.client.theirs.value(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off), 0);
+  from_backend(answer);
+  ask(milliseconds{80});
+  look_at(0);
+  look_at(80);
   expect_leaves();
 }
 
@@ -149,7 +173,6 @@ TEST_P(LeaveQuiet, AnEncryptedSessionThatEndsByItselfWaitsForNothing) {
   shut_down_writing(flow_.backend.theirs);
   ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
   EXPECT_EQ(flow_.end(), flow_end::client_closed);
-  EXPECT_FALSE(flow_.owner.summary->has_left_unread);
 }
 
 // Bulk that is spliced has not been seen, and the backend spoke all the same.

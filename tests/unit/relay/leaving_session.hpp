@@ -72,7 +72,7 @@ class leaving_session : public on_each_engine {
     ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
     EXPECT_EQ(flow_.end(), flow_end::stopped);
     EXPECT_EQ(flow_.owner.summary->is_idle_outside_transaction, is_readable);
-    EXPECT_EQ(flow_.owner.summary->has_left_unread, !is_readable);
+    EXPECT_EQ(flow_.owner.summary->is_all_said, !is_readable);
     EXPECT_EQ(flow_.owner.ends, 1U);
     EXPECT_EQ(engine_.engine().flow_count(), 0U);
   }

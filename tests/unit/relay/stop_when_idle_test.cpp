@@ -111,6 +111,19 @@ TEST_P(StopWhenIdle, APipelinedTransactionIsLostAndItsClientNotTakenForIdle) {
   ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
   EXPECT_EQ(flow_.end(), flow_end::stopped);
   EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
+  EXPECT_TRUE(flow_.owner.summary->is_all_said) << "the answers are on their way";
+}
+
+TEST_P(StopWhenIdle, ABackendThatSaysWhyItEndsHasTheLastWord) {
+  log_in();
+  ask();
+  expect_leaves();
+  from_backend("E\0\0\0\x0AMbye\0\0"s);
+  shut_down_writing(flow_.backend.theirs);
+  ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
+  EXPECT_EQ(flow_.end(), flow_end::stopped);
+  EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
+  EXPECT_TRUE(flow_.owner.summary->is_all_said);
 }
 
 // It reads that the session is over, and knows that this was not done.
@@ -202,7 +215,7 @@ TEST_P(StopWhenIdle, StopDoesNotWaitForAQuietMoment) {
   ASSERT_TRUE(engine_.run_until([&] { return flow_.has_ended(); }));
   EXPECT_EQ(flow_.end(), flow_end::stopped);
   EXPECT_FALSE(flow_.owner.summary->is_idle_outside_transaction);
-  EXPECT_FALSE(flow_.owner.summary->has_left_unread);
+  EXPECT_TRUE(flow_.owner.summary->is_all_said) << "nobody could read it";
 }
 
 TEST_P(StopWhenIdle, StopBehindItEndsAtOnce) {

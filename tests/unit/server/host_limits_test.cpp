@@ -8,15 +8,25 @@
 namespace pgsteer::server {
 namespace {
 
+constexpr descriptor_use wanted{
+    .sessions = 1'000'000, .workers = 8, .by_each_worker = 72, .lingering_by_each = 256};
+
 TEST(HostLimits, LeavesRoomForTheWorkersAndEverythingElse) {
-  EXPECT_EQ(sessions_fitting(1'000'000, 0), (1'000'000 - 256) / 2);
-  EXPECT_EQ(sessions_fitting(65'536, 8 * 72), (65'536 - 256 - 8 * 72) / 2);
+  EXPECT_EQ(fitting_in(65'536, wanted).sessions, (65'536 - 256 - 8 * (72 + 256)) / 2);
+  EXPECT_EQ(fitting_in(10'000'000, wanted).sessions, 1'000'000U);
+  EXPECT_EQ(fitting_in(65'536, wanted).lingering_by_each, 256U);
 }
 
 TEST(HostLimits, GivesSessionsHalfOfALowLimit) {
-  EXPECT_EQ(sessions_fitting(1024, 100 * 72), 1024 / 4);
-  EXPECT_EQ(sessions_fitting(2, 0), 1U);
-  EXPECT_EQ(sessions_fitting(0, 0), 1U);
+  EXPECT_EQ(fitting_in(4'096, wanted).sessions, 4'096 / 4);
+  EXPECT_EQ(fitting_in(2, wanted).sessions, 1U);
+  EXPECT_EQ(fitting_in(0, wanted).sessions, 1U);
+}
+
+// Whoever does not read takes no descriptor that a session, a probe or a listener needs.
+TEST(HostLimits, LetsFewerSocketsLingerUnderALowLimit) {
+  EXPECT_EQ(fitting_in(4'096, wanted).lingering_by_each, (4'096 / 2 - 256 - 8 * 72) / 8);
+  EXPECT_EQ(fitting_in(1'024, wanted).lingering_by_each, 1U);
 }
 
 TEST(HostLimits, CountsThePipesOfAWorkerThatSplices) {
