@@ -73,6 +73,7 @@ class Facts:
         self.folder = folder
         event = json.loads((folder / "event").read_text())
         self.event, self.mode, self.deletes_pod = event["event"], event["mode"], event["deletes_pod"]
+        self.destroyed = event["destroyed"]  # Instances that did not come back by themselves.
         self.began = event["began"]
         self.rows = set((folder / "rows").read_text().split())
         self.changes = observe.read(folder / "changes")

@@ -28,9 +28,9 @@ class Measurement:
 
     def run(self) -> None:
         cnpg, proxy = self.bed.cnpg, self.bed.proxy
-        cnpg.wait_healed()
-        proxy.wait_all(standbys=2)
         self.folder.mkdir(parents=True)
+        cnpg.heal(self.folder)
+        proxy.wait_all(standbys=2)
         primary = cnpg.primary()
         cnpg.psql(primary, APP["dbname"], TABLE)
         log_start = proxy.log_bytes()
@@ -49,7 +49,7 @@ class Measurement:
                 raise CommandFailed(f"{program.args[2]} ended with {program.returncode}:\n{self._errors.read_text()}")
         (self.folder / "log-pgsteer").write_text(proxy.log_since(log_start))
         (self.folder / "metrics").write_text(proxy.get("/metrics"))
-        cnpg.wait_healed()
+        facts["destroyed"] = cnpg.heal(self.folder)
         rows = wait_until(lambda: cnpg.psql(cnpg.primary(), APP["dbname"], "select k from w"), what="the rows")
         (self.folder / "rows").write_text(rows)
         self._keep_logs(int(time.time() - began) + QUIET_SECONDS)

@@ -13,7 +13,7 @@ sys.path[:0] = [str(path) for path in (HERE, HERE.parents[1] / "cluster", HERE.p
 from facts import Facts, timeline  # noqa: E402
 from load import Try  # noqa: E402
 from observe import PRIMARY, STANDBY, Change  # noqa: E402
-from verdict import judge, table  # noqa: E402
+from verdict import judge, notes, table  # noqa: E402
 
 OLD, NEW = "10.0.0.1", "10.0.0.2"
 BEGAN = 1_000_000.0
@@ -34,7 +34,7 @@ class Made:
 
     def __init__(self, event: str = "delete", mode: str = "async", deletes_pod: bool = True):
         self.event = {"event": event, "mode": mode, "primary": "pg-1", "began": BEGAN, "command_ended": BEGAN,
-                      "deletes_pod": deletes_pod}
+                      "deletes_pod": deletes_pod, "destroyed": []}
         self.changes = [Change(BEGAN - 5, "postgres", f"pg-1 {OLD}", PRIMARY),
                         Change(BEGAN - 5, "postgres", f"pg-2 {NEW}", STANDBY),
                         Change(PROMOTED, "postgres", f"pg-2 {NEW}", PRIMARY)]
@@ -165,6 +165,14 @@ class VerdictTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             facts = made.facts(Path(folder) / "one")
         self.assertEqual(facts.paths["rw"].first_write, 3100)
+
+    def test_an_instance_that_was_made_anew_is_told_of(self):
+        made = Made()
+        made.event["destroyed"] = ["pg-2"]
+        with tempfile.TemporaryDirectory() as folder:
+            told = notes([made.facts(Path(folder) / "one")])
+        self.assertEqual(len(told), 1)
+        self.assertIn("pg-2 ended again and again", told[0])
 
     def test_the_same_primary_again(self):
         made = Made(event="crash", mode="sync", deletes_pod=False)

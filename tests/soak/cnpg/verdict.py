@@ -115,6 +115,9 @@ def notes(measured: list) -> list:
         if facts.event != "freeze" and ours + theirs:
             found.append(f"note       {name_of(facts)}: acknowledged, then lost: {ours} through pgsteer, {theirs} "
                          "through -rw")
+        for pod in facts.destroyed:
+            found.append(f"note       {name_of(facts)}: {pod} ended again and again, and another instance was made in its "
+                         f"place; its last words: log-{pod}-destroyed")
         before = len(facts.paths["pgsteer"].failed_before)
         if before:
             found.append(f"note       {name_of(facts)}: {before} tries through pgsteer failed before the event")

@@ -17,12 +17,13 @@ PROBE = {"user": "pgsteer", "password": "probe-password", "dbname": "postgres"}
 LABELS = {"workload": "postgres", "topology.kubernetes.io/zone": "z1"}  # As cluster.yaml asks for.
 OPERATOR_NAMESPACE = "cnpg-system"
 INSTANCES = 3
-VOLUMES = 10  # Two an instance; the others for instances that are replaced.
+VOLUMES = 30  # Two an instance; the others for instances that are replaced.
 POSTGRES_ID = 26
 PATH = f"/apis/postgresql.cnpg.io/v1/namespaces/{NAMESPACE}/clusters/{CLUSTER}"
 HEALTHY = "Cluster in healthy state"
 UP_SECONDS_MAX = 600
-HEALED_SECONDS_MAX = 400
+HEALED_SECONDS_MAX = 600
+RESTARTS_MAX = 3  # Of an instance that ends again and again.
 REST_SECONDS = 3  # Healthy for so long without a break: the phase says so before a change has begun to roll.
 
 
@@ -80,16 +81,37 @@ class Cnpg:
         status = self.status()
         return status.get("phase") == HEALTHY and status.get("readyInstances") == INSTANCES
 
-    def wait_healed(self) -> None:
-        """Healthy, and so for a moment."""
-        since = None
+    def heal(self, folder: Path) -> list:
+        """Until it is healthy, and so for a moment. An instance that ends again and again is destroyed, as an
+        administrator would do, and the operator makes another one. Returns the names of such pods; their last words are
+        kept in the folder."""
+        since, destroyed = None, []
 
         def is_at_rest() -> bool:
             nonlocal since
+            for pod in self._hopeless():
+                if pod not in destroyed:
+                    destroyed.append(pod)
+                    self._destroy(pod, folder)
             since = (since or time.monotonic()) if self.is_healthy() else None
             return since is not None and time.monotonic() - since > REST_SECONDS
 
         wait_until(is_at_rest, HEALED_SECONDS_MAX, f"Cluster {CLUSTER} to be healthy again", every=0.2)
+        return destroyed
+
+    def _hopeless(self) -> list:
+        """Pods whose PostgreSQL the kubelet waits to start once more."""
+        def is_hopeless(status: dict) -> bool:
+            reason = status.get("state", {}).get("waiting", {}).get("reason")
+            return reason == "CrashLoopBackOff" and status["restartCount"] >= RESTARTS_MAX
+
+        return [pod["metadata"]["name"] for pod in self.pods()
+                if any(is_hopeless(status) for status in pod["status"].get("containerStatuses", []))]
+
+    def _destroy(self, pod: str, folder: Path) -> None:
+        words = self.kubectl("-n", NAMESPACE, "logs", pod, "-c", "postgres", "--previous")
+        (folder / f"log-{pod}-destroyed").write_text(words)
+        self.plugin("destroy", CLUSTER, pod.rpartition("-")[2])
 
     def change(self, spec: dict) -> None:
         """Until all instances are as the new specification has them; pods may be replaced for it."""
@@ -98,7 +120,7 @@ class Cnpg:
         if delay is not None:
             wait_until(lambda: all(pod["spec"]["terminationGracePeriodSeconds"] == delay for pod in self.pods()),
                        HEALED_SECONDS_MAX, f"every pod to have stopDelay {delay}", every=0.5)
-        self.wait_healed()
+        self.heal(self.folder / "logs")
 
     def pods(self) -> list:
         path = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -134,7 +156,6 @@ class Cnpg:
     def log_of(self, target: str, namespace: str = NAMESPACE, since_seconds: int = 180) -> str:
         """target: a pod or deployment/NAME."""
         return self.kubectl("-n", namespace, "logs", target, "--all-containers", f"--since={since_seconds}s")
-
 
 
 __all__ = ["APP", "CLUSTER", "Cnpg", "LABELS", "NAMESPACE", "OPERATOR_NAMESPACE", "PROBE"]
