@@ -12,6 +12,11 @@ namespace {
 // Probes, listeners, admin connections, epoll sets, the log.
 constexpr std::uint64_t descriptors_reserved = 256;
 
+// As many of those that are wanted as fit.
+std::uint32_t at_least_one_of(std::uint32_t wanted, std::uint64_t fitting) noexcept {
+  return std::max(1U, static_cast<std::uint32_t>(std::min<std::uint64_t>(fitting, wanted)));
+}
+
 }  // namespace
 
 descriptor_use fitting_in(std::uint64_t open_files, const descriptor_use& wanted) noexcept {
@@ -21,10 +26,8 @@ descriptor_use fitting_in(std::uint64_t open_files, const descriptor_use& wanted
   const std::uint64_t reserved = std::min(all, open_files / 2);
   const std::uint64_t lingering = reserved - std::min(reserved, without_lingering);
   descriptor_use fitting = wanted;
-  fitting.sessions =
-      static_cast<std::uint32_t>(std::clamp<std::uint64_t>((open_files - reserved) / 2, 1, wanted.sessions));
-  fitting.lingering_by_each = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(lingering / wanted.workers, 1, wanted.lingering_by_each));
+  fitting.sessions = at_least_one_of(wanted.sessions, (open_files - reserved) / 2);
+  fitting.lingering_by_each = at_least_one_of(wanted.lingering_by_each, lingering / wanted.workers);
   return fitting;
 }
 

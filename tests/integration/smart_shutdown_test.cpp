@@ -55,6 +55,14 @@ class SmartShutdown : public ::testing::Test {
     EXPECT_EQ(client.query("begin").status, 'T');
     return client;
   }
+  // It is not new, and has been asked to leave once it is idle.
+  fake_client begin_before_a_switchover() {
+    worker_.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
+    become(proven_primary());
+    fake_client client = begin();
+    become(switching_over());
+    return client;
+  }
 
   fake_postgres backend_{"primary", primary_role()};
   one_worker worker_{target_session_attrs::primary};
@@ -120,20 +128,14 @@ TEST_F(SmartShutdown, WhatMustEndAtOnceDoesNotWait) {
 }
 
 TEST_F(SmartShutdown, WhoeverIsBusyStaysIfItIsCalledOff) {
-  worker_.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
-  become(proven_primary());
-  fake_client busy = begin();
-  become(switching_over());
+  fake_client busy = begin_before_a_switchover();
   become(proven_primary());
   EXPECT_EQ(busy.query("commit").status, 'I');
   EXPECT_EQ(busy.query("whoami").value(), "primary");
 }
 
 TEST_F(SmartShutdown, TheReasonThatCameLastIsTold) {
-  worker_.publish_options([](runtime::options& options) { options.first_query_time = duration::zero(); });
-  become(proven_primary());
-  fake_client busy = begin();
-  become(switching_over());
+  fake_client busy = begin_before_a_switchover();
   become(shutting_down());
   ASSERT_EQ(busy.query("commit").status, 'I');
   expect_told(busy);

@@ -21,8 +21,8 @@ class lingering_sockets {
 
   struct limit {
     time_point until;  // it is closed then in any case
-    std::size_t
-        sockets_max;  // beyond that the oldest is closed: nobody gains many descriptors by not reading
+    // Beyond that the oldest is closed: nobody gains many descriptors by not reading.
+    std::size_t sockets_max;
   };
   // Ends our sending direction. Precondition: sockets_max > 0.
   void add(unique_fd fd, const limit& most);

@@ -21,6 +21,7 @@ TEST(HostLimits, GivesSessionsHalfOfALowLimit) {
   EXPECT_EQ(fitting_in(4'096, wanted).sessions, 4'096 / 4);
   EXPECT_EQ(fitting_in(2, wanted).sessions, 1U);
   EXPECT_EQ(fitting_in(0, wanted).sessions, 1U);
+  EXPECT_EQ(fitting_in(65'536, {.sessions = 10}).lingering_by_each, 1U) << "none is wanted";
 }
 
 // Whoever does not read takes no descriptor that a session, a probe or a listener needs.
