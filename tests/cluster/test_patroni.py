@@ -303,8 +303,8 @@ def test_unplanned_failover_is_followed(cluster, proxy, clients, watchers):
 
 
 # The old primary's machine is cut off from etcd and the others, though not from pgsteer. Its Patroni notices and
-# demotes it before another may be promoted, so nothing at all is acknowledged twice. How long before is Patroni's: it may
-# be so short that no login falls into it.
+# demotes it, as a rule before another is promoted: on a busy machine it may come too late. Either way nobody writes on the
+# new primary while the old one still answers.
 def test_partition_in_which_patroni_demotes(cluster, proxy, clients, watchers):
     old = cluster.primary()
     began = time.monotonic()
@@ -312,7 +312,10 @@ def test_partition_in_which_patroni_demotes(cluster, proxy, clients, watchers):
     follow(clients, watchers, began, "partition, Patroni alive")
     clients.stop()
     assert_nobody_was_refused(clients, proxy)
-    assert last_write_on(old, clients).began_at < watchers[0].promoted_at
+    last = last_write_on(old, clients)
+    assert last.began_at < first_write_on(watchers[0].promoted, clients).answered_at
+    if IS_TIMED:
+        assert last.began_at < watchers[0].promoted_at
     assert_sessions_were_closed(clients, watchers[1])
 
 

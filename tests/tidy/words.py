@@ -46,7 +46,7 @@ _QUOTED = [
     re.compile(r"postmaster", re.IGNORECASE),
     re.compile(r"postgresql-common|DEBIAN_FRONTEND"),
 ]
-_SKIPPED_FOLDERS = ("tests/tidy/", "bench/load/", "deploy/kubernetes/")
+_SKIPPED_FOLDERS = ("tests/tidy/", "bench/load/", "deploy/kubernetes/", "tests/kubernetes/values/")
 _NODE_IS_YAML = ("src/config/", "tests/unit/config/")
 
 

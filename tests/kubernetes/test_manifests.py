@@ -1,0 +1,162 @@
+"""deploy/kubernetes: whatever its users make of it, a strict API server takes it, and pgsteer reads its configuration."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.wait import wait_until
+from kube_api.access import Account, write_token
+from kube_api.cnpg import CnpgCluster
+from kube_api.dry_run import DryRun, define_foreign_kinds
+from kube_api.manifests import (CHART, DEPLOY, OVERLAYS, NotRendered, configuration, helm_template, kustomize, named,
+                                pod_of, render_base, without_helm)
+
+REFERENCE = Path(__file__).parents[2] / "config" / "reference.yaml"
+VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
+LEAST = Path(__file__).parent / "values" / "cnpg.yaml"
+GATEWAY = LEAST.with_name("gateway.yaml")
+# Both families, for Services that ask for them.
+API_SERVER_FLAGS = ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"]
+STATE_FOLDER = "/var/lib/pgsteer"
+# Those that values files name.
+OTHER_NAMESPACES = ("db", "entrances")
+# What takes only pods of the Pod Security Standard "restricted".
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+@pytest.fixture(scope="module")
+def foreign_kinds(whole_kube):
+    define_foreign_kinds(whole_kube.admin)
+    whole_kube.admin.request("POST", "/apis/node.k8s.io/v1/runtimeclasses", {
+        "metadata": {"name": "kata"}, "handler": "kata"})
+    for name in OTHER_NAMESPACES:
+        whole_kube.admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": RESTRICTED}})
+
+
+@pytest.fixture
+def dry_run(kube, namespace, foreign_kinds) -> DryRun:  # pylint: disable=unused-argument
+    """In a namespace that takes only pods of the Pod Security Standard "restricted"."""
+    kube.admin.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": RESTRICTED}})
+    return DryRun(kube.admin, namespace)
+
+
+def check(text: str, folder: Path) -> None:
+    """pgsteer reads it, with a folder of the test for its state."""
+    path = folder / "pgsteer.yaml"
+    path.write_text(text.replace(STATE_FOLDER, str(folder)))
+    done = subprocess.run([os.environ["PGSTEER_BINARY"], "check", "--config", path], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
+def by_name(paths: list) -> dict:
+    return {"argvalues": paths, "ids": [path.stem for path in paths]}
+
+
+@pytest.mark.parametrize("values", **by_name(VALUES))
+def test_chart(values, dry_run, namespace, tmp_path):
+    objects = helm_template(values, namespace=namespace)
+    for each in objects:
+        dry_run.apply(each)
+    dry_run.apply(pod_of(objects))
+    check(configuration(objects), tmp_path)
+
+
+# Gateway API 1.6 made TCPRoute a v1; before it was v1alpha2 alone, which test_chart has.
+def test_tcp_route_is_of_the_version_that_the_cluster_has(dry_run, namespace):
+    routes = [each for each in helm_template(GATEWAY, "--api-versions", "gateway.networking.k8s.io/v1/TCPRoute",
+                                             namespace=namespace) if each["kind"] == "TCPRoute"]
+    assert [each["apiVersion"] for each in routes] == 2 * ["gateway.networking.k8s.io/v1"]
+    for each in routes:
+        dry_run.apply(each)
+
+
+@pytest.mark.parametrize("overlay", **by_name(sorted(OVERLAYS.iterdir())))
+def test_overlay_is_the_chart_with_its_values(overlay, dry_run, tmp_path):
+    objects = kustomize(overlay)
+    assert without_helm(objects) == without_helm(helm_template(overlay / "chart-values.yaml"))
+    for each in without_helm(objects):
+        dry_run.apply(each)
+    check(configuration(objects), tmp_path)
+
+
+def test_overlay_binds_its_own_account():
+    for overlay in OVERLAYS.iterdir():
+        objects = kustomize(overlay)
+        subject = named(objects, "RoleBinding")["subjects"][0]
+        account = named(objects, "ServiceAccount")["metadata"]
+        assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"]), overlay.name
+
+
+def test_base_is_made_from_the_chart(tmp_path):
+    render_base(tmp_path)
+    for made in tmp_path.iterdir():
+        assert made.read_text() == (DEPLOY / "base" / made.name).read_text(), "run deploy/kubernetes/render"
+
+
+# Neither more nor less: what pgsteer asks for is what the chart's Role grants.
+def test_role_is_what_pgsteer_asks_for(kube, cluster, namespace, instances, run_pgsteer, source, token_file):
+    cnpg = CnpgCluster(kube.admin, namespace)
+    cnpg.hold_lease(instances.name_of(cluster.primary))
+    objects = helm_template(LEAST)
+    role = named(objects, "Role")
+    backends = yaml.safe_load(configuration(objects))["cluster"]["backends"]["kubernetes"]
+    account = Account(kube.admin, namespace, name="chart", rights=role["rules"])
+    write_token(token_file, account.token())
+    run_pgsteer(cluster, source=source(label_selector=None, **backends)).wait_standbys(2)
+    granted = {(group, resource, verb) for rule in role["rules"]
+               for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]}
+
+    def asked() -> list:
+        return kube.server.audit.requests(account.user)
+
+    wait_until(lambda: {right_of(request) for request in asked()} >= granted, what="every right to be used")
+    assert {request.status for request in asked()} == {200}
+    assert {right_of(request) for request in asked()} == granted
+
+
+def right_of(request) -> tuple:
+    """(API group, resource, verb)"""
+    where = request.path.strip("/").split("/")
+    return ("" if where[0] == "api" else where[1]), where[-1], request.verb
+
+
+def test_schema_is_made_from_the_values():
+    subprocess.run([DEPLOY / "helm" / "schema", "--check"], check=True)
+
+
+# A section that pgsteer learns must not be one that the chart refuses.
+def test_every_section_of_the_configuration_is_known():
+    sections = yaml.safe_load(REFERENCE.read_text()).keys()
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert set(schema["properties"]["config"]["properties"]) == set(sections)
+
+
+# (what is set, words of the error)
+WRONG = [
+    ("replicas=two", "replicas"),
+    ("replicsa=2", "additional properties 'replicsa' not allowed"),
+    ("image.repository=", "image.repository: name where your image is"),
+    ("image.digest=sha256:12", "image.digest|/image/digest"),
+    ("service.type=Cluster", "/service/type"),
+    ("service.loadBalancerSourceRanges={203.0.113.7}", "/service/loadBalancerSourceRanges/0"),
+    ("service.ports.rw=70000", "/service/ports/rw"),
+    ("config.listener=x", "additional properties 'listener' not allowed"),
+    ("config.drain_timeout=60", "/config/drain_timeout"),
+    ("config.listeners[0].route=writer", "/config/listeners/0"),
+    ("config.cluster.backends.static=x", "/config/cluster/backends"),
+    ("config.cluster.system_identifier=7711374223114453103", "/config/cluster/system_identifier"),
+    ("podAntiAffinity=soft", "/podAntiAffinity"),
+    ("probeRoleJob.enabled=true", "probePassword.secretName names the Secret"),
+    ("tcpRoute.enabled=true", "tcpRoute.parentRefs: name the Gateway"),
+]
+
+
+@pytest.mark.parametrize("change, words", WRONG, ids=[change for change, _ in WRONG])
+def test_wrong_value_is_named(change, words):
+    with pytest.raises(NotRendered) as refused:
+        helm_template(LEAST, "--set", change)
+    assert any(each in str(refused.value) for each in words.split("|")), refused.value
