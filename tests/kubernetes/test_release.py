@@ -1,14 +1,22 @@
 """A release of the chart, from helm install to helm uninstall. Nothing runs here: there are no controllers."""
+import shutil
 from pathlib import Path
 
 import pytest
 
+from kube_api.dry_run import define_foreign_kinds
+from kube_api.manifests import CHART
 from kube_api.release import NAME, Release
 
 VALUES = Path(__file__).parent / "values"
 LEAST = VALUES / "cnpg.yaml"
 API_SERVER_FLAGS = ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"]
 WARNING = "loadBalancerSourceRanges is empty"
+
+
+@pytest.fixture(scope="module")
+def foreign_kinds(whole_kube):
+    define_foreign_kinds(whole_kube.admin)
 
 
 @pytest.fixture
@@ -44,20 +52,55 @@ def test_notes_tell_how_to_connect(values, lines, release, namespace):
     assert (WARNING in notes) == (WARNING in lines)
 
 
-# A restart would end every session: pods stay as they are until somebody asks for it.
-def test_changed_configuration_restarts_nobody(kube, namespace, release):
+def deployment(kube, namespace: str) -> dict:
+    return kube.admin.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
+
+
+def template(kube, namespace: str) -> dict:
+    """Of the pods: another one is a restart, which ends every session."""
+    return deployment(kube, namespace)["spec"]["template"]
+
+
+def configuration(kube, namespace: str) -> str:
+    return kube.admin.get(f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")["data"]["pgsteer.yaml"]
+
+
+# Pods stay as they are until somebody asks for it.
+def test_upgrade_restarts_nobody_by_itself(kube, namespace, release, tmp_path):
     release.install(LEAST)
-
-    def present() -> tuple:
-        deployment = kube.admin.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
-        config = kube.admin.get(f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")
-        return deployment["metadata"]["generation"], config["data"]["pgsteer.yaml"]
-
-    generation, before = present()
-    release.upgrade(LEAST, "--set", "config.log.level=debug")
-    assert present() == (generation, before.replace("format: json\n", "format: json\n  level: debug\n"))
+    before, text = template(kube, namespace), configuration(kube, namespace)
+    release.upgrade(LEAST, "--set", "config.log.level=debug,commonLabels.team=a,commonAnnotations.b=c")
+    assert configuration(kube, namespace) == text.replace("format: json\n", "format: json\n  level: debug\n")
+    assert template(kube, namespace) == before
+    release.chart = tmp_path / "chart"
+    shutil.copytree(CHART, release.chart)
+    description = release.chart / "Chart.yaml"
+    description.write_text(description.read_text().replace("\nversion: ", "\nversion: 1"))
+    release.upgrade(LEAST)
+    assert template(kube, namespace) == before
     release.upgrade(LEAST, "--set", "podAnnotations.restarted=now")
-    assert present() == (generation + 1, before)
+    assert template(kube, namespace) != before
+
+
+def test_changed_configuration_restarts_pods_if_asked_to(kube, namespace, release):
+    asked = ["--set", "restartOnConfigChange=true"]
+    release.install(LEAST, *asked)
+    before = template(kube, namespace)
+    release.upgrade(LEAST, *asked)
+    assert template(kube, namespace) == before
+    release.upgrade(LEAST, *asked, "--set", "config.log.level=debug")
+    assert template(kube, namespace) != before
+
+
+# One pod instead of four would end the sessions of three.
+@pytest.mark.parametrize("scaler", [["--set", "autoscaling.enabled=true"],
+                                    ["--set", "keda.enabled=true,keda.triggers[0].type=cpu",
+                                     "--set-string", "keda.triggers[0].metadata.value=70"]], ids=["HPA", "KEDA"])
+def test_scaling_by_load_begins_with_the_pods_that_are_there(kube, namespace, release, scaler, foreign_kinds):
+    # pylint: disable=unused-argument
+    release.install(LEAST, "--set", "replicas=4")
+    release.upgrade(LEAST, *scaler)
+    assert deployment(kube, namespace)["spec"]["replicas"] == 4
 
 
 def test_uninstall_leaves_nothing(kube, namespace, release):
@@ -74,3 +117,10 @@ def test_releases_do_not_meet(kube, namespace, release, tmp_path):
     services = [kube.admin.get(f"/api/v1/namespaces/{namespace}/services/{name}") for name in (NAME, f"second-{NAME}")]
     selectors = [each["spec"]["selector"] for each in services]
     assert selectors[0] != selectors[1]
+
+
+# Their Roles meet in the third namespace.
+def test_two_namespaces_may_share_a_third_ones_cluster(kube, namespace, release, tmp_path):
+    there = ["--set", f"config.cluster.backends.kubernetes.namespace={kube.new_namespace()}"]
+    release.install(LEAST, *there)
+    Release(kube, kube.new_namespace(), tmp_path).install(LEAST, *there)

@@ -12,10 +12,14 @@ FETCH = Path(__file__).parents[1] / "definitions"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 
+def definitions() -> Path:
+    """The folder with CloudNativePG's, the Gateway API's, the Prometheus operator's, Azure's and KEDA's."""
+    return Path(subprocess.run([FETCH], text=True, stdout=subprocess.PIPE, check=True).stdout.strip())
+
+
 def define_foreign_kinds(client: Client) -> None:
-    """CloudNativePG's, the Gateway API's, the Prometheus operator's, Azure's and KEDA's, by their own definitions."""
-    folder = Path(subprocess.run([FETCH], text=True, stdout=subprocess.PIPE, check=True).stdout.strip())
-    for path in sorted(folder.glob("*.yaml")):
+    """Until each is served."""
+    for path in sorted(definitions().glob("*.yaml")):
         definition = yaml.safe_load(path.read_text())
         name = definition["metadata"]["name"]
         client.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
@@ -56,4 +60,4 @@ class DryRun:
         return f"{base}/namespaces/{namespace}/{resource['name']}" if resource["namespaced"] else f"{base}/{resource['name']}"
 
 
-__all__ = ["DryRun", "define_foreign_kinds"]
+__all__ = ["DryRun", "define_foreign_kinds", "definitions"]

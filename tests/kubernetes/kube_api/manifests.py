@@ -17,13 +17,22 @@ class NotRendered(RuntimeError):
     pass
 
 
+class _Strict(yaml.SafeLoader):
+    """Takes no key twice, as kustomize does; YAML itself forbids it."""
+
+    def construct_mapping(self, node, deep=False):  # tidy: allow node - PyYAML's word
+        keys = [self.construct_object(key) for key, _ in node.value]  # tidy: allow node - as above
+        assert len(keys) == len(set(keys)), f"a key is there twice: {keys}"
+        return super().construct_mapping(node, deep)  # tidy: allow node - as above
+
+
 def objects_of(text: str) -> list:
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [each for each in yaml.load_all(text, _Strict) if each]
 
 
-def helm_template(values: Path, *arguments: str, namespace: str = "test") -> list:
-    """The chart's objects with the values of this file, as release pgsteer. Raises NotRendered with Helm's words."""
-    return objects_of(_run("helm", "template", "pgsteer", CHART, "--values", values, "--namespace", namespace, *arguments))
+def helm_template(values: Path, *arguments: str, namespace: str = "test", release: str = "pgsteer") -> list:
+    """The chart's objects with the values of this file. Raises NotRendered with Helm's words."""
+    return objects_of(_run("helm", "template", release, CHART, "--values", values, "--namespace", namespace, *arguments))
 
 
 def kustomize(folder: Path) -> list:

@@ -13,6 +13,7 @@ NAME = "pgsteer"
 class Release:
     def __init__(self, kube: KubeApi, namespace: str, folder: Path, name: str = NAME):
         self._name = name
+        self.chart = CHART
         self._namespace = namespace
         self._kubeconfig = folder / "kubeconfig"
         keys = kube.credentials
@@ -26,10 +27,10 @@ class Release:
 
     def install(self, values: Path, *arguments: str) -> str:
         """What Helm prints, the chart's notes at its end."""
-        return self._helm("install", self._name, CHART, "--values", values, *arguments)
+        return self._helm("install", self._name, self.chart, "--values", values, *arguments)
 
     def upgrade(self, values: Path, *arguments: str) -> str:
-        return self._helm("upgrade", self._name, CHART, "--values", values, *arguments)
+        return self._helm("upgrade", self._name, self.chart, "--values", values, *arguments)
 
     def uninstall(self) -> None:
         self._helm("uninstall", self._name)

@@ -4,32 +4,32 @@
 
 {{/* 52 characters leave room for -probe-role and the like. */}}
 {{- define "pgsteer.fullname" -}}
+{{- $name := include "pgsteer.name" . -}}
+{{- $full := printf "%s-%s" .Release.Name $name -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
-{{- else if contains (include "pgsteer.name" .) .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name (include "pgsteer.name" .) | trunc 52 | trimSuffix "-" }}
+{{- $full = .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}
+{{- $full = .Release.Name }}
 {{- end }}
+{{- regexReplaceAll "-+$" (trunc 52 $full) "" }}
 {{- end }}
 
 {{- define "pgsteer.namespace" -}}
 {{- default .Release.Namespace .Values.namespaceOverride }}
 {{- end }}
 
+{{/* By which Services and the Deployment find pods: it may never change, so it wins over any label of the user's. */}}
 {{- define "pgsteer.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "pgsteer.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "pgsteer.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/* dict "root" $ "labels" {}: those of an object, and more. */}}
 {{- define "pgsteer.labels" -}}
-{{ include "pgsteer.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := dict "app.kubernetes.io/version" .root.Chart.AppVersion "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63) -}}
+{{- mergeOverwrite $own .root.Values.commonLabels (default (dict) .labels)
+  (include "pgsteer.selectorLabels" .root | fromYaml) | toYaml }}
 {{- end }}
 
 {{/*
@@ -38,13 +38,10 @@ left out.
 */}}
 {{- define "pgsteer.metadata" -}}
 {{- $annotations := merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations -}}
-name: {{ default (include "pgsteer.fullname" .root) .name }}{{ .suffix }}
-namespace: {{ default (include "pgsteer.namespace" .root) .namespace }}
+name: {{ print (default (include "pgsteer.fullname" .root) .name) (default "" .suffix) | quote }}
+namespace: {{ default (include "pgsteer.namespace" .root) .namespace | quote }}
 labels:
-  {{- include "pgsteer.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "pgsteer.labels" . | nindent 2 }}
 {{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -57,6 +54,28 @@ annotations:
 {{- else }}
 {{- default "default" .Values.serviceAccount.name }}
 {{- end }}
+{{- end }}
+
+{{/* Of Role and RoleBinding. Those of two namespaces' pgsteers may meet in a third. */}}
+{{- define "pgsteer.roleName" -}}
+{{- $namespace := default (include "pgsteer.namespace" .) (include "pgsteer.backendNamespace" .) -}}
+{{- if eq $namespace (include "pgsteer.namespace" .) }}
+{{- include "pgsteer.fullname" . }}
+{{- else }}
+{{- printf "%s-%s" (include "pgsteer.namespace" .) (include "pgsteer.fullname" .) }}
+{{- end }}
+{{- end }}
+
+{{/* "" for pgsteer's own. */}}
+{{- define "pgsteer.backendNamespace" -}}
+{{- dig "kubernetes" "namespace" "" (include "pgsteer.backends" . | fromYaml) }}
+{{- end }}
+
+{{/* config.cluster.backends without what null took away. */}}
+{{- define "pgsteer.backends" -}}
+{{- $backends := deepCopy .Values.config.cluster.backends -}}
+{{- include "pgsteer.removeNulls" $backends -}}
+{{- toYaml $backends }}
 {{- end }}
 
 {{- define "pgsteer.image" -}}
@@ -73,6 +92,11 @@ annotations:
 {{- regexFind "[0-9]+$" . -}}
 {{- end }}
 
+{{/* dict "root" $ "listener" {}: the port of the Service. */}}
+{{- define "pgsteer.servicePort" -}}
+{{- get .root.Values.service.ports .listener.name | default (include "pgsteer.port" .listener.bind) | int }}
+{{- end }}
+
 {{/* A duration of pgsteer's as whole seconds, rounded up. */}}
 {{- define "pgsteer.seconds" -}}
 {{- $number := regexFind "^[0-9]+" . | int -}}
@@ -80,34 +104,54 @@ annotations:
 {{- if eq $unit "ms" }}{{ div (add $number 999) 1000 }}
 {{- else if eq $unit "s" }}{{ $number }}
 {{- else if eq $unit "m" }}{{ mul $number 60 }}
-{{- else if eq $unit "h" }}{{ mul $number 3600 }}
-{{- else }}{{ fail (printf "config.drain_timeout: expected a duration such as 60s or 5m, found %q" .) }}
+{{- else }}{{ mul $number 3600 }}
 {{- end }}
 {{- end }}
 
+{{/* From a pod's order to stop until pgsteer has let go of its last session. */}}
+{{- define "pgsteer.stopSeconds" -}}
+{{- $sleep := .Values.preStopSleepSeconds -}}
+{{- if .Values.lifecycle }}
+{{- $sleep = dig "preStop" "sleep" "seconds" 0 .Values.lifecycle }}
+{{- end }}
+{{- add $sleep (include "pgsteer.seconds" (default "30s" .Values.config.drain_timeout)) }}
+{{- end }}
+
 {{- define "pgsteer.terminationGracePeriodSeconds" -}}
+{{- $seconds := include "pgsteer.stopSeconds" . | int -}}
 {{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
-{{- add .Values.preStopSleepSeconds (include "pgsteer.seconds" (default "30s" .Values.config.drain_timeout)) 10 }}
+{{- add $seconds 10 }}
+{{- else if lt (int .Values.terminationGracePeriodSeconds) $seconds -}}
+{{- fail (printf "terminationGracePeriodSeconds: %v is less than the sleep before the stop and config.drain_timeout together, %d: sessions would be killed" .Values.terminationGracePeriodSeconds $seconds) }}
 {{- else -}}
 {{- .Values.terminationGracePeriodSeconds }}
 {{- end }}
 {{- end }}
 
+{{/* Whether a value is neither null nor empty; 0 is one. */}}
+{{- define "pgsteer.isSet" -}}
+{{- if not (has (toString .) (list "" "<nil>")) }}true{{ end }}
+{{- end }}
+
+{{/* Takes away, from a map, what is null in it. */}}
+{{- define "pgsteer.removeNulls" -}}
+{{- $map := . }}
+{{- range $key, $value := . }}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $map $key }}
+{{- else if kindIs "map" $value }}{{ include "pgsteer.removeNulls" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The configuration, with the paths of what is mounted. */}}
 {{- define "pgsteer.config" -}}
-{{- if not .Values.config.cluster.backends -}}
-{{- fail "config.cluster.backends: name one source, such as kubernetes: { cnpg_cluster: pg }" }}
-{{- end }}
 {{- $config := deepCopy .Values.config -}}
-{{- $probe := default (dict) $config.probe -}}
+{{- include "pgsteer.removeNulls" $config -}}
 {{- if .Values.probePassword.secretName }}
-{{- $_ := set $probe "password_file" "/etc/pgsteer/probe-password/password" }}
+{{- $_ := set $config.probe "password_file" "/etc/pgsteer/probe-password/password" }}
 {{- end }}
 {{- if or .Values.probeCA.secretName .Values.probeCA.configMapName }}
-{{- $_ := set $probe "sslrootcert" "/etc/pgsteer/probe-ca/ca.crt" }}
-{{- end }}
-{{- with $probe }}
-{{- $_ := set $config "probe" . }}
+{{- $_ := set $config.probe "sslrootcert" "/etc/pgsteer/probe-ca/ca.crt" }}
 {{- end }}
 {{- with $config.cluster.backends.kubernetes }}
 {{- $isNear := eq (default (include "pgsteer.namespace" $) .namespace) (include "pgsteer.namespace" $) }}
@@ -121,4 +165,42 @@ annotations:
 
 {{- define "pgsteer.hasState" -}}
 {{- if .Values.config.cluster.state_dir }}true{{ end }}
+{{- end }}
+
+{{/* A probe of the kubelet's: httpGet is a default, and goes where there is another way to ask. */}}
+{{- define "pgsteer.probe" -}}
+{{- $probe := deepCopy . -}}
+{{- if or (hasKey $probe "tcpSocket") (hasKey $probe "exec") (hasKey $probe "grpc") }}
+{{- $_ := unset $probe "httpGet" }}
+{{- end }}
+{{- toYaml $probe }}
+{{- end }}
+
+{{/* Where the pods are to run, of the Deployment and of the Job. */}}
+{{- define "pgsteer.scheduling" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.schedulerName }}
+schedulerName: {{ . | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
