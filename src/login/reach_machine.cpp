@@ -37,8 +37,11 @@ ending gone() {
   return {.reason = close_reason::client_left_early};
 }
 
-ending hold_expired(reach_data& d, std::string detail) {
-  if (d.hold) d.around.counters.hold_expired.add();
+ending hold_expired(reach_data& d, std::string detail, time_point now) {
+  if (d.hold) {
+    d.around.counters.hold_expired.add();
+    d.around.counters.hold.observe(in_seconds(now - d.hold->begun_at()));
+  }
   return {.reason = close_reason::hold_timeout, .detail = std::move(detail), .words = std::move(d.refusal)};
 }
 
@@ -117,9 +120,12 @@ reach_step ask(reach_data& d, reach_state& s, permit_queue::place dial, time_poi
   return write_rest(d, s.emplace<reach_machine::asking>(std::move(dial)));
 }
 
-reach_step answered(reach_data& d) {
+reach_step answered(reach_data& d, time_point now) {
   if (!d.answer.empty()) d.backend.place.counters().logins_answered.add();  // direct TLS: not known
-  if (d.hold) d.around.counters.hold_released.add();
+  if (d.hold) {
+    d.around.counters.hold_released.add();
+    d.around.counters.hold.observe(in_seconds(now - d.hold->begun_at()));
+  }
   return reached{std::move(d.backend), std::move(d.answer)};
 }
 
@@ -137,13 +143,13 @@ reach_step read_first_message(reach_data& d, reach_state& s, time_point now) {
       return action{.what = kind::read_backend, .bytes_max = answer_read_bytes, .deadline = d.due};
     case pgwire::first_answer_kind::other:
       d.backend.place.counters().logins_let_in.add();
-      return answered(d);
+      return answered(d, now);
     case pgwire::first_answer_kind::not_postgresql:
       return drop(d, s, attempt_end::failed, now);
     case pgwire::first_answer_kind::error_response:
       break;
   }
-  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d);
+  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d, now);
   if (answer.fields.sqlstate != "53300") return drop(d, s, attempt_end::refused, now);
   d.refusal = d.answer;
   d.backend.place.note_full();
@@ -185,7 +191,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, cons
   const bool is_for_a_permit =
       d.needs_room && !std::exchange(d.has_insisted, true);  // as anybody, from now on
   d.due = is_for_a_permit ? d.rules.dial_later(now, longest) : d.rules.dial_by(now, longest);
-  return now < d.due ? reach_step(wait(d)) : hold_expired(d, d.rules.why_not_dialed());
+  return now < d.due ? reach_step(wait(d)) : hold_expired(d, d.rules.why_not_dialed(), now);
 }
 // Nobody waits for a dial at a backend that would not be chosen now.
 reach_step on(reach_data& d, reach_state& s, reach_machine::queueing& here, const snapshot_changed&,
@@ -201,7 +207,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::entering_hold& here,
   if (!d.hold) {
     auto place = admit_held(d.around.permits, d.around.limits());
     if (!place) return ending{.reason = close_reason::too_many_logins};
-    d.hold.emplace(std::move(*place), d.around.counters.held);
+    d.hold.emplace(std::move(*place), d.around.counters.held, now);
     d.around.counters.held_total.add();
   }
   if (here.why != routing::no_backend::all_tried) {
@@ -229,7 +235,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::held&, const deadlin
 reach_step on(reach_data& d, reach_state& s, reach_machine::leaving_hold& here, const client_seen& it,
               time_point now) {
   if (it.presence != client_presence::present) return gone();
-  if (!here.is_woken && d.rules.give_up(now)) return hold_expired(d, d.rules.why_held());
+  if (!here.is_woken && d.rules.give_up(now)) return hold_expired(d, d.rules.why_held(), now);
   d.rules.another_round();
   return choose(d, s);
 }
@@ -257,10 +263,10 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::dialing&, const snap
 
 // asking
 reach_step on(reach_data& d, reach_state&, reach_machine::asking& here, const backend_written& it,
-              time_point) {
+              time_point now) {
   here.sent += it.n;
   if (here.sent < d.asked.packet.size()) return write_rest(d, here);
-  if (d.asked.what == question::direct_tls) return answered(d);
+  if (d.asked.what == question::direct_tls) return answered(d, now);
   const std::size_t most = asks_for_encryption(d.asked.what) ? encryption_read_bytes : answer_read_bytes;
   // It has to fork first.
   return action{.what = kind::read_backend, .bytes_max = most, .comes_later = true, .deadline = d.due};
@@ -269,7 +275,7 @@ reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const backe
               time_point now) {
   d.answer.insert(d.answer.end(), it.bytes.begin(), it.bytes.end());
   if (d.asked.what == question::startup) return read_first_message(d, s, now);
-  return is_encryption_reply(d) ? answered(d) : drop(d, s, attempt_end::failed, now);
+  return is_encryption_reply(d) ? answered(d, now) : drop(d, s, attempt_end::failed, now);
 }
 reach_step on(reach_data& d, reach_state& s, reach_machine::asking&, const backend_failed& it,
               time_point now) {

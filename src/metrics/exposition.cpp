@@ -29,7 +29,7 @@ ClientMetric::Label label(std::string name, std::string_view value) {
 class family {
  public:
   family(MetricType type, std::string name, std::string help)
-      : family_{"pgsteer_" + std::move(name), std::move(help), type, {}} {}
+      : family_{std::move(name), std::move(help), type, {}} {}
 
   family& add(labels of, double value) {
     ClientMetric& sample = append(std::move(of));
@@ -74,14 +74,17 @@ class family {
 class document {
  public:
   // The reference is valid until the next call.
-  family& add(MetricType type, std::string name, std::string help) {
+  family& add(MetricType type, const std::string& name, std::string help) {
+    return add_unprefixed(type, "pgsteer_" + name, std::move(help));
+  }
+  family& add_unprefixed(MetricType type, std::string name, std::string help) {
     return families_.emplace_back(type, std::move(name), std::move(help));
   }
-  family& counter(std::string name, std::string help) {
-    return add(MetricType::Counter, std::move(name), std::move(help));
+  family& counter(const std::string& name, std::string help) {
+    return add(MetricType::Counter, name, std::move(help));
   }
-  family& gauge(std::string name, std::string help) {
-    return add(MetricType::Gauge, std::move(name), std::move(help));
+  family& gauge(const std::string& name, std::string help) {
+    return add(MetricType::Gauge, name, std::move(help));
   }
 
   [[nodiscard]] std::string text() {
@@ -97,6 +100,28 @@ class document {
   std::vector<family> families_;
 };
 
+// By the names that every client library of Prometheus has for them, which general dashboards and alerts
+// know: prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics.
+void add_figures_of_the_kernel(document& out, const process_view& of) {
+  const auto add = [&](MetricType type, std::string name, std::string help, const auto& value) {
+    if (value) out.add_unprefixed(type, std::move(name), std::move(help)).add({}, *value);
+  };
+  add(MetricType::Counter, "process_cpu_seconds_total", "User and system CPU time spent, in seconds.",
+      of.cpu_seconds);
+  add(MetricType::Gauge, "process_resident_memory_bytes", "Resident memory, in bytes.", of.resident_bytes);
+  add(MetricType::Gauge, "process_open_fds", "Open file descriptors.", of.descriptors);
+  add(MetricType::Gauge, "process_max_fds", "How many file descriptors may be open.", of.descriptors_max);
+}
+
+void add_limits(document& out, const metrics_view& view) {
+  family& max = out.gauge("limit_max", "What the limit allows; concurrent_dials is for each backend.");
+  for (const limit_view& each : view.limits) max.add({label("limit", each.name)}, each.max);
+  family& used = out.gauge("limit_used", "How much of the limit is in use right now.");
+  for (const limit_view& each : view.limits) {
+    if (each.used) used.add({label("limit", each.name)}, *each.used);
+  }
+}
+
 void add_process(document& out, const metrics_view& view) {
   out.gauge("build_info", "Always 1; the label carries the version of pgsteer.")
       .add({label("version", view.version)}, true);
@@ -104,6 +129,7 @@ void add_process(document& out, const metrics_view& view) {
       .add({}, view.start_time_seconds);
   out.counter("log_lines_lost_total", "Lines of the log that were dropped because nobody read them in time.")
       .add({}, view.log_lines_lost);
+  add_figures_of_the_kernel(out, view.process);
 }
 
 void add_topology(document& out, const metrics_view& view) {
@@ -123,6 +149,13 @@ void add_topology(document& out, const metrics_view& view) {
       .add({}, view.is_fence_unsaved);
   out.counter("primary_changes_total", "How often another backend became the primary.")
       .add({}, view.primary_changes);
+  if (view.primary_since_seconds > 0) {
+    out.gauge("primary_since_timestamp_seconds",
+              "When the primary, or the last one there was, became it as this pgsteer saw it, in seconds "
+              "since the "
+              "Unix epoch.")
+        .add({}, view.primary_since_seconds);
+  }
 }
 
 // A counter or gauge that each listener has, and nothing but its name as label.
@@ -169,6 +202,10 @@ void add_listeners(document& out, const metrics_view& view) {
                           "Time from accept to the first ReadyForQuery, of unencrypted sessions.");
   for (const listener_counters* each : view.listeners)
     login.add({label("listener", each->name)}, each->login);
+  family& hold =
+      out.add(MetricType::Histogram, "hold_seconds",
+              "How long logins were held that a backend answered in the end, or that waited in vain.");
+  for (const listener_counters* each : view.listeners) hold.add({label("listener", each->name)}, each->hold);
 
   family& closed = out.counter("sessions_closed_total", "Sessions ended, by the one reason for it.");
   for (const listener_counters* each : view.listeners) {
@@ -332,6 +369,7 @@ void add_workers(document& out, const metrics_view& view) {
 std::string exposition(const metrics_view& view) {
   document out;
   add_process(out, view);
+  add_limits(out, view);
   add_topology(out, view);
   add_listeners(out, view);
   add_backends(out, view);

@@ -244,8 +244,8 @@ class server::implementation {
   }
 
   view_sources sources() const {
-    return {keeper_,    publication_, fence_memory_,    listeners_,
-            acceptors_, workers_,     cancel_counters_, start_time_seconds_};
+    return {keeper_,  publication_,     fence_memory_, listeners_,         acceptors_,
+            workers_, cancel_counters_, permits_,      start_time_seconds_};
   }
 
   admin::admin_provider provider() {

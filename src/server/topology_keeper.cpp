@@ -276,6 +276,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   if (next->primary && next->primary != last_primary_) {
     if (last_primary_) ++primary_changes_;
     last_primary_ = next->primary;
+    primary_since_seconds_ = in_seconds(std::chrono::system_clock::now().time_since_epoch());
   }
   // To the workers first: what follows is bookkeeping. Figures alone wait for what is pressing, such as the
   // next answer of a primary, which prolongs its validity, or for figures_interval.

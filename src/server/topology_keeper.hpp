@@ -46,6 +46,8 @@ class topology_keeper {
   [[nodiscard]] std::string own_zone() const { return source_->own_zone(); }
   [[nodiscard]] const metrics::probe_counters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t primary_changes() const noexcept { return primary_changes_; }
+  // When the last change came, or the first primary, in seconds since the Unix epoch; 0 before that.
+  [[nodiscard]] double primary_since_seconds() const noexcept { return primary_since_seconds_; }
 
  private:
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
@@ -87,6 +89,7 @@ class topology_keeper {
   std::map<std::uint32_t, runtime::backend_use_ptr> uses_;  // by backend_id
   metrics::probe_counters counters_;
   std::uint64_t primary_changes_ = 0;
+  double primary_since_seconds_ = 0;
   std::optional<topology::backend_id> last_primary_;
 };
 

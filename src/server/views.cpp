@@ -2,6 +2,7 @@
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/routing/choose.hpp"
+#include "server/process_figures.hpp"
 
 namespace pgsteer::server {
 namespace {
@@ -38,6 +39,16 @@ metrics::discovery_view view_discovery(const discovery::watch_figures& figures, 
   return view;
 }
 
+// By their keys in the configuration.
+std::vector<metrics::limit_view> view_limits(const login::permit_pools& given,
+                                             const runtime::limit_options& limits) {
+  return {{"sessions", limits.sessions_max, given.sessions.used()},
+          {"pending_logins", limits.pending_logins_max, given.pending_logins.used()},
+          {"held_logins", limits.held_logins_max, given.held_logins.used()},
+          {"concurrent_cancels", limits.concurrent_cancels_max, given.cancels.used()},
+          {"concurrent_dials", limits.concurrent_dials_max, std::nullopt}};
+}
+
 }  // namespace
 
 metrics::metrics_view view_metrics(const view_sources& sources) {
@@ -47,6 +58,8 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   view.version = PGSTEER_VERSION;
   view.start_time_seconds = sources.start_time_seconds;
   view.log_lines_lost = log_lines_lost();
+  view.process = process_figures();
+  view.limits = view_limits(sources.permits, sources.publication.newest()->options->limits);
   for (const auto& listener : sources.listeners) view.listeners.push_back(&listener->counters);
   for (std::size_t i = 0; i < session::close_reason_count; ++i)
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
@@ -68,6 +81,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   view.is_fence_unsaved = sources.memory.is_unsaved();
   view.is_ambiguous = published.snapshot->is_ambiguous;
   view.primary_changes = sources.keeper.primary_changes();
+  view.primary_since_seconds = sources.keeper.primary_since_seconds();
   return view;
 }
 

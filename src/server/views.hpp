@@ -1,12 +1,13 @@
 #pragma once
 // What the admin pages are shown: plain views of the published topology and the counters.
 //
-// Pure; control thread.
+// Control thread. Pure, but that the figures of the process are read from the kernel.
 #include <memory>
 #include <vector>
 
 #include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
+#include "pgsteer/login/admission.hpp"
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/session/worker_context.hpp"
@@ -24,6 +25,7 @@ struct view_sources {
   const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners
   const std::vector<std::unique_ptr<worker>>& workers;
   const metrics::cancel_counters& cancels;
+  const login::permit_pools& permits;
   double start_time_seconds;  // Unix epoch
 };
 

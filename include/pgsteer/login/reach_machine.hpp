@@ -93,17 +93,19 @@ class reach_machine {
   // A held login's place among the held, of the process and of its listener.
   class hold_count {
    public:
-    hold_count(permit of_process, metrics::counter& of_listener) noexcept
-        : of_process_(std::move(of_process)), of_listener_(of_listener) {
+    hold_count(permit of_process, metrics::counter& of_listener, time_point now) noexcept
+        : of_process_(std::move(of_process)), of_listener_(of_listener), begun_at_(now) {
       of_listener_.add();
     }
     ~hold_count() { of_listener_.subtract(); }
     hold_count(const hold_count&) = delete;
     hold_count& operator=(const hold_count&) = delete;
+    [[nodiscard]] time_point begun_at() const noexcept { return begun_at_; }
 
    private:
     permit of_process_;
     metrics::counter& of_listener_;
+    time_point begun_at_;
   };
 
   // How slow an answer is: within slow_after, within connect_timeout, slower.

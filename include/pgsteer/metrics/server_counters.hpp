@@ -31,6 +31,7 @@ struct listener_counters {
   counter
       bytes_to_backend;  // pgsteer_session_bytes_total{direction="client_to_backend"}, counted at session end
   counter bytes_to_client;
+  duration_histogram hold;      // pgsteer_hold_seconds: of logins that were released or expired
   duration_histogram login;     // pgsteer_login_seconds: accept to ReadyForQuery, plaintext sessions
   std::vector<counter> closed;  // pgsteer_sessions_closed_total{reason=...}, index is session::close_reason
 };
@@ -96,10 +97,28 @@ struct discovery_view {
   double answer_age_seconds = -1;  // pgsteer_discovery_answer_age_seconds; -1: none yet, left out
 };
 
+// What the kernel counts of this process, by the names that Prometheus' client libraries give it; left out if
+// unknown.
+struct process_view {
+  std::optional<double> cpu_seconds;             // process_cpu_seconds_total
+  std::optional<std::uint64_t> resident_bytes;   // process_resident_memory_bytes
+  std::optional<std::uint64_t> descriptors;      // process_open_fds
+  std::optional<std::uint64_t> descriptors_max;  // process_max_fds
+};
+
+// One key of limits; a label of both series.
+struct limit_view {
+  std::string name;                   // "sessions"
+  std::uint64_t max = 0;              // pgsteer_limit_max
+  std::optional<std::uint64_t> used;  // pgsteer_limit_used; none: each backend has the limit for itself
+};
+
 struct metrics_view {
   std::string version;               // pgsteer_build_info{version=...} 1
   double start_time_seconds = 0;     // pgsteer_start_time_seconds, Unix epoch
   std::uint64_t log_lines_lost = 0;  // pgsteer_log_lines_lost_total
+  process_view process;
+  std::vector<limit_view> limits;
   std::vector<const listener_counters*> listeners;
   std::vector<std::string> close_reasons;  // label values by index
   std::vector<backend_view> backends;
@@ -117,6 +136,8 @@ struct metrics_view {
   bool is_fence_unsaved = false;               // pgsteer_fence_unsaved 0|1
   bool is_ambiguous = false;                   // pgsteer_primary_ambiguous 0|1
   std::uint64_t primary_changes = 0;           // pgsteer_primary_changes_total
+  double primary_since_seconds =
+      0;  // pgsteer_primary_since_timestamp_seconds, Unix epoch; 0: none yet, left out
 };
 
 // Prometheus text exposition format 0.0.4, made with prometheus-cpp. O(series).

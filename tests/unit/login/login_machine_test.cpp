@@ -279,6 +279,29 @@ TEST_F(HeldLogin, OfAClientThatHasGoneIsNotReleased) {
   EXPECT_EQ(world_.reason(), close_reason::client_left_early);
 }
 
+TEST_F(HeldLogin, IsMeasuredFromTheHoldToTheAnswer) {
+  world_.now += seconds{3};
+  world_.have_primary();
+  world_.wake();
+  world_.run();
+  EXPECT_DOUBLE_EQ(world_.counters.hold.sum_seconds(), 3);
+  EXPECT_EQ(world_.counters.hold_released.value(), 1U);
+}
+
+TEST_F(HeldLogin, IsMeasuredAlsoIfItWaitedInVain) {
+  world_.run();
+  EXPECT_EQ(world_.reason(), close_reason::hold_timeout);
+  EXPECT_DOUBLE_EQ(world_.counters.hold.sum_seconds(), 10);
+}
+
+TEST_F(HeldLogin, OfAClientThatHasGoneIsNotMeasured) {
+  world_.presence = client_presence::gone;
+  world_.now += seconds{3};
+  world_.wake();
+  world_.run();
+  EXPECT_DOUBLE_EQ(world_.counters.hold.sum_seconds(), 0);
+}
+
 TEST_F(HeldLogin, EndsWithItsClientsSendingDirection) {
   world_.presence = client_presence::ended;
   world_.has_input = true;

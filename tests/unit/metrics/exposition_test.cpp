@@ -31,6 +31,7 @@ class Exposition : public testing::Test {
     rw_.login.observe(0.004);
     rw_.login.observe(0.004);
     rw_.login.observe(120);
+    rw_.hold.observe(2);
     first_.sessions.add(31);
     first_.sessions_total.add(32);
     first_.dial_failures.add(33);
@@ -57,6 +58,8 @@ class Exposition : public testing::Test {
     view_.version = "1.2.3";
     view_.start_time_seconds = 1700000000.25;
     view_.log_lines_lost = 17;
+    view_.process = {91.5, 92, 93, 94};
+    view_.limits = {{"sessions", 95, 96}, {"concurrent_dials", 64, {}}};
     view_.listeners = {&rw_, &ro_};
     view_.close_reasons = {"client_closed", "backend_lost"};
     view_.backends = {
@@ -76,6 +79,7 @@ class Exposition : public testing::Test {
     view_.has_primary = true;
     view_.is_rw_closed = true;
     view_.primary_changes = 2;
+    view_.primary_since_seconds = 1700000100.5;
   }
 
   listener_counters rw_{"rw", 2};
@@ -98,6 +102,13 @@ const series_case series_cases[] = {
     {R"(pgsteer_build_info{version="1.2.3"})", 1},
     {"pgsteer_log_lines_lost_total", 17},
     {R"(pgsteer_start_time_seconds)", 1700000000.25},
+    {"process_cpu_seconds_total", 91.5},
+    {"process_resident_memory_bytes", 92},
+    {"process_open_fds", 93},
+    {"process_max_fds", 94},
+    {R"(pgsteer_limit_max{limit="sessions"})", 95},
+    {R"(pgsteer_limit_max{limit="concurrent_dials"})", 64},
+    {R"(pgsteer_limit_used{limit="sessions"})", 96},
     {R"(pgsteer_topology_generation)", 7},
     {R"(pgsteer_fence_timeline)", 3},
     {R"(pgsteer_primary_known)", 1},
@@ -105,6 +116,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_primary_ambiguous)", 0},
     {R"(pgsteer_fence_unsaved)", 0},
     {R"(pgsteer_primary_changes_total)", 2},
+    {R"(pgsteer_primary_since_timestamp_seconds)", 1700000100.5},
     {R"(pgsteer_sessions_accepted_total{listener="rw"})", 11},
     {R"(pgsteer_sessions_accepted_total{listener="ro"})", 0},
     {R"(pgsteer_sessions_rejected_total{listener="rw"})", 12},
@@ -125,6 +137,9 @@ const series_case series_cases[] = {
     {R"(pgsteer_login_seconds_bucket{listener="rw",le="+Inf"})", 3},
     {R"(pgsteer_login_seconds_count{listener="rw"})", 3},
     {R"(pgsteer_login_seconds_sum{listener="rw"})", 120.008},
+    {R"(pgsteer_hold_seconds_bucket{listener="rw",le="1"})", 0},
+    {R"(pgsteer_hold_seconds_bucket{listener="rw",le="2.5"})", 1},
+    {R"(pgsteer_hold_seconds_sum{listener="rw"})", 2},
     {R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="primary"})", 1},
     {R"(pgsteer_backend_role{backend="[fd00::2]:5432",role="standby"})", 1},
     {R"(pgsteer_backend_own_zone{backend="10.0.0.1:5432",zone="west"})", 1},
@@ -195,7 +210,7 @@ TEST_F(Exposition, IsValidTextFormat) {
   EXPECT_THAT(read.complaints, IsEmpty());
   for (const auto& [family, type] : read.types) {
     SCOPED_TRACE(family);
-    EXPECT_TRUE(family.starts_with("pgsteer_"));
+    EXPECT_TRUE(family.starts_with("pgsteer_") || family.starts_with("process_"));
     EXPECT_TRUE(read.help.contains(family));
     EXPECT_EQ(type == "counter", family.ends_with("_total"));
   }
@@ -220,6 +235,20 @@ TEST_F(Exposition, HistogramBucketsNeverFallAndEndAtTheCount) {
 TEST_F(Exposition, LeavesOutWhatABackendThatNeverAnsweredWouldSay) {
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(connections_free{backend="[fd00::2]:5432"})")));
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(probe_age_seconds{backend="[fd00::2]:5432"})")));
+}
+
+TEST_F(Exposition, LeavesOutWhatTheKernelDoesNotTell) {
+  view_.process = {};
+  EXPECT_THAT(exposition(view_), Not(HasSubstr("process_")));
+}
+
+TEST_F(Exposition, SaysNothingOfTheUseOfALimitThatEachBackendHasForItself) {
+  EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(limit_used{limit="concurrent_dials"})")));
+}
+
+TEST_F(Exposition, DoesNotDateAPrimaryThatThereWasNone) {
+  view_.primary_since_seconds = 0;
+  EXPECT_THAT(exposition(view_), Not(HasSubstr("primary_since")));
 }
 
 TEST_F(Exposition, LeavesOutAZoneThatIsNotKnown) {
