@@ -280,7 +280,8 @@ void add_backend_counters(document& out, const metrics_view& view) {
            [](const backend_view& of) { return of.counters->sessions_total.value(); });
   add_each(out.counter("backend_dial_failures_total", "Dials of the backend that failed."), backends,
            [](const backend_view& of) { return of.counters->dial_failures.value(); });
-  add_each(out.counter("backend_logins_answered_total", "Logins that got a first answer from the backend."),
+  add_each(out.counter("backend_logins_answered_total",
+                       "First answers to a login and to its request for encryption."),
            backends, [](const backend_view& of) { return of.counters->logins_answered.value(); });
   add_each(out.counter("backend_logins_let_in_total",
                        "Logins in the clear that the backend did not refuse at once."),
