@@ -21,8 +21,8 @@ packages_of() {
       echo haproxy nginx-light libnginx-mod-stream pgbouncer
       ;;
     kubernetes)
-      # What a machine of Kubernetes needs besides its own programs, and a Debian root for the image of PostgreSQL.
-      echo containerd runc containernetworking-plugins nftables dnsmasq-base mmdebstrap
+      # What a machine of Kubernetes needs besides its own programs; Debian roots and a builder for images.
+      echo containerd runc containernetworking-plugins nftables dnsmasq-base mmdebstrap buildah
       ;;
   esac
 }
