@@ -1,4 +1,4 @@
-"""What is done to the primary of a testbed.bed.Bed, each as a user or a fault does it."""
+"""What is done to the primary of a proxy.ProxiedBed, each as a user or a fault does it."""
 import threading
 from dataclasses import dataclass, field
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from events import Event
 from harness.processes import CommandFailed
 from harness.wait import wait_until
-from testbed.bed import HERE, Bed
+from proxy import RW_PORT, ProxiedBed
 from testbed.cnpg import APP, OPERATOR_NAMESPACE
-from testbed.proxy import RW_PORT
 
+HERE = Path(__file__).resolve().parent
 QUIET_SECONDS = 8  # Before the event.
 LATE_SECONDS_MAX = 60  # For the clients to end.
 TABLE = ("create table if not exists w(k text primary key, at timestamptz default clock_timestamp()); "
@@ -22,7 +22,7 @@ TABLE = ("create table if not exists w(k text primary key, at timestamptz defaul
 
 
 class Measurement:
-    def __init__(self, bed: Bed, mode: str, event: Event, folder: Path):
+    def __init__(self, bed: ProxiedBed, mode: str, event: Event, folder: Path):
         self.bed, self.mode, self.event, self.folder = bed, mode, event, folder
         self._errors = folder / "errors"
 

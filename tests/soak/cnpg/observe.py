@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(path) for path in (HERE, HERE.parents[1] / "cluster", HERE.parents[1] / "kubernetes")]
+sys.path[:0] = [str(HERE), *(str(HERE.parents[1] / name) for name in ("cluster", "kubernetes", "machine"))]
 from harness.certificates import Certificates  # noqa: E402
 from kube_api.client import Client  # noqa: E402
 from testbed.cnpg import CLUSTER, NAMESPACE, PROBE  # noqa: E402

@@ -12,16 +12,17 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(path) for path in (HERE, HERE.parents[1] / "cluster", HERE.parents[1] / "kubernetes")]
+sys.path[:0] = [str(HERE), *(str(HERE.parents[1] / name) for name in ("cluster", "kubernetes", "machine"))]
 # pylint: disable=wrong-import-position
 from events import EVENTS, USUAL_STOP  # noqa: E402
 from facts import Facts, timeline  # noqa: E402
 from measure import Measurement  # noqa: E402
+from proxy import ProxiedBed  # noqa: E402
 from report import report  # noqa: E402
 from verdict import table  # noqa: E402
 
 from kube_api.programs import Unavailable  # noqa: E402
-from testbed.bed import Bed, Programs  # noqa: E402
+from testbed.bed import Programs  # noqa: E402
 from testbed.enclosure import run_enclosed  # noqa: E402
 
 # Synchronous standbys, as the guide has it, or none. cluster.yaml begins with the guide's.
@@ -51,7 +52,7 @@ def options_from(arguments: list) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure_all(bed: Bed, options: argparse.Namespace, results: Path) -> list:
+def measure_all(bed: ProxiedBed, options: argparse.Namespace, results: Path) -> list:
     """Facts of every measurement. Those done are in results, whatever ends the run."""
     measured = []
     for mode in [options.mode] if options.mode != "both" else list(MODES):
@@ -92,7 +93,7 @@ def main() -> int:
     folder.chmod(0o755)
 
     def body() -> int:
-        with Bed(folder, programs) as bed:
+        with ProxiedBed(folder, programs) as bed:
             bed.proxy.start()
             try:
                 return tell(measure_all(bed, options, results), results)

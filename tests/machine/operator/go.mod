@@ -1,7 +1,7 @@
 // The CloudNativePG operator (manager, which is also what its pods run) and its kubectl plugin: no Go code of ours, only
-// its own commands (the tool lines), built by tests/soak/cnpg/build. A module of its own, since it needs other versions
+// its own commands (the tool lines), built by tests/machine/build. A module of its own, since it needs other versions
 // of Kubernetes' libraries. After a change: go mod tidy.
-module pgsteer/tests/soak/cnpg/operator
+module pgsteer/tests/machine/operator
 
 go 1.26.4
 

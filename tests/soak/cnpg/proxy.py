@@ -15,7 +15,8 @@ from kube_api.client import Client
 from kube_api.cnpg import RIGHTS
 from kube_api.programs import Program
 
-from .cnpg import CLUSTER, NAMESPACE, PROBE
+from testbed.bed import Bed
+from testbed.cnpg import CLUSTER, NAMESPACE, PROBE
 
 RW_PORT, RO_PORT, ADMIN_PORT = 6432, 6433, 9464
 TOKEN_SECONDS = 30 * 24 * 3600  # No kubelet is here to renew it, and a bed may be left up.
@@ -84,4 +85,14 @@ class Proxy(Program):
         return match.group(1) if match else "of unknown version"
 
 
-__all__ = ["ADMIN_PORT", "Proxy", "RO_PORT", "RW_PORT", "write_config"]
+class ProxiedBed(Bed):
+    """With pgsteer's configuration; it is not started."""
+
+    def __enter__(self):
+        super().__enter__()
+        config = write_config(self.folder / "pgsteer", self.server.admin, self.server, self.credentials.authority)
+        self.proxy = Proxy(self.folder, config)
+        return self
+
+
+__all__ = ["ADMIN_PORT", "ProxiedBed", "Proxy", "RO_PORT", "RW_PORT"]

@@ -91,7 +91,7 @@ def _be_first(body) -> None:
         status = os.waitstatus_to_exitcode(ended) % 256
         thaw(cgroup_name())  # A frozen process cannot be killed, under cgroup v1.
     except BaseException as error:  # pylint: disable=broad-except
-        print(f"scripts/soak cnpg: {error}", file=sys.stderr, flush=True)
+        print(f"testbed: {error}", file=sys.stderr, flush=True)
     os._exit(status)
 
 

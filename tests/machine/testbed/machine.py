@@ -148,7 +148,7 @@ state = "{folder}/containerd-state"
             daemon.start()
         containerd = self.daemons[2]
         wait_until(lambda: containerd.must_run() and self._ctr("version"), what="containerd to answer")
-        self._ctr("images", "import", images)
+        self.import_images(images)
         for daemon in self.daemons[3:]:
             daemon.start()
         wait_until(lambda: self.must_run() and self._is_ready(self._server.admin), READY_SECONDS_MAX,
@@ -172,8 +172,16 @@ state = "{folder}/containerd-state"
         new.write_text(f"{address} {host}.{DOMAIN}\n")
         os.replace(new, self.folder / "names" / host)
 
+    def ctr(self, *words) -> list:
+        """A command line of containerd's own client."""
+        return ["ctr", "--address", str(self.containerd_socket), "--namespace", "k8s.io", *map(str, words)]
+
     def _ctr(self, *words) -> str:
-        return run(["ctr", "--address", self.containerd_socket, "--namespace", "k8s.io", *words])
+        return run(self.ctr(*words))
+
+    def import_images(self, archive: Path) -> None:
+        """An archive as docker save writes it; pods run these without a registry."""
+        self._ctr("images", "import", archive)
 
     def container(self, pod: str, name: str) -> str:
         """The id of a pod's container of that name, the one that runs."""
@@ -185,6 +193,11 @@ state = "{folder}/containerd-state"
             raise CommandFailed(f"{len(found)} containers {name} of pod {pod} run, where one was expected")
         return found[0]
 
+    def pid(self, container: str) -> int:
+        """Of the container's first process, as it is called out here."""
+        found = [line.split() for line in self._ctr("tasks", "list").splitlines()]
+        return next(int(words[1]) for words in found if words[0] == container)
+
     def freeze(self, container: str) -> None:
         self._ctr("tasks", "pause", container)
 
@@ -192,7 +205,7 @@ state = "{folder}/containerd-state"
         self._ctr("tasks", "resume", container)
 
     def execute(self, container: str, words: list) -> str:
-        return self._ctr("tasks", "exec", "--exec-id", f"soak{os.urandom(4).hex()}", container, *words)
+        return self._ctr("tasks", "exec", "--exec-id", f"test{os.urandom(4).hex()}", container, *words)
 
 
 __all__ = ["ADDRESS", "DOMAIN", "Machine", "MachineApiServer", "NICE", "plug_in"]

@@ -1,7 +1,7 @@
 // What a machine of Kubernetes runs besides kube-apiserver and etcd (tests/kubernetes), and kubectl: no Go code of ours,
-// only Kubernetes' own commands (the tool lines), built by tests/soak/cnpg/build. The replace lines are as in
+// only Kubernetes' own commands (the tool lines), built by tests/machine/build. The replace lines are as in
 // tests/kubernetes/go.mod, and so is the version. After a change: go mod tidy.
-module pgsteer/tests/soak/cnpg/kubernetes
+module pgsteer/tests/machine/kubernetes
 
 go 1.24.0
 

@@ -1,6 +1,6 @@
 """The whole bed, inside an enclosure: etcd, the API server, a machine, the operator and its Cluster.
 
-Flow: run_enclosed(folder, body), and in body: with Bed(folder) as bed -> bed.cnpg, bed.proxy ... Nothing is cleared up
+Flow: run_enclosed(folder, body), and in body: with Bed(folder, programs) as bed -> bed.cnpg ... Nothing is cleared up
 at the end: the enclosure's end is that of everything in it.
 """
 import json
@@ -16,7 +16,6 @@ from kube_api.programs import Unavailable, programs_folder
 
 from .cnpg import LABELS, Cnpg
 from .machine import ADDRESS, Machine, MachineApiServer, plug_in
-from .proxy import Proxy, write_config
 
 HERE = Path(__file__).parents[1]
 # What the API server is called: by the machine's programs, and by pods as the first address of the Services' range.
@@ -40,7 +39,7 @@ class Bed:
         """folder: an empty one."""
         self.folder = folder
         self._began = time.monotonic()
-        self._programs = programs
+        self.programs = programs
         (folder / "logs").mkdir()
         (folder / "api").mkdir()
         self.credentials = Credentials(folder / "api", SERVER_NAMES)
@@ -48,23 +47,21 @@ class Bed:
 
     def __enter__(self):
         plug_in()
-        self.etcd = Etcd(self.folder / "api", self._programs.api)
-        self.server = MachineApiServer(self.folder / "api", self._programs.api, self.etcd, self.credentials,
+        self.etcd = Etcd(self.folder / "api", self.programs.api)
+        self.server = MachineApiServer(self.folder / "api", self.programs.api, self.etcd, self.credentials,
                                        "apiserver", [])
         self.etcd.start()
         self.server.start()
         self._tell("the Kubernetes API answers")
         self._write_kubeconfig()
-        self.machine = Machine(self.folder, self._programs.rest, self.server, self.credentials, self.kubeconfig)
-        self.machine.start(self._programs.rest / "images.tar", LABELS)
+        self.machine = Machine(self.folder, self.programs.rest, self.server, self.credentials, self.kubeconfig)
+        self.machine.start(self.programs.rest / "images.tar", LABELS)
         self._tell("the machine is ready")
-        self.cnpg = Cnpg(self.machine, self.server.admin, self._programs.rest, self.kubeconfig, self.folder)
+        self.cnpg = Cnpg(self.machine, self.server.admin, self.programs.rest, self.kubeconfig, self.folder)
         self.cnpg.start_operator()
         self._tell("the operator is ready")
         self.cnpg.start_cluster(HERE / "cluster.yaml")
         self._tell("the Cluster is healthy")
-        config = write_config(self.folder / "pgsteer", self.server.admin, self.server, self.credentials.authority)
-        self.proxy = Proxy(self.folder, config)
         return self
 
     def __exit__(self, kind, error, unused) -> None:
