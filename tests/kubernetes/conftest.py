@@ -16,6 +16,7 @@ from harness.fixtures import *  # noqa: E402,F401,F403  pylint: disable=wrong-im
 from harness.cluster import PgCluster  # noqa: E402  pylint: disable=wrong-import-position
 from harness.loopback import Loopback  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.access import Account, write_token  # noqa: E402  pylint: disable=wrong-import-position
+from kube_api.dry_run import define_foreign_kinds  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.gate import Gate  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.instances import Instances  # noqa: E402  pylint: disable=wrong-import-position
 from kube_api.kube_api import KubeApi  # noqa: E402  pylint: disable=wrong-import-position
@@ -44,6 +45,12 @@ def kube(whole_kube):
     """The file's Kubernetes API, up at the start of each test."""
     whole_kube.repair()
     return whole_kube
+
+
+@pytest.fixture(scope="module")
+def foreign_kinds(whole_kube) -> None:
+    """CloudNativePG's, the Gateway API's, the Prometheus operator's, Azure's and KEDA's kinds, as they define them."""
+    define_foreign_kinds(whole_kube.admin)
 
 
 @pytest.fixture

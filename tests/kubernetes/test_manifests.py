@@ -1,4 +1,5 @@
 """deploy/kubernetes: whatever its users make of it, a strict API server takes it, and pgsteer reads its configuration."""
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -9,13 +10,14 @@ import yaml
 from harness.wait import wait_until
 from kube_api.access import Account, write_token
 from kube_api.cnpg import CnpgCluster
-from kube_api.dry_run import DryRun, define_foreign_kinds
-from kube_api.manifests import (CHART, DEPLOY, OVERLAYS, NotRendered, configuration, helm_template, kustomize, named,
+from kube_api.dry_run import DryRun
+from kube_api.manifests import (DEPLOY, OVERLAYS, NotRendered, configuration, helm_template, kustomize, named,
                                 pod_of, render_base, without_helm)
 
 VALUES = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 LEAST = Path(__file__).parent / "values" / "cnpg.yaml"
 GATEWAY = LEAST.with_name("gateway.yaml")
+MONITORING = LEAST.with_name("monitoring.yaml")
 # Both families, for Services that ask for them.
 API_SERVER_FLAGS = ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"]
 STATE_FOLDER = "/var/lib/pgsteer"
@@ -26,8 +28,8 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 @pytest.fixture(scope="module")
-def foreign_kinds(whole_kube):
-    define_foreign_kinds(whole_kube.admin)
+def surroundings(whole_kube, foreign_kinds):  # pylint: disable=unused-argument
+    """What values files name."""
     whole_kube.admin.request("POST", "/apis/node.k8s.io/v1/runtimeclasses", {
         "metadata": {"name": "kata"}, "handler": "kata"})
     for name in OTHER_NAMESPACES:
@@ -35,7 +37,7 @@ def foreign_kinds(whole_kube):
 
 
 @pytest.fixture
-def dry_run(kube, namespace, foreign_kinds) -> DryRun:  # pylint: disable=unused-argument
+def dry_run(kube, namespace, surroundings) -> DryRun:  # pylint: disable=unused-argument
     """In a namespace that takes only pods of the Pod Security Standard "restricted"."""
     kube.admin.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": RESTRICTED}})
     return DryRun(kube.admin, namespace)
@@ -81,6 +83,29 @@ def test_network_policy_shuts_the_admin_port_to_whoever_is_not_named():
         ["rw", "ro"], ["admin"]]
 
 
+# Of two releases each has alerts and a dashboard of its own, whatever they are called.
+def test_alerts_and_dashboard_are_of_this_release_alone():
+    objects = helm_template(MONITORING, "--set", "fullnameOverride=entrance", namespace="db")
+    groups = named(objects, "PrometheusRule")["spec"]["groups"]
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    assert rules["PgsteerNoPrimary"]["expr"].strip() == 'pgsteer_primary_known{job="db/entrance"} == 0'
+    assert all(".*pgsteer.*" not in str(rule) for rule in rules.values())
+    [(name, text)] = next(each["data"] for each in objects if each["metadata"]["name"] == "entrance-dashboard").items()
+    dashboard = json.loads(text)
+    assert (name, dashboard["title"]) == ("db-entrance.json", "pgsteer db/entrance")
+    assert dashboard["uid"] != "pgsteer" and ".*pgsteer.*" not in text
+
+
+def test_alerts_may_be_changed():
+    groups = named(helm_template(MONITORING), "PrometheusRule")["spec"]["groups"]
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    assert (rules["PgsteerNoStandby"]["for"], rules["PgsteerNoStandby"]["labels"]["severity"]) == ("10m", "info")
+    assert rules["PgsteerNoStandby"]["annotations"]["runbook_url"] == \
+        "https://wiki.example.org/observability.md#pgsteernostandby"
+    # A failover that logins are held through wakes nobody.
+    assert rules["PgsteerNoPrimary"]["for"] == "70s"
+
+
 # Gateway API 1.6 made TCPRoute a v1; before it was v1alpha2 alone, which test_chart has.
 def test_tcp_route_is_of_the_version_that_the_cluster_has(dry_run, namespace):
     routes = [each for each in helm_template(GATEWAY, "--api-versions", "gateway.networking.k8s.io/v1/TCPRoute",
@@ -109,6 +134,8 @@ def test_overlay_binds_its_own_account():
 
 def test_base_is_made_from_the_chart(tmp_path):
     render_base(tmp_path)
+    by_hand = {"kustomization.yaml", "chart-values.yaml"}
+    assert {made.name for made in tmp_path.iterdir()} == {each.name for each in (DEPLOY / "base").iterdir()} - by_hand
     for made in tmp_path.iterdir():
         assert made.read_text() == (DEPLOY / "base" / made.name).read_text(), "run deploy/kubernetes/render"
 
@@ -123,7 +150,7 @@ def test_role_is_what_pgsteer_asks_for(kube, cluster, namespace, instances, run_
     account = Account(kube.admin, namespace, name="chart", rights=role["rules"])
     write_token(token_file, account.token())
     run_pgsteer(cluster, source=source(label_selector=None, **backends)).wait_standbys(2)
-    granted = {(group, resource, verb) for rule in role["rules"]
+    granted = {(group, resource, name, verb) for rule in role["rules"] for name in rule.get("resourceNames", [""])
                for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]}
 
     def asked() -> list:
@@ -135,9 +162,10 @@ def test_role_is_what_pgsteer_asks_for(kube, cluster, namespace, instances, run_
 
 
 def right_of(request) -> tuple:
-    """(API group, resource, verb)"""
+    """(API group, resource, name, verb)"""
     where = request.path.strip("/").split("/")
-    return ("" if where[0] == "api" else where[1]), where[-1], request.verb
+    name = request.query.get("fieldSelector", "").removeprefix("metadata.name=")
+    return ("" if where[0] == "api" else where[1]), where[-1], name, request.verb
 
 
 def test_schema_is_made_from_the_values():
@@ -166,7 +194,7 @@ WRONG = [
     ("config.cluster.state_dir=state", "/config/cluster/state_dir"),
     ("config.admin.bind=localhost:9464", "/config/admin/bind"),
     ("config.admin.bind=127.0.0.1:9464", "config.admin.bind: nobody outside of the pod reaches 127.0.0.1:9464"),
-    ("config.admin.bind=0.0.0.0:5432", "config.listeners[0].bind: its port is the one of config.admin.bind"),
+    ("config.admin.bind=0.0.0.0:5432", "config.listeners[0].bind: its port is the one of config.admin"),
     ("config.cluster.system_identifier=7711374223114453103", "/config/cluster/system_identifier"),
     ("config.cluster.backends.kubernetes=null", "config.cluster.backends: name one source"),
     ("config.cluster.backends.dns.name=x", "found dns and kubernetes"),
@@ -181,11 +209,15 @@ WRONG = [
     ("terminationGracePeriodSeconds=20", "terminationGracePeriodSeconds: 20 is less than"),
     ("lifecycle.preStop.sleep.seconds=30,terminationGracePeriodSeconds=80", "config.drain_timeout together, 90"),
     ("podDisruptionBudget.maxUnavailable=null", "podDisruptionBudget: name minAvailable or maxUnavailable"),
+    ("prometheusRule.enabled=true,prometheusRule.alerts.PgsteerNo.for=1m", "there is no alert of this name"),
+    ("autoscaling.enabled=true,autoscaling.minReplicas=9", "autoscaling.minReplicas: more than maxReplicas"),
     ("autoscaling.enabled=true,keda.enabled=true", "only one of the two may set the number of pods"),
     ("keda.enabled=true", "keda.triggers: name at least one"),
     ("probeRoleJob.enabled=true", "probePassword.secretName names the Secret"),
     ("probeRoleJob.enabled=true,probePassword.secretName=a,probeRoleJob.image=b", "probeRoleJob.adminSecretName: name"),
     ("probePassword.secretName=a,config.probe.passfile=/b", "only one of the two has the password"),
+    ("probePassword.secretName=a,config.probe.password_file=/b", "only one of the two has the password"),
+    ("probeCA.secretName=a,config.probe.sslrootcert=/b", "only one of the two has the authority"),
     ("probeCA.secretName=a,probeCA.configMapName=b", "probeCA: secretName or configMapName, not both"),
     ("tcpRoute.enabled=true", "tcpRoute.parentRefs: name the Gateway"),
 ]

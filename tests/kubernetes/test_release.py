@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from kube_api.dry_run import define_foreign_kinds
 from kube_api.manifests import CHART
 from kube_api.release import NAME, Release
 
@@ -12,11 +11,6 @@ VALUES = Path(__file__).parent / "values"
 LEAST = VALUES / "cnpg.yaml"
 API_SERVER_FLAGS = ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"]
 WARNING = "loadBalancerSourceRanges is empty"
-
-
-@pytest.fixture(scope="module")
-def foreign_kinds(whole_kube):
-    define_foreign_kinds(whole_kube.admin)
 
 
 @pytest.fixture

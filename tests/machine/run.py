@@ -33,16 +33,23 @@ def main() -> int:
     folder.chmod(0o755)
     archive = folder / "image.tar"
 
+    def keep_logs() -> None:
+        kept = Path(tempfile.mkdtemp(prefix="pgsteer-machine-logs-"))
+        shutil.copytree(folder / "logs", kept, dirs_exist_ok=True)
+        print(f"logs of the machine: {kept}")
+
     def body() -> int:
-        with Bed(folder, programs) as bed:
-            given = Given(bed, archive, programs.api / "helm")
-            words = ["-v", "-rP", "-p", "no:cacheprovider", "--durations=0", "--rootdir", str(HERE), str(HERE)]
-            status = pytest.main([*words, *sys.argv[1:]], plugins=[given])
+        status = None
+        try:
+            with Bed(folder, programs) as bed:
+                given = Given(bed, archive, programs.api / "helm")
+                words = ["-v", "-rP", "-p", "no:cacheprovider", "--durations=0", "--rootdir", str(HERE), str(HERE)]
+                status = pytest.main([*words, *sys.argv[1:]], plugins=[given])
+        finally:
+            # Also where the machine did not come up.
             if status != 0:
-                kept = Path(tempfile.mkdtemp(prefix="pgsteer-machine-logs-"))
-                shutil.copytree(folder / "logs", kept, dirs_exist_ok=True)
-                print(f"logs of the machine: {kept}")
-            return int(status)
+                keep_logs()
+        return int(status)
 
     try:
         subprocess.run([HERE / "build_image", archive], check=True)

@@ -6,12 +6,14 @@ import pytest
 
 from harness.wait import wait_until
 from observed.dashboard import ALL, chosen, load, metric_names, panels, substitute, targets, variables
-from observed.story import POD, WINDOW_SECONDS
+from observed.paths import ROOT
+from observed.story import PLAIN_JOB, POD, WINDOW_SECONDS
 from test_alerts import rules
 
 DASHBOARD = load()
 # Exported where Kubernetes is the source of the backends, and only there.
 KUBERNETES_ONLY = "pgsteer_discovery_"
+EXPOSITION = ROOT / "src" / "metrics" / "exposition.cpp"
 # Metrics that are in no panel and no alert, each with the reason.
 NOT_SHOWN = {}
 STEP_SECONDS = 0.5
@@ -26,10 +28,10 @@ def choices(story) -> dict:
     """What may be chosen; nothing has a namespace outside Kubernetes, so that All matches what has none."""
     backends = [backend.address for backend in story.cluster.backends]
     return {
-        "all": {"namespace": ALL, "listener": ALL, "backend": ALL},
-        "outside Kubernetes": {"namespace": "", "listener": ALL, "backend": ALL},
-        "some of each": {"namespace": chosen([POD["namespace"]]), "listener": chosen(["rw", "ro"]),
-                         "backend": chosen(backends)},
+        "all": {"namespace": ALL, "job": ALL, "listener": ALL, "backend": ALL},
+        "outside Kubernetes": {"namespace": "", "job": PLAIN_JOB, "listener": ALL, "backend": ALL},
+        "some of each": {"namespace": chosen([POD["namespace"]]), "job": chosen(list(story.jobs)),
+                         "listener": chosen(["rw", "ro"]), "backend": chosen(backends)},
     }
 
 
@@ -55,9 +57,9 @@ def test_panel_shows_something(story, target):
 @pytest.mark.parametrize("name", variables(DASHBOARD))
 def test_variable_has_values(story, name):
     query = variables(DASHBOARD)[name]["query"]
-    expected = {"namespace": {POD["namespace"]}, "listener": {"rw", "ro"},
+    expected = {"namespace": {POD["namespace"]}, "job": set(story.jobs), "listener": {"rw", "ro"},
                 "backend": {backend.address for backend in story.cluster.backends}}[name]
-    assert set(story.prometheus.label_values(substitute(query, {"namespace": ALL}))) == expected
+    assert set(story.prometheus.label_values(substitute(query, {"namespace": ALL, "job": ALL}))) == expected
 
 
 def test_primary_shown_is_the_successor(story):
@@ -89,9 +91,12 @@ def test_alerts_are_evaluated_without_an_error(story):
 
 
 def exported(story) -> set:
+    """By this pgsteer, and by one whose backends Kubernetes tells of."""
+    kubernetes = set(re.findall(r'"(discovery_\w+)"', EXPOSITION.read_text()))
+    assert kubernetes
     names = set(re.findall(r"^# TYPE (\S+) ", story.proxy.get("/metrics")[1], re.MULTILINE))
     assert {"pgsteer_build_info", "process_open_fds"} <= names
-    return names
+    return names | {f"pgsteer_{name}" for name in kubernetes}
 
 
 def without_suffix(name: str, families: set) -> str:
@@ -111,7 +116,7 @@ def test_no_panel_or_alert_asks_for_a_metric_that_does_not_exist(story):
     queries = [target.query for target in targets(DASHBOARD)] + [rule["expr"] for rule in rules()]
     families = exported(story)
     asked = {without_suffix(name, families) for query in queries for name in metric_names(query)}
-    assert {name for name in asked - families if not name.startswith(KUBERNETES_ONLY)} == set()
+    assert asked - families == set()
 
 
 @pytest.mark.parametrize("panel", panels(DASHBOARD), ids=lambda panel: panel["title"])

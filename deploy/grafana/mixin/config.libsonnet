@@ -47,11 +47,13 @@
     probesWindowSeconds: 300,
     probesFailingShareMax: 0.2,
     probesFailingForSeconds: 600,
+    // Again and again: shorter than it has to last.
+    probesRefusedWindowSeconds: 60,
     probesRefusedForSeconds: 120,
     dialsWindowSeconds: 300,
     dialFailuresMax: 10,
     dialsFailingForSeconds: 300,
-    connectionsFreeMin: 10,
+    connectionsFreeMin: 10,  // of any max_connections: an administrator needs some
     connectionsForSeconds: 300,
 
     limitShareMax: 0.8,

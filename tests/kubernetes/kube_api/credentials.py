@@ -48,4 +48,16 @@ class Credentials:
         self.tokens = TokenKey(folder, "tokens")
 
 
-__all__ = ["Credentials", "ISSUER", "TokenKey", "claims_of"]
+def write_kubeconfig(path: Path, url: str, credentials: Credentials) -> None:
+    """For kubectl and helm, as the administrator."""
+    admin = credentials.admin
+    path.write_text(json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {
+            "server": url, "certificate-authority": str(credentials.authority)}}],
+        "users": [{"name": "admin", "user": {
+            "client-certificate": str(admin.certificate), "client-key": str(admin.key)}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}]}))
+
+
+__all__ = ["Credentials", "ISSUER", "TokenKey", "claims_of", "write_kubeconfig"]

@@ -1,8 +1,8 @@
 """A release of the chart on the API server: helm install, upgrade and uninstall, as an administrator."""
-import json
 import subprocess
 from pathlib import Path
 
+from .credentials import write_kubeconfig
 from .kube_api import KubeApi
 from .manifests import CHART
 from .programs import programs_folder
@@ -16,14 +16,7 @@ class Release:
         self.chart = CHART
         self._namespace = namespace
         self._kubeconfig = folder / "kubeconfig"
-        keys = kube.credentials
-        self._kubeconfig.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {
-                "server": kube.server.url, "certificate-authority": str(keys.authority)}}],
-            "users": [{"name": "admin", "user": {
-                "client-certificate": str(keys.admin.certificate), "client-key": str(keys.admin.key)}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}]}))
+        write_kubeconfig(self._kubeconfig, kube.server.url, kube.credentials)
 
     def install(self, values: Path, *arguments: str) -> str:
         """What Helm prints, the chart's notes at its end."""

@@ -3,14 +3,13 @@
 Flow: run_enclosed(folder, body), and in body: with Bed(folder, programs) as bed -> bed.cnpg ... Nothing is cleared up
 at the end: the enclosure's end is that of everything in it.
 """
-import json
 import subprocess
 import time
 from pathlib import Path
 
 from harness.certificates import LOCAL_NAMES
 from harness.processes import CommandFailed
-from kube_api.credentials import Credentials
+from kube_api.credentials import Credentials, write_kubeconfig
 from kube_api.etcd import Etcd
 from kube_api.programs import Unavailable, programs_folder
 
@@ -53,7 +52,7 @@ class Bed:
         self.etcd.start()
         self.server.start()
         self._tell("the Kubernetes API answers")
-        self._write_kubeconfig()
+        write_kubeconfig(self.kubeconfig, f"https://{ADDRESS}:{self.server.port}", self.credentials)
         self.machine = Machine(self.folder, self.programs.rest, self.server, self.credentials, self.kubeconfig)
         self.machine.start(self.programs.rest / "images.tar", LABELS)
         self._tell("the machine is ready")
@@ -70,17 +69,6 @@ class Bed:
 
     def _tell(self, what: str) -> None:
         print(f"{time.monotonic() - self._began:6.1f} s: {what}", flush=True)
-
-    def _write_kubeconfig(self) -> None:
-        admin = self.credentials.admin
-        self.kubeconfig.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "bed",
-            "clusters": [{"name": "bed", "cluster": {
-                "server": f"https://{ADDRESS}:{self.server.port}",
-                "certificate-authority": str(self.credentials.authority)}}],
-            "users": [{"name": "admin", "user": {"client-certificate": str(admin.certificate),
-                                                 "client-key": str(admin.key)}}],
-            "contexts": [{"name": "bed", "context": {"cluster": "bed", "user": "admin"}}]}))
 
     def must_run(self) -> bool:
         return self.etcd.must_run() and self.server.must_run() and self.machine.must_run()

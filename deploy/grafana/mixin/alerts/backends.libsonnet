@@ -31,7 +31,7 @@ function(config)
     |||, 'A backend does not answer its probes.', 'Backend {{ $labels.backend }} has given pgsteer {{ $labels.instance }} no good answer for more than %(probeAgeSecondsMax)d s, or never.'),
 
     alert('PgsteerProbesRefused', 'critical', config.probesRefusedForSeconds, |||
-      sum by (%(instanceLabels)s, outcome) (increase(pgsteer_probes_total{%(pgsteerSelector)s, outcome=~"wrong_credentials|missing_database|query_failed|tls_failed|not_postgresql"}[%(probesWindowSeconds)ds])) > 0
+      sum by (%(instanceLabels)s, outcome) (increase(pgsteer_probes_total{%(pgsteerSelector)s, outcome=~"wrong_credentials|missing_database|tls_failed|not_postgresql"}[%(probesRefusedWindowSeconds)ds])) > 0
     |||, 'A backend refuses the probe.', 'Probes of pgsteer {{ $labels.instance }} end with {{ $labels.outcome }}: pg_hba.conf, password, database or TLS of the probe is wrong. A backend keeps its role for role_ttl only.'),
 
     alert('PgsteerProbesFailing', 'warning', config.probesFailingForSeconds, |||
@@ -51,5 +51,7 @@ function(config)
 
     alert('PgsteerDiscoveryStale', 'warning', config.discoveryForSeconds, |||
       pgsteer_discovery_answer_age_seconds{%(pgsteerSelector)s} > %(discoveryAgeSecondsMax)d
-    |||, 'The Kubernetes API does not answer.', 'pgsteer {{ $labels.instance }} has heard nothing of {{ $labels.resource }} for {{ $value | humanizeDuration }}; it goes on with the last good set of backends.'),
+        or pgsteer_discovery_watching{%(pgsteerSelector)s, resource="pods"} == 0
+          unless on (%(instanceLabels)s, resource) pgsteer_discovery_answer_age_seconds{%(pgsteerSelector)s}
+    |||, 'The Kubernetes API does not answer.', 'pgsteer {{ $labels.instance }} has heard nothing of {{ $labels.resource }} for more than %(discoveryAgeSecondsMax)d s, or never; it goes on with the last good set of backends.'),
   ]

@@ -1,7 +1,9 @@
 // What every query of the dashboard has in it: the variables as selectors, and short forms.
 function(config) {
   // All of namespace is ".*", which a missing label matches too.
-  local chosen = config.pgsteerSelector + ', namespace=~"$namespace"',
+  local in_namespace = config.pgsteerSelector + ', namespace=~"$namespace"',
+  // pgsteers of one job have one cluster behind them.
+  local chosen = in_namespace + ', job=~"$job"',
 
   // Of one metric: with labels of its own, as 'role="primary"'.
   local selected(more) = function(metric, labels='') '%s{%s}' % [
@@ -25,6 +27,7 @@ function(config) {
 
   variables: [
     ['namespace', 'Namespace', 'label_values(pgsteer_build_info{%s}, namespace)' % config.pgsteerSelector],
+    ['job', 'Job', 'label_values(pgsteer_build_info{%s}, job)' % in_namespace],
     ['listener', 'Listener', 'label_values(pgsteer_sessions{%s}, listener)' % chosen],
     ['backend', 'Backend', 'label_values(pgsteer_backend_role{%s}, backend)' % chosen],
   ],

@@ -20,8 +20,13 @@
 {{- if and (hasKey $backends "kubernetes") (not (or (dig "kubernetes" "cnpg_cluster" "" $backends) (dig "kubernetes" "label_selector" "" $backends))) }}
 {{- fail "config.cluster.backends.kubernetes: name cnpg_cluster or label_selector" }}
 {{- end }}
-{{- if and .Values.probePassword.secretName .Values.config.probe.passfile }}
-{{- fail "config.probe.passfile and probePassword.secretName: only one of the two has the password" }}
+{{- range $name := list "passfile" "password_file" }}
+{{- if and $.Values.probePassword.secretName (get $.Values.config.probe $name) }}
+{{- fail (printf "config.probe.%s and probePassword.secretName: only one of the two has the password" $name) }}
+{{- end }}
+{{- end }}
+{{- if and (or .Values.probeCA.secretName .Values.probeCA.configMapName) .Values.config.probe.sslrootcert }}
+{{- fail "config.probe.sslrootcert and probeCA: only one of the two has the authority" }}
 {{- end }}
 {{- if and .Values.probeCA.secretName .Values.probeCA.configMapName }}
 {{- fail "probeCA: secretName or configMapName, not both" }}
@@ -32,6 +37,7 @@
 {{- define "pgsteer.checkListeners" -}}
 {{- $names := list -}}
 {{- $ports := dict -}}
+{{- $bound := dict (include "pgsteer.port" .Values.config.admin.bind) "config.admin" -}}
 {{- range $i, $each := .Values.config.listeners }}
 {{- if or (gt (len .name) 15) (not (regexMatch "^[a-z0-9]+(-[a-z0-9]+)*$" .name)) (not (regexMatch "[a-z]" .name)) (eq .name "admin") }}
 {{- fail (printf "config.listeners[%d].name: expected 1 to 15 lower-case letters, digits and single -, a letter among them, not admin, since it names a port too; found %q" $i .name) }}
@@ -43,9 +49,9 @@
 {{- fail (printf "config.listeners[%d]: the Service's port %s is that of %s already; service.ports gives it another" $i $port (get $ports $port)) }}
 {{- end }}
 {{- $_ := set $ports $port .name }}
-{{- if eq (include "pgsteer.port" .bind) (include "pgsteer.port" $.Values.config.admin.bind) }}
-{{- fail (printf "config.listeners[%d].bind: its port is the one of config.admin.bind" $i) }}
-{{- end }}
+{{- $own := include "pgsteer.port" .bind }}
+{{- if hasKey $bound $own }}{{ fail (printf "config.listeners[%d].bind: its port is the one of %s" $i (get $bound $own)) }}{{ end }}
+{{- $_ := set $bound $own (printf "config.listeners[%d]" $i) }}
 {{- end }}
 {{- range $where, $map := dict "service.ports" .Values.service.ports "service.nodePorts" .Values.service.nodePorts "tcpRoute.sectionNames" .Values.tcpRoute.sectionNames }}
 {{- range $name, $_ := $map }}
@@ -85,6 +91,9 @@
 {{- define "pgsteer.checkRest" -}}
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled }}
 {{- fail "autoscaling.enabled and keda.enabled: only one of the two may set the number of pods" }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas: more than maxReplicas" }}
 {{- end }}
 {{- if and .Values.keda.enabled (not .Values.keda.triggers) }}{{ fail "keda.triggers: name at least one" }}{{ end }}
 {{- if and .Values.tcpRoute.enabled (not .Values.tcpRoute.parentRefs) }}{{ fail "tcpRoute.parentRefs: name the Gateway" }}{{ end }}

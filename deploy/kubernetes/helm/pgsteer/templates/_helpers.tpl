@@ -112,7 +112,9 @@ annotations:
 {{- define "pgsteer.stopSeconds" -}}
 {{- $sleep := .Values.preStopSleepSeconds -}}
 {{- if .Values.lifecycle }}
-{{- $sleep = dig "preStop" "sleep" "seconds" 0 .Values.lifecycle }}
+{{- $lifecycle := deepCopy .Values.lifecycle }}
+{{- include "pgsteer.removeNulls" $lifecycle }}
+{{- $sleep = dig "preStop" "sleep" "seconds" 0 $lifecycle }}
 {{- end }}
 {{- add $sleep (include "pgsteer.seconds" (default "30s" .Values.config.drain_timeout)) }}
 {{- end }}
@@ -174,6 +176,13 @@ annotations:
 {{- $_ := unset $probe "httpGet" }}
 {{- end }}
 {{- toYaml $probe }}
+{{- end }}
+
+{{/* list $ FILE: one of files/, whose queries ask for this release's job alone: the namespace and name of its PodMonitor. */}}
+{{- define "pgsteer.ofThisRelease" -}}
+{{- $root := first . -}}
+{{- $job := printf "job=\\\"%s/%s\\\"" (include "pgsteer.namespace" $root) (include "pgsteer.fullname" $root) -}}
+{{- $root.Files.Get (last .) | replace "job=~\\\".*pgsteer.*\\\"" $job | replace "job=~\".*pgsteer.*\"" ($job | replace "\\" "") }}
 {{- end }}
 
 {{/* Where the pods are to run, of the Deployment and of the Job. */}}
