@@ -189,6 +189,7 @@ WRONG = [
     ("config.limits.sessionz=7", "additional properties 'sessionz' not allowed"),
     ("config.cluster.backends.kubernetes.label=a", "additional properties 'label' not allowed"),
     ("config.relay.spin=true", "/config/relay/spin"),
+    ("config.log.level=debgu", "/config/log/level"),
     ("config.drain_timeout=60", "/config/drain_timeout"),
     ("config.drain_timeout=01s", "/config/drain_timeout"),
     ("config.cluster.state_dir=state", "/config/cluster/state_dir"),

@@ -170,7 +170,7 @@ class Walk:
                 self._name_the_service()
             elif "type: LoadBalancer" in text:
                 self._be_the_cloud()
-            elif "delete pod" in text:
+            elif "delete pod --grace-period" in text:
                 self._wait_failover()
 
     def _name_the_service(self) -> None:
