@@ -11,7 +11,7 @@ from observed.story import PLAIN_JOB, POD, WINDOW_SECONDS
 from test_alerts import rules
 
 DASHBOARD = load()
-# Exported where Kubernetes is the source of the backends, and only there.
+# Exported where Kubernetes is the source of the backends, and only there: tests/kubernetes/test_dashboard.py shows those.
 KUBERNETES_ONLY = "pgsteer_discovery_"
 EXPOSITION = ROOT / "src" / "metrics" / "exposition.cpp"
 # Metrics that are in no panel and no alert, each with the reason.
