@@ -244,7 +244,7 @@ MUTANTS = [
     mutant("more than one byte is a reply to encryption", "unit", "login/reach_machine.cpp",
            ("  return d.answer.size() == 1 && (", "  return (")),
     mutant("57P03 is passed on", "unit", "login/reach_machine.cpp",
-           ("  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d);", "  if (answer.fields.sqlstate != \"53300\") return answered(d);")),
+           ("  if (!pgwire::is_retryable_elsewhere(answer.fields.sqlstate)) return answered(d, now);", "  if (answer.fields.sqlstate != \"53300\") return answered(d, now);")),
     mutant("a place among the dials is kept while an answer is late", "unit", "login/reach_machine.cpp",
            ("  here.dial.leave();  // others need not wait for this one\n", "")),
     mutant("trouble of this host is a backend's failure", "unit", "login/reach_machine.cpp",
@@ -326,7 +326,7 @@ class Workshop:
         core += [self.tree / "base" / name for name in ("assert.cpp", "endpoint.cpp", "errc.cpp")]
         self.simulation = [ROOT / "src/probe/probe_schedule.cpp", *sorted((ROOT / "tests/simulation").glob("*.cpp"))]
         login = [*self.sources_of(LOGIN), self.tree / "base/permit_queue.cpp", self.tree / "base/room_estimate.cpp",
-                 ROOT / "src/net/options.cpp"]
+                 *(ROOT / "src" / name for name in ("net/options.cpp", "metrics/counters.cpp"))]
         sources = [*core, *login, *self.simulation, *(test for tests in UNIT_TESTS.values() for test in tests)]
         self.objects = {source: folder / f"{source.parent.name}_{source.stem}.o" for source in sources}
         self.core = {source: self.objects[source] for source in core}

@@ -58,17 +58,16 @@ annotations:
 
 {{/* Of Role and RoleBinding. Those of two namespaces' pgsteers may meet in a third. */}}
 {{- define "pgsteer.roleName" -}}
-{{- $namespace := default (include "pgsteer.namespace" .) (include "pgsteer.backendNamespace" .) -}}
-{{- if eq $namespace (include "pgsteer.namespace" .) }}
+{{- if eq (include "pgsteer.podsNamespace" .) (include "pgsteer.namespace" .) }}
 {{- include "pgsteer.fullname" . }}
 {{- else }}
 {{- printf "%s-%s" (include "pgsteer.namespace" .) (include "pgsteer.fullname" .) }}
 {{- end }}
 {{- end }}
 
-{{/* "" for pgsteer's own. */}}
-{{- define "pgsteer.backendNamespace" -}}
-{{- dig "kubernetes" "namespace" "" (include "pgsteer.backends" . | fromYaml) }}
+{{/* Of the pods that config.cluster.backends.kubernetes finds: pgsteer's own if it names none. */}}
+{{- define "pgsteer.podsNamespace" -}}
+{{- dig "kubernetes" "namespace" "" (include "pgsteer.backends" . | fromYaml) | default (include "pgsteer.namespace" .) }}
 {{- end }}
 
 {{/* config.cluster.backends without what null took away. */}}
@@ -156,7 +155,7 @@ annotations:
 {{- $_ := set $config.probe "sslrootcert" "/etc/pgsteer/probe-ca/ca.crt" }}
 {{- end }}
 {{- with $config.cluster.backends.kubernetes }}
-{{- $isNear := eq (default (include "pgsteer.namespace" $) .namespace) (include "pgsteer.namespace" $) }}
+{{- $isNear := eq (include "pgsteer.podsNamespace" $) (include "pgsteer.namespace" $) }}
 {{- if and $isNear $.Values.rbac.endpointSlices (not (hasKey . "zone_services")) }}
 {{- /* Its own Service tells in which zone it runs itself, before Kubernetes 1.35. */}}
 {{- $_ := set . "zone_services" (list (include "pgsteer.fullname" $)) }}
@@ -185,7 +184,7 @@ annotations:
 {{- $root.Files.Get (last .) | replace "job=~\\\".*pgsteer.*\\\"" $job | replace "job=~\".*pgsteer.*\"" ($job | replace "\\" "") }}
 {{- end }}
 
-{{/* Where the pods are to run, of the Deployment and of the Job. */}}
+{{/* Of the Deployment's pods and of the Job's: where they are to run, as whom, and by which Secrets their images are pulled. */}}
 {{- define "pgsteer.scheduling" -}}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
