@@ -9,6 +9,7 @@
 #include "config/address.hpp"
 #include "config/sections.hpp"
 #include "config/units.hpp"
+#include "config/yaml_text.hpp"
 #include "pgsteer/topology/options.hpp"
 
 namespace pgsteer::config {
@@ -39,7 +40,7 @@ struct text_form {
   const char* expected;
   bool may_be_empty = false;
 };
-void read_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
+void take_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
   const YAML::Node value = keys.node(name);
   if (!value.IsDefined()) return;
   const bool is_default = form.may_be_empty && value.IsScalar() && value.Scalar().empty();
@@ -48,6 +49,11 @@ void read_text(section& keys, std::string_view name, std::string& target, const 
   } else {
     keys.report(name, form.expected);
   }
+}
+void read_text(section& keys, std::string_view name, std::string& target, const text_form& form) {
+  take_text(keys, name, target, form);
+  // Not empty where the file may not have it so: then another key stands in its place.
+  if (form.may_be_empty || !target.empty()) keys.record(name, scalar_text(target));
 }
 
 // Not one either that is meant to be a word: OFF, or what YAML calls true and false.
@@ -68,7 +74,7 @@ static_entry entry_of(document& file, const list_item& item) {
   section keys(file, item.path, item.node);
   keys.require("address", "host:port");
   static_entry out{{keys.path_of("address"), keys.node("address")}, {}};
-  read_text(keys, "zone", out.zone, {is_zone_name, zone_expected});
+  take_text(keys, "zone", out.zone, {is_zone_name, zone_expected});
   keys.finish();
   return out;
 }
@@ -100,15 +106,31 @@ void read_addresses(section& keys, std::string_view name, discovery::static_opti
   }
 }
 
+// Under the key of the long form, whichever the file uses.
+void record_addresses(section& backends, const discovery::static_options& options) {
+  std::vector<std::string> items;
+  for (const endpoint& each : options.backends) {
+    const auto zone = options.zones.find(each);
+    const std::string address = scalar_text(to_string(each));
+    items.push_back(zone == options.zones.end()
+                        ? address
+                        : "{ address: " + address + ", zone: " + scalar_text(zone->second) + " }");
+  }
+  backends.record("static.addresses", list_text(items));
+}
+
 // static: [...], or static: { addresses: [...], refresh: 2s }.
 void read_static(section& backends, discovery::static_options& out) {
   const YAML::Node value = backends.node("static");
   if (value.IsDefined() && !value.IsMap()) {
     read_addresses(backends, "static", out);
+    record_addresses(backends, out);
+    backends.record("static.refresh", duration_text(out.refresh));
     return;
   }
   section keys = backends.child("static");
   read_addresses(keys, "addresses", out);
+  record_addresses(backends, out);
   keys.time("refresh", out.refresh, refresh_range);
   if (value.IsDefined()) keys.require("addresses", addresses_expected);
   keys.finish();
@@ -130,6 +152,7 @@ void read_dns(section& backends, discovery::dns_options& out) {
   const bool is_present = backends.has("dns");
   section keys = backends.child("dns");
   read_dns_name(keys, out.name);
+  keys.record("name", scalar_text(out.name));
   keys.whole("port", out.port, {1, 65535});
   keys.time("refresh", out.refresh, refresh_range);
   if (is_present) keys.require("name", "a host name");
@@ -178,6 +201,7 @@ void read_kubernetes(section& backends, discovery::kubernetes_options& out) {
   keys.file_path("token_file", out.token_file);
   keys.file_path("ca_file", out.ca_file);
   read_services(keys, out.zone_services);
+  keys.record("zone_services", list_text(scalar_texts(out.zone_services)));
   if (keys.has("label_selector") && keys.has("cnpg_cluster")) {
     const place at = std::max(keys.place_of_key("label_selector"), keys.place_of_key("cnpg_cluster"));
     keys.file().report({at, keys.path(), "exactly one of label_selector and cnpg_cluster", "both"});
@@ -192,7 +216,10 @@ void read_backends(section& keys, discovery::discovery_options& out) {
   const auto read = [&]<class Options>(const char* name, void (*read_keys)(section&, Options&)) {
     Options options;
     read_keys(keys, options);
-    if (!keys.has(name)) return;
+    if (!keys.has(name)) {
+      keys.file().forget(keys.path_of(name));
+      return;
+    }
     named.emplace_back(name);
     out = std::move(options);
   };
@@ -219,6 +246,7 @@ void read_own_zone(section& keys, discovery::zone_option& out) {
   } else if (value.IsDefined() && text != "auto") {
     keys.report("zone", "auto, off or " + std::string(zone_expected));
   }
+  keys.record("zone", !out ? "auto" : out->empty() ? "off" : scalar_text(*out));
 }
 
 // With dns backends have no zone to be compared with.
@@ -262,6 +290,8 @@ void read_failover(section& keys, topology::topology_options& out) {
     keys.report("settle", "auto, off or a duration from " + duration_text(range.min) + " to " +
                               duration_text(range.max));
   }
+  const bool is_off = out.settle == duration::zero();
+  keys.record("settle", !out.settle ? "auto" : is_off ? "off" : duration_text(*out.settle));
   keys.finish();
 }
 

@@ -25,6 +25,21 @@ std::vector<std::string> document::problem_lines() const {
   return lines;
 }
 
+void document::record(std::string_view key, std::string value) {
+  const auto known = std::ranges::find(settings_, key, &setting::key);
+  if (known != settings_.end()) {
+    known->value = std::move(value);
+  } else {
+    settings_.push_back({std::string(key), std::move(value)});
+  }
+}
+
+void document::forget(std::string_view key) {
+  std::erase_if(settings_, [key](const setting& each) {
+    return each.key == key || each.key.starts_with(std::string(key) + ".");
+  });
+}
+
 std::string describe(const YAML::Node& node) {
   switch (node.Type()) {
     case YAML::NodeType::Scalar:

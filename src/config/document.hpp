@@ -1,5 +1,6 @@
 #pragma once
-// document: one configuration file while it is read; collects what is wrong with it and which keys exist.
+// document: one configuration file while it is read; collects what is wrong with it, which keys exist, and
+// what their values are.
 //
 // Sticky: nothing is thrown until the whole file has been seen, so that all problems show in one go. At
 // start only; not thread-safe.
@@ -11,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "pgsteer/config/config.hpp"
 
 namespace pgsteer::config {
 
@@ -36,6 +39,10 @@ class document {
 
   void report(problem found) { problems_.push_back(std::move(found)); }
   void add_known_key(std::string path) { known_keys_.insert(std::move(path)); }
+  // The effective value of a key; a later one of the same key takes its place.
+  void record(std::string_view key, std::string value);
+  // Nothing was recorded of this key and those below it.
+  void forget(std::string_view key);
 
   [[nodiscard]] bool is_good() const noexcept { return problems_.empty(); }
   // Nothing was said of this key, such as "listeners[0].bind".
@@ -46,11 +53,14 @@ class document {
   [[nodiscard]] std::vector<std::string> problem_lines() const;
   // Paths of every key the reader asked for, without list indexes: "listeners.name".
   [[nodiscard]] const std::set<std::string>& known_keys() const noexcept { return known_keys_; }
+  // In the order in which they were recorded first; listeners by index.
+  [[nodiscard]] const std::vector<setting>& settings() const noexcept { return settings_; }
 
  private:
   std::string name_;
   std::vector<problem> problems_;
   std::set<std::string> known_keys_;
+  std::vector<setting> settings_;
 };
 
 // What stands in the file, for a message: "fast" in quotes, a list, a mapping, nothing.

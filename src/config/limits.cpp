@@ -14,11 +14,13 @@ using std::chrono::minutes;
 constexpr whole_range count_range{1, 1'000'000};
 constexpr whole_range dial_range{1, 10'000};
 
-// lower <= upper. A lower limit that the file leaves out follows a small upper one down.
+// lower <= upper. A lower limit that the file leaves out follows a small upper one down, and so does its
+// setting.
 void check_order(section& keys, std::pair<std::string_view, std::uint32_t&> lower,
                  std::pair<std::string_view, std::uint32_t> upper) {
   if (!keys.has(lower.first)) {
     lower.second = std::min(lower.second, upper.second);
+    keys.record(lower.first, std::to_string(lower.second));
   } else if (lower.second > upper.second && keys.is_sound(lower.first) && keys.is_sound(upper.first)) {
     keys.report(lower.first,
                 "at most " + std::string(upper.first) + " (" + std::to_string(upper.second) + ")");

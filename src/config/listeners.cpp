@@ -5,6 +5,7 @@
 
 #include "config/sections.hpp"
 #include "config/units.hpp"
+#include "config/yaml_text.hpp"
 
 namespace pgsteer::config {
 namespace {
@@ -34,6 +35,7 @@ void read_name(section& keys, std::string& target) {
   } else {
     target = value.Scalar();
   }
+  keys.record("name", scalar_text(target));
 }
 
 // One bound of max_replay_lag; false if it is neither a size nor a duration, or a second one of its kind.
@@ -49,6 +51,14 @@ bool add_lag_bound(const YAML::Node& node, routing::route_policy& out) {
     return false;
   }
   return true;
+}
+
+void record_max_replay_lag(section& keys, const routing::route_policy& policy) {
+  std::vector<std::string> bounds;
+  if (policy.replay_lag_bytes_max) bounds.push_back(size_text(*policy.replay_lag_bytes_max));
+  if (policy.replay_delay_max) bounds.push_back(duration_text(*policy.replay_delay_max));
+  if (bounds.empty()) bounds.emplace_back("none");
+  keys.record("max_replay_lag", bounds.size() == 1 ? bounds.front() : list_text(bounds));
 }
 
 void read_max_replay_lag(section& keys, routing::route_policy& out) {
@@ -75,8 +85,11 @@ void read_zone_imbalance_max(section& keys, routing::route_policy& out) {
   constexpr const char* name = "zone_imbalance_max";
   keys.whole_or_none(name, out.zone_imbalance_max, {1, 1000});
   const bool is_to_primary = keys.has("route") && keys.is_sound("route") && routing::needs_primary(out.route);
-  if (keys.has(name) && is_to_primary && out.zone_imbalance_max)
+  if (!is_to_primary) return;
+  if (keys.has(name) && out.zone_imbalance_max)
     keys.report(name, "none on a route to the primary, of which there is one");
+  out.zone_imbalance_max.reset();
+  keys.record(name, "none");
 }
 
 void read_listener(section& keys, runtime::listener_options& out) {
@@ -88,6 +101,7 @@ void read_listener(section& keys, runtime::listener_options& out) {
   keys.word("route", out.policy.route, routing::all_target_session_attrs);
   keys.word("balance", out.policy.balance, routing::all_balances);
   read_max_replay_lag(keys, out.policy);
+  record_max_replay_lag(keys, out.policy);
   read_zone_imbalance_max(keys, out.policy);
   keys.time("hold_timeout", out.hold_timeout, {seconds{0}, minutes{10}});
   keys.finish();

@@ -55,6 +55,20 @@ void check_holds(section& failover, config& out) {
   }
 }
 
+// Listeners by name: their order in the file means nothing.
+std::vector<setting> settings_of(const document& file,
+                                 const std::vector<runtime::listener_options>& listeners) {
+  constexpr std::string_view prefix = "listeners[";
+  std::vector<setting> out = file.settings();
+  for (setting& each : out) {
+    if (!each.key.starts_with(prefix)) continue;
+    const std::size_t size = each.key.find(']') - prefix.size();
+    const auto index = parse_whole(std::string_view(each.key).substr(prefix.size(), size));
+    each.key.replace(prefix.size(), size, listeners.at(index.value()).name);
+  }
+  return out;
+}
+
 config read_root(document& file, const YAML::Node& root) {
   config out;
   section keys(file, "", root);
@@ -114,6 +128,7 @@ config load_document(document& file, std::string_view text) {
   const auto root = parse_yaml(file, std::string(text));
   if (!root) return {};
   config out = read_root(file, *root);
+  out.settings = settings_of(file, out.runtime.listeners);
   if (file.is_good()) check_owners(file, out);
   return out;
 }

@@ -3,7 +3,8 @@
 //
 // Declarative: a key is one line that names it, where it goes and its bounds; its default is what the struct
 // holds already. A key that is absent or wrong leaves its target untouched. Nothing throws; problems go to
-// the document. At start only; not thread-safe.
+// the document, and what the target holds afterwards goes there as the key's setting. At start only; not
+// thread-safe.
 //
 // Flow:
 //   section keys(file, "probe", node);
@@ -54,11 +55,13 @@ class section {
   template <std::integral Integer>
   void whole(std::string_view name, Integer& target, whole_range range) {
     if (const auto value = whole_value(name, range, {})) target = static_cast<Integer>(*value);
+    record(name, std::to_string(target));
   }
-  // A whole number or "auto", which leaves the target untouched.
+  // A whole number or "auto", which leaves the target untouched: 0.
   template <std::integral Integer>
   void whole_or_auto(std::string_view name, Integer& target, whole_range range) {
     if (const auto value = whole_value(name, range, "auto")) target = static_cast<Integer>(*value);
+    record(name, target == 0 ? "auto" : std::to_string(target));
   }
   // A whole number or "none".
   template <std::integral Integer>
@@ -68,6 +71,7 @@ class section {
     } else if (has(name) && is_sound(name)) {
       target.reset();
     }
+    record(name, target ? std::to_string(*target) : "none");
   }
   void size(std::string_view name, std::uint32_t& target, whole_range range);
   // A user or database name: 1 to 63 bytes (NAMEDATALEN, src/include/pg_config_manual.h).
@@ -80,6 +84,9 @@ class section {
     std::vector<std::string_view> known;
     for (const auto& each : words) known.push_back(each.first);
     if (const auto index = word_index(name, known)) target = (words.begin() + *index)->second;
+    for (const auto& each : words) {
+      if (each.second == target) record(name, std::string(each.first));
+    }
   }
   // One of these values, by its own name.
   template <class Enum, std::size_t n>
@@ -87,6 +94,7 @@ class section {
     std::vector<std::string_view> known;
     for (const Enum value : values) known.push_back(to_string(value));
     if (const auto index = word_index(name, known)) target = values[static_cast<std::size_t>(*index)];
+    record(name, std::string(to_string(target)));
   }
   // One of the words, kept as text.
   void word(std::string_view name, std::string& target, std::initializer_list<std::string_view> words);
@@ -98,7 +106,8 @@ class section {
   // The elements of the list under a key; empty if absent, no list or an empty list (the latter are
   // problems).
   [[nodiscard]] std::vector<list_item> list(std::string_view name, std::string_view expected);
-  // The raw node under a key, for a value with more than one form; undefined if absent.
+  // The raw node under a key, for a value with more than one form; undefined if absent. Whoever reads it
+  // records the setting.
   [[nodiscard]] YAML::Node node(std::string_view name);
 
   [[nodiscard]] bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
@@ -118,6 +127,9 @@ class section {
   void refuse(std::string_view name, std::string_view expected, std::string_view found);
   // A problem with the value of this key; found by default what stands there.
   void report(std::string_view name, std::string expected, std::string found = {});
+
+  // The effective value of this key as YAML (yaml_text.hpp); the readers above do it themselves.
+  void record(std::string_view name, std::string value) { file_->record(path_of(name), std::move(value)); }
 
   // Reports the keys that nobody asked for.
   void finish();

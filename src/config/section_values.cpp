@@ -5,6 +5,7 @@
 #include "config/closest_word.hpp"
 #include "config/section.hpp"
 #include "config/units.hpp"
+#include "config/yaml_text.hpp"
 
 namespace pgsteer::config {
 namespace {
@@ -43,15 +44,18 @@ std::optional<milliseconds> section::time_value(std::string_view name, time_rang
 
 void section::time(std::string_view name, duration& target, time_range range) {
   if (const auto value = time_value(name, range, milliseconds{1})) target = *value;
+  record(name, duration_text(target));
 }
 
 void section::time(std::string_view name, milliseconds& target, time_range range) {
   if (const auto value = time_value(name, range, milliseconds{1})) target = *value;
+  record(name, duration_text(target));
 }
 
 void section::time(std::string_view name, seconds& target, time_range range) {
   if (const auto value = time_value(name, range, seconds{1}))
     target = std::chrono::duration_cast<seconds>(*value);
+  record(name, duration_text(target));
 }
 
 std::optional<std::uint64_t> section::whole_value(std::string_view name, whole_range range,
@@ -71,35 +75,35 @@ void section::size(std::string_view name, std::uint32_t& target, whole_range ran
   const std::string expected = "a size from " + size_text(range.min) + " to " + size_text(range.max) +
                                " (units: " + std::string(size_units) + ")";
   const auto text = scalar(name, expected);
-  if (!text) return;
-  const auto value = parse_size(*text);
+  const auto value = text ? parse_size(*text) : std::nullopt;
   if (value && *value >= range.min && *value <= range.max) {
     target = static_cast<std::uint32_t>(*value);
-  } else {
+  } else if (text) {
     report(name, expected, in_quotes(*text) + (value ? std::string() : did_you_mean(size_meant(*text))));
   }
+  record(name, size_text(target));
 }
 
 void section::identifier(std::string_view name, std::string& target) {
   const std::string expected = "a name of 1 to " + std::to_string(identifier_bytes_max) + " bytes";
   const auto text = scalar(name, expected);
-  if (!text) return;
-  if (text->empty() || text->size() > identifier_bytes_max || !is_printable(*text)) {
+  if (text && (text->empty() || text->size() > identifier_bytes_max || !is_printable(*text))) {
     report(name, expected);
-  } else {
+  } else if (text) {
     target = *text;
   }
+  record(name, scalar_text(target));
 }
 
 void section::file_path(std::string_view name, std::string& target) {
   const std::string expected = "the path of a file, or \"\" for none";
   const auto text = scalar(name, expected);
-  if (!text) return;
-  if (text->size() > path_bytes_max || !is_printable(*text)) {
+  if (text && (text->size() > path_bytes_max || !is_printable(*text))) {
     report(name, expected);
-  } else {
+  } else if (text) {
     target = *text;
   }
+  record(name, scalar_text(target));
 }
 
 std::optional<std::ptrdiff_t> section::word_index(std::string_view name,
@@ -116,18 +120,21 @@ std::optional<std::ptrdiff_t> section::word_index(std::string_view name,
 void section::word(std::string_view name, std::string& target,
                    std::initializer_list<std::string_view> words) {
   if (const auto index = word_index(name, words)) target = *(words.begin() + *index);
+  record(name, target);
 }
 
 void section::bind_address(std::string_view name, endpoint& target) {
   constexpr std::string_view expected = "an IP address and a port such as 0.0.0.0:5432 or [::]:5432";
   const auto text = scalar(name, expected);
-  if (!text) return;
-  const auto value = parse_endpoint(*text);
-  if (value && is_ip_literal(value->host)) {
-    target = *value;
-  } else {
-    report(name, std::string(expected));
+  if (text) {
+    const auto value = parse_endpoint(*text);
+    if (value && is_ip_literal(value->host)) {
+      target = *value;
+    } else {
+      report(name, std::string(expected));
+    }
   }
+  record(name, scalar_text(to_string(target)));
 }
 
 }  // namespace pgsteer::config

@@ -19,6 +19,16 @@
 
 namespace pgsteer::config {
 
+// A key of the file with its effective value: from the file, or the default, after all that follows from
+// other keys. The key is a path in which a listener has its name ("listeners[rw].hold_timeout"); the value is
+// YAML that the loader reads back to the same option ("500ms", "auto", "[16MiB, 10s]", "\"\"").
+struct setting {
+  std::string key;
+  std::string value;
+
+  friend bool operator==(const setting&, const setting&) = default;
+};
+
 // A config that exists is valid.
 struct config {
   discovery::discovery_options discovery;
@@ -32,6 +42,10 @@ struct config {
   log_options log;
   unsigned workers = 0;                  // 0 ("auto"): one per core this process may run on
   duration drain_timeout = seconds{30};  // Kubernetes' terminationGracePeriodSeconds default
+  // Every key there is, as the options above have it, in reference.yaml's order. Of the sources of backends
+  // only the one in use; the short form of static is shown as the long one. Nothing here is secret: a
+  // password never stands in the file, only the path of the file that holds it.
+  std::vector<setting> settings;
 };
 
 // All that is wrong with a file, in the file's order, one problem a line:
@@ -52,5 +66,21 @@ class config_error : public std::runtime_error {
 
 // A few lines for people: backends, probe, listeners, admin, workers. No secrets; ends in a newline.
 [[nodiscard]] std::string summary(const config& options);
+
+// A key whose effective value differs; empty on the side that does not have it.
+struct change {
+  std::string key;
+  std::string before;
+  std::string after;
+
+  friend bool operator==(const change&, const change&) = default;
+};
+// In the file's order. A listener that one side lacks is one change: "listeners[NAME]", "BIND, ROUTE". The
+// order of the listeners is no change, nor how something is written.
+[[nodiscard]] std::vector<change> changes(const config& before, const config& after);
+
+// All settings as a YAML document for people. load_text() reads it back to the same settings. No secrets, as
+// they hold none.
+[[nodiscard]] std::string to_yaml(const config& of);
 
 }  // namespace pgsteer::config

@@ -112,7 +112,8 @@ TEST(Reference, FirstListenerShowsTheDefaults) {
   const config reference = load_whole(text_of("reference.yaml")).options;
   ASSERT_FALSE(reference.runtime.listeners.empty());
   const runtime::listener_options& shown = reference.runtime.listeners.front();
-  const runtime::listener_options defaults;
+  runtime::listener_options defaults;
+  defaults.policy.zone_imbalance_max.reset();  // as on every route to the primary
   EXPECT_TRUE(boost::pfr::eq_fields(shown.policy, defaults.policy));
   EXPECT_EQ(shown.hold_timeout, defaults.hold_timeout);
 }
@@ -142,6 +143,35 @@ TEST(Reference, NamesEveryKeyTheCodeKnows) {
     named.insert(variants.back().named.begin(), variants.back().named.end());
   }
   for (const loaded& each : variants) EXPECT_EQ(each.known, named);
+}
+
+// "listeners.bind" of "listeners[rw].bind".
+std::string without_name(const std::string& key) {
+  const auto open = key.find('[');
+  return open == std::string::npos ? key : key.substr(0, open) + key.substr(key.find(']') + 1);
+}
+
+// Every key that holds a value, and not another mapping or the listeners, tells that value.
+TEST(Reference, EveryKeyIsASetting) {
+  std::set<std::string> set;
+  std::set<std::string> known;
+  for (const std::string& text : {text_of("reference.yaml"), dns_text(), kubernetes_text(), cnpg_text()}) {
+    const loaded file = load_whole(text);
+    known.insert(file.known.begin(), file.known.end());
+    for (const setting& each : file.options.settings) set.insert(without_name(each.key));
+  }
+  std::erase_if(known, [&known](const std::string& key) {
+    const auto below = known.lower_bound(key + ".");
+    return below != known.end() && below->starts_with(key + ".");
+  });
+  EXPECT_EQ(set, known);
+}
+
+TEST(Reference, IsTheSameWrittenAsYaml) {
+  for (const std::string& text : {text_of("reference.yaml"), dns_text(), kubernetes_text(), cnpg_text()}) {
+    const config shown = load_whole(text).options;
+    EXPECT_EQ(load_text(to_yaml(shown), "written.yaml").settings, shown.settings);
+  }
 }
 
 // One key per option: an option added to a struct without a key shows here.
