@@ -25,6 +25,20 @@ std::vector<std::string> document::problem_lines() const {
   return lines;
 }
 
+void document::report(problem found) {
+  if (!is_unreadable(found.at)) problems_.push_back(std::move(found));
+}
+
+void document::report_unreadable(problem found) {
+  unreadable_.insert(found.at);
+  problems_.push_back(std::move(found));
+}
+
+void document::resolve(YAML::Node value) const {
+  const auto found = value.IsScalar() ? texts_.find(value.Mark().pos) : texts_.end();
+  if (found != texts_.end()) value = found->second;  // in the tree: a Node is a handle
+}
+
 void document::record(std::string_view key, std::string value) {
   const auto known = std::ranges::find(settings_, key, &setting::key);
   if (known != settings_.end()) {

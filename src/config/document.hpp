@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,7 +38,14 @@ class document {
  public:
   explicit document(std::string name) : name_(std::move(name)) {}
 
-  void report(problem found) { problems_.push_back(std::move(found)); }
+  // Not of a value that is unreadable: that has been said.
+  void report(problem found);
+  // Of a value whose text is not known.
+  void report_unreadable(problem found);
+  [[nodiscard]] bool is_unreadable(place at) const { return unreadable_.contains(at); }
+  // What stands for the value at this place of the file, and to put that into its node.
+  void set_text(const YAML::Mark& at, std::string text) { texts_[at.pos] = std::move(text); }
+  void resolve(YAML::Node value) const;
   void add_known_key(std::string path) { known_keys_.insert(std::move(path)); }
   // The effective value of a key; a later one of the same key takes its place.
   void record(std::string_view key, std::string value);
@@ -59,6 +67,8 @@ class document {
  private:
   std::string name_;
   std::vector<problem> problems_;
+  std::set<place> unreadable_;
+  std::map<int, std::string> texts_;  // by YAML::Mark::pos
   std::set<std::string> known_keys_;
   std::vector<setting> settings_;
 };

@@ -64,6 +64,7 @@ void record_max_replay_lag(section& keys, const routing::route_policy& policy) {
 void read_max_replay_lag(section& keys, routing::route_policy& out) {
   const YAML::Node value = keys.node("max_replay_lag");
   if (!value.IsDefined() || (value.IsScalar() && value.Scalar() == "none")) return;
+  if (!keys.is_sound("max_replay_lag")) return;  // a variable in it
   bool is_good = true;
   if (value.IsSequence() && value.size() > 0) {
     for (const auto& each : value) is_good = is_good && add_lag_bound(each, out);

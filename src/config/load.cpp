@@ -124,8 +124,8 @@ std::string joined(const std::vector<std::string>& lines) {
 config_error::config_error(std::vector<std::string> problems)
     : std::runtime_error(joined(problems)), problems_(std::move(problems)) {}
 
-config load_document(document& file, std::string_view text) {
-  const auto root = parse_yaml(file, std::string(text));
+config load_document(document& file, std::string_view text, const environment& variables) {
+  const auto root = parse_yaml(file, std::string(text), variables);
   if (!root) return {};
   config out = read_root(file, *root);
   out.settings = settings_of(file, out.runtime.listeners);
@@ -133,9 +133,9 @@ config load_document(document& file, std::string_view text) {
   return out;
 }
 
-config load_text(std::string_view text, const std::string& name) {
+config load_text(std::string_view text, const std::string& name, const environment& variables) {
   document file(name);
-  config out = load_document(file, text);
+  config out = load_document(file, text, variables);
   if (!file.is_good()) throw config_error(file.problem_lines());
   return out;
 }

@@ -10,6 +10,7 @@
 namespace pgsteer::config {
 
 // What is returned is valid only if file.is_good() afterwards.
-[[nodiscard]] config load_document(document& file, std::string_view text);
+[[nodiscard]] config load_document(document& file, std::string_view text,
+                                   const environment& variables = process_environment);
 
 }  // namespace pgsteer::config

@@ -43,7 +43,15 @@ void section::add(const YAML::Node& key, const YAML::Node& value) {
                    "it again after line " + std::to_string(first->at.line)});
     return;
   }
-  entries_.push_back({key.Scalar(), at, value});
+  entry& added = entries_.emplace_back(entry{key.Scalar(), at, value});
+  resolve(value, added);
+  if (!value.IsSequence()) return;
+  for (const auto& each : value) resolve(each, added);
+}
+
+void section::resolve(const YAML::Node& value, entry& of) {
+  file_->resolve(value);
+  if (value.IsScalar() && file_->is_unreadable(place_of(value.Mark()))) of.is_sound = false;
 }
 
 const section::entry* section::find(std::string_view name) const noexcept {

@@ -148,6 +148,8 @@ class section {
   };
 
   void add(const YAML::Node& key, const YAML::Node& value);
+  // Variables in a value of this key, or in an element of the list there.
+  void resolve(const YAML::Node& value, entry& of);
   [[nodiscard]] const entry* find(std::string_view name) const noexcept;
   // As find(), and the key counts as known from now on.
   [[nodiscard]] entry* ask(std::string_view name);

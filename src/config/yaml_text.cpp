@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "config/variables.hpp"
+
 namespace pgsteer::config {
 namespace {
 
@@ -46,7 +48,7 @@ std::string scalar_text(std::string_view value) {
   if (is_plain(value)) return std::string(value);
   constexpr std::string_view hex = "0123456789abcdef";
   std::string out = "\"";
-  for (const char c : value) {
+  for (const char c : escape_variables(value)) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       (out += '\\') += c;

@@ -1,5 +1,5 @@
 #pragma once
-// Values written as YAML that the loader reads back to the same value.
+// Values written as YAML that the loader reads back to the same value, also those with a ${ in them.
 //
 // Pure; any thread. Not an emitter of documents: to_yaml() makes those of such values.
 #include <string>

@@ -2,6 +2,7 @@
 // The configuration file, YAML to validated option structs. The only place that knows yaml-cpp.
 //
 // Not a holder of defaults: those stand in each module's options.hpp. At start only; control thread.
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -59,10 +60,17 @@ class config_error : public std::runtime_error {
   std::vector<std::string> problems_;
 };
 
-// Throws config_error, also for a file that cannot be read.
+// The value of a variable; nothing if it is not set.
+using environment = std::function<std::optional<std::string>(const std::string& name)>;
+// getenv(3).
+[[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
+
+// In values, ${NAME} stands for a variable of the environment. Throws config_error, also for a file that
+// cannot be read.
 [[nodiscard]] config load_file(const std::string& path);
 // The same on text; name stands for the file in messages.
-[[nodiscard]] config load_text(std::string_view text, const std::string& name);
+[[nodiscard]] config load_text(std::string_view text, const std::string& name,
+                               const environment& variables = process_environment);
 
 // A few lines for people: backends, probe, listeners, admin, workers. No secrets; ends in a newline.
 [[nodiscard]] std::string summary(const config& options);

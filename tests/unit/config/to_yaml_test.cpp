@@ -78,11 +78,23 @@ TEST(ToYaml, ReadsBackToTheSame) {
 
 TEST(ToYaml, QuotesWhatNeedsIt) {
   for (const std::string user : {"yes", "null", "~", "a: b", "#x", "a #b", "12", "- a", "Zürich", "{a}",
-                                 "a\\\\b", "say \\\"a\\\"", " a ", "%a", "\xff"}) {
+                                 "a\\\\b", "say \\\"a\\\"", " a ", "%a", "$", "\xff"}) {
     const std::string text = minimal_and("probe: { user: \"" + user + "\", sslkey: \"/" + user + "\" }\n");
     expect_same_after_a_round_trip(text);
     EXPECT_THAT(to_yaml(load_text(text, "test.yaml")), HasSubstr("  user: \"" + user + "\"\n"));
   }
+}
+
+TEST(ToYaml, HoldsValuesInsteadOfVariables) {
+  const environment variables = [](const std::string& name) { return std::optional("${" + name + "}"); };
+  const config read =
+      load_text(minimal_and("probe: { user: \"${A}\", database: \"$${A}$\" }\n"), "f", variables);
+  EXPECT_EQ(read.probe.user, "${A}");
+  EXPECT_EQ(read.probe.database, "${A}$");
+  const std::string written = to_yaml(read);
+  EXPECT_THAT(written, HasSubstr("  user: \"$${A}\"\n"));
+  EXPECT_EQ(load_text(written, "f").probe.user, "${A}");
+  expect_same_after_a_round_trip(written);
 }
 
 TEST(ToYaml, TakesAsMuchAsAFileMayHold) {
