@@ -10,6 +10,7 @@
 #include <iostream>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
@@ -53,8 +54,12 @@ int run(const std::string& file) {
   return exit_code;
 }
 
-int check(const std::string& file) {
+int check(const std::string& file, bool without_files) {
   const pgsteer::config::config options = pgsteer::config::load_file(file);
+  if (!without_files) {
+    auto problems = pgsteer::config::unusable_paths(options, file);
+    if (!problems.empty()) throw pgsteer::config::config_error(std::move(problems));
+  }
   std::cout << file << ": configuration is valid\n" << pgsteer::config::summary(options);
   return EXIT_SUCCESS;
 }
@@ -78,6 +83,9 @@ int parse_and_dispatch(int argc, char** argv) {
   auto* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT, then drain");
   auto* check_command =
       app.add_subcommand("check", "Say what is wrong with a configuration file, all at once");
+  bool without_files = false;
+  check_command->add_flag("--no-files", without_files,
+                          "Do not look at the files and folders that it names, which are on another machine");
   auto* fence_command = app.add_subcommand("fence", "Show what cluster.state_dir remembers of the fence");
   pgsteer::fence::fence_request request;
   auto* lower_to = fence_command->add_option(
@@ -98,7 +106,7 @@ int parse_and_dispatch(int argc, char** argv) {
     return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : exit_usage;
   }
   if (run_command->parsed()) return run(file);
-  if (check_command->parsed()) return check(file);
+  if (check_command->parsed()) return check(file, without_files);
   if (fence_command->parsed()) return fence(file, request);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }

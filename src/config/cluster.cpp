@@ -267,7 +267,7 @@ void read_cluster(section& keys, config& out) {
   check_own_zone(keys, out);
   keys.whole_or_auto("system_identifier", out.topology.system.value,
                      {1, std::numeric_limits<std::uint64_t>::max()});
-  keys.file_path("state_dir", out.state_dir);
+  keys.file_path("state_dir", out.state_dir, path_rule::writable_folder);
   keys.time("role_ttl", out.topology.role_ttl, {milliseconds{100}, minutes{10}});
   keys.time("dead_after", out.topology.dead_after, {seconds{1}, hours{24}});
   keys.word("smart_shutdown", out.topology.smart_shutdown, topology::all_smart_shutdowns);

@@ -49,6 +49,7 @@ class document {
   void add_known_key(std::string path) { known_keys_.insert(std::move(path)); }
   // The effective value of a key; a later one of the same key takes its place.
   void record(std::string_view key, std::string value);
+  void add_path(named_path named) { paths_.push_back(std::move(named)); }
   // Nothing was recorded of this key and those below it.
   void forget(std::string_view key);
 
@@ -63,6 +64,7 @@ class document {
   [[nodiscard]] const std::set<std::string>& known_keys() const noexcept { return known_keys_; }
   // In the order in which they were recorded first; listeners by index.
   [[nodiscard]] const std::vector<setting>& settings() const noexcept { return settings_; }
+  [[nodiscard]] const std::vector<named_path>& paths() const noexcept { return paths_; }
 
  private:
   std::string name_;
@@ -71,6 +73,7 @@ class document {
   std::map<int, std::string> texts_;  // by YAML::Mark::pos
   std::set<std::string> known_keys_;
   std::vector<setting> settings_;
+  std::vector<named_path> paths_;
 };
 
 // What stands in the file, for a message: "fast" in quotes, a list, a mapping, nothing.

@@ -129,6 +129,7 @@ config load_document(document& file, std::string_view text, const environment& v
   if (!root) return {};
   config out = read_root(file, *root);
   out.settings = settings_of(file, out.runtime.listeners);
+  out.paths = file.paths();
   if (file.is_good()) check_owners(file, out);
   return out;
 }

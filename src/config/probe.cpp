@@ -15,7 +15,7 @@ using std::chrono::minutes;
 void read_probe(section& keys, probe::probe_options& out) {
   keys.identifier("user", out.user);
   keys.file_path("password_file", out.password_file);
-  keys.file_path("passfile", out.passfile);
+  keys.file_path("passfile", out.passfile, path_rule::passfile);
   keys.identifier("database", out.database);
   keys.time("interval", out.interval, {milliseconds{50}, minutes{1}});
   keys.time("burst_interval", out.burst_interval, {milliseconds{5}, minutes{1}});
@@ -27,9 +27,9 @@ void read_probe(section& keys, probe::probe_options& out) {
   keys.time("watch_interval", out.watch_interval, {milliseconds{10}, hours{1}});
   // libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
   keys.word("sslmode", out.sslmode, {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
-  keys.file_path("sslrootcert", out.sslrootcert);
+  keys.file_path("sslrootcert", out.sslrootcert, path_rule::root_certificates);
   keys.file_path("sslcert", out.sslcert);
-  keys.file_path("sslkey", out.sslkey);
+  keys.file_path("sslkey", out.sslkey, path_rule::private_key);
   keys.refuse("password", "password_file, passfile or the variable PGPASSWORD",
               "a password, which does not belong in this file");
   if (!out.password_file.empty() && !out.passfile.empty())

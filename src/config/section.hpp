@@ -76,8 +76,8 @@ class section {
   void size(std::string_view name, std::uint32_t& target, whole_range range);
   // A user or database name: 1 to 63 bytes (NAMEDATALEN, src/include/pg_config_manual.h).
   void identifier(std::string_view name, std::string& target);
-  // A path, or "" for none. Not opened: secrets may be mounted later.
-  void file_path(std::string_view name, std::string& target);
+  // A path, or "" for none. Not opened: secrets may be mounted later. The rule is unusable_paths()'.
+  void file_path(std::string_view name, std::string& target, path_rule rule = path_rule::readable_file);
   template <class Enum>
   void word(std::string_view name, Enum& target,
             std::initializer_list<std::pair<std::string_view, Enum>> words) {

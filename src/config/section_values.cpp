@@ -95,13 +95,15 @@ void section::identifier(std::string_view name, std::string& target) {
   record(name, scalar_text(target));
 }
 
-void section::file_path(std::string_view name, std::string& target) {
+void section::file_path(std::string_view name, std::string& target, path_rule rule) {
   const std::string expected = "the path of a file, or \"\" for none";
   const auto text = scalar(name, expected);
   if (text && (text->size() > path_bytes_max || !is_printable(*text))) {
     report(name, expected);
   } else if (text) {
     target = *text;
+    const place at = place_of_value(name);
+    if (!target.empty()) file_->add_path({path_of(name), target, rule, at.line, at.column});
   }
   record(name, scalar_text(target));
 }

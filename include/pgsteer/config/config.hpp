@@ -30,6 +30,23 @@ struct setting {
   friend bool operator==(const setting&, const setting&) = default;
 };
 
+// What must be true of a file or folder for whoever uses it.
+enum class path_rule {
+  readable_file,
+  root_certificates,  // as that, or libpq's word "system": libpq-connect.html#LIBPQ-CONNECT-SSLROOTCERT
+  private_key,        // closed to others, or libpq refuses it: libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
+  passfile,           // closed to others, or libpq ignores it: libpq-pgpass.html
+  writable_folder,
+};
+// A file or folder that the file names, and where it does, 1-based.
+struct named_path {
+  std::string key;
+  std::string path;
+  path_rule rule;
+  int line;
+  int column;
+};
+
 // A config that exists is valid.
 struct config {
   discovery::discovery_options discovery;
@@ -47,6 +64,8 @@ struct config {
   // only the one in use; the short form of static is shown as the long one. Nothing here is secret: a
   // password never stands in the file, only the path of the file that holds it.
   std::vector<setting> settings;
+  // None that is left to a default, and none of a source that is not in use.
+  std::vector<named_path> paths;
 };
 
 // All that is wrong with a file, in the file's order, one problem a line:
@@ -71,6 +90,11 @@ using environment = std::function<std::optional<std::string>(const std::string& 
 // The same on text; name stands for the file in messages.
 [[nodiscard]] config load_text(std::string_view text, const std::string& name,
                                const environment& variables = process_environment);
+
+// Those of its files and folders that this process, as its user, cannot use just now; one problem a line, as
+// in config_error. No reason not to start: secrets may be mounted later, and are read anew for each login.
+// Opens the files; reads and writes nothing.
+[[nodiscard]] std::vector<std::string> unusable_paths(const config& options, const std::string& name);
 
 // A few lines for people: backends, probe, listeners, admin, workers. No secrets; ends in a newline.
 [[nodiscard]] std::string summary(const config& options);
