@@ -1,5 +1,6 @@
-// The pgsteer program: run, check, fence, status. Exit codes: 0 success, 2 wrong usage or configuration, 1
-// cannot start; fence and status say their own (fence/fence_command.hpp, admin/status_command.hpp).
+// The pgsteer program: run, check, fence, reload, config, status. Exit codes: 0 success, 2 wrong usage or
+// configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
+// admin/control_command.hpp, admin/status_command.hpp).
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "pgsteer/admin/control_command.hpp"
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/config/config.hpp"
@@ -32,8 +34,8 @@ void open_standard_streams() {
   if (opened >= 0) ::close(opened);
 }
 
-int serve(const pgsteer::config::config& options) {
-  pgsteer::server::server server(options);
+int serve(const pgsteer::config::config& options, const std::string& file) {
+  pgsteer::server::server server(options, {file, [file] { return pgsteer::config::load_file(file); }});
   if (const auto started = server.start(); !started) {
     // In one piece: the log's thread writes there too.
     std::cerr << "pgsteer: cannot start: " + server.failure() + "\n";
@@ -49,7 +51,7 @@ int run(const std::string& file) {
   // From here on they wait until the server handles them; every thread inherits this.
   pgsteer::server::block_signals();
   pgsteer::start_logging(options.log);
-  const int exit_code = serve(options);
+  const int exit_code = serve(options, file);
   if (!pgsteer::stop_logging()) std::_Exit(exit_code);
   return exit_code;
 }
@@ -95,6 +97,17 @@ int parse_and_dispatch(int argc, char** argv) {
       ->excludes(lower_to);
   for (auto* command : {run_command, check_command, fence_command})
     command->add_option("--config", file, "Configuration file (YAML)")->required()->type_name("FILE");
+  std::string control_socket = pgsteer::admin::usual_control_socket;
+  auto* reload_command =
+      app.add_subcommand("reload", "Have a running pgsteer take in its configuration file, all or nothing");
+  auto* config_command = app.add_subcommand(
+      "config", "Show the configuration that a running pgsteer goes by, defaults included");
+  for (auto* command : {reload_command, config_command}) {
+    command->add_option("--control", control_socket, "Its control.socket")
+        ->capture_default_str()
+        ->envname("PGSTEER_CONTROL")
+        ->type_name("PATH");
+  }
   auto* status_command = app.add_subcommand("status", "Show the backends of a running pgsteer");
   status_command->add_option("--admin", admin_url, "Its admin address")
       ->capture_default_str()
@@ -108,6 +121,8 @@ int parse_and_dispatch(int argc, char** argv) {
   if (run_command->parsed()) return run(file);
   if (check_command->parsed()) return check(file, without_files);
   if (fence_command->parsed()) return fence(file, request);
+  if (reload_command->parsed()) return pgsteer::admin::run_reload(control_socket, std::cout, std::cerr);
+  if (config_command->parsed()) return pgsteer::admin::run_config(control_socket, std::cout, std::cerr);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }
 

@@ -1,10 +1,12 @@
 #include "admin/admin_client.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -34,18 +36,33 @@ struct outcome {
   std::vector<fetched> answers;
 };
 
-asio::awaitable<error_code> connect(beast::tcp_stream& stream, endpoint to) {
-  auto executor = co_await asio::this_coro::executor;
-  tcp::resolver resolver(executor);
-  const auto [unresolved, found] = co_await resolver.async_resolve(to.host, std::to_string(to.port),
-                                                                   tcp::resolver::numeric_service, as_result);
-  if (unresolved) co_return unresolved;
-  const auto [ec, address] = co_await stream.async_connect(found, as_result);
+using client_stream = beast::basic_stream<asio::generic::stream_protocol>;
+
+asio::awaitable<error_code> connect_to_file(client_stream& stream, unix_path path) {
+  const asio::local::stream_protocol::endpoint file(path.text);
+  const auto [ec] = co_await stream.async_connect(file, as_result);
   co_return ec;
 }
 
-asio::awaitable<error_code> get(beast::tcp_stream& stream, beast::flat_buffer& buffer,
-                                http::request<http::empty_body> ask, outcome& out) {
+asio::awaitable<error_code> connect_to_host(client_stream& stream, endpoint where) {
+  auto executor = co_await asio::this_coro::executor;
+  tcp::resolver resolver(executor);
+  const auto [unresolved, found] = co_await resolver.async_resolve(where.host, std::to_string(where.port),
+                                                                   tcp::resolver::numeric_service, as_result);
+  if (unresolved) co_return unresolved;
+  error_code last;
+  for (const auto& address : found) {
+    stream.close();  // another address may be of another family
+    const tcp::endpoint next = address.endpoint();
+    const auto [ec] = co_await stream.async_connect(next, as_result);
+    last = ec;
+    if (!ec) break;
+  }
+  co_return last;
+}
+
+asio::awaitable<error_code> send(client_stream& stream, beast::flat_buffer& buffer,
+                                 http::request<http::empty_body> ask, outcome& out) {
   const auto [unsent, sent] = co_await http::async_write(stream, ask, as_result);
   if (unsent) co_return unsent;
   http::response_parser<http::string_body> parser;
@@ -57,17 +74,23 @@ asio::awaitable<error_code> get(beast::tcp_stream& stream, beast::flat_buffer& b
   co_return error_code{};
 }
 
-asio::awaitable<void> get_all(endpoint from, std::vector<std::string> targets, outcome& out) {
+asio::awaitable<void> send_all(peer to, std::vector<question> questions, outcome& out) {
   auto executor = co_await asio::this_coro::executor;
-  beast::tcp_stream stream(executor);
+  client_stream stream(executor);
   beast::flat_buffer buffer;
-  error_code ec = co_await connect(stream, from);
-  for (std::size_t i = 0; !ec && i < targets.size(); ++i) {
-    http::request<http::empty_body> ask(http::verb::get, targets[i], 11);
-    ask.set(http::field::host, to_string(from));
+  auto connecting = std::holds_alternative<unix_path>(to) ? connect_to_file(stream, std::get<unix_path>(to))
+                                                          : connect_to_host(stream, std::get<endpoint>(to));
+  error_code ec = co_await std::move(connecting);
+  for (std::size_t i = 0; !ec && i < questions.size(); ++i) {
+    const bool is_order = questions[i].what == question::kind::order;
+    http::request<http::empty_body> ask(is_order ? http::verb::post : http::verb::get, questions[i].target,
+                                        11);
+    const auto* const where = std::get_if<endpoint>(&to);
+    ask.set(http::field::host, where == nullptr ? std::string("localhost") : to_string(*where));
     ask.set(http::field::user_agent, "pgsteer/" PGSTEER_VERSION);
-    ask.keep_alive(i + 1 < targets.size());
-    ec = co_await get(stream, buffer, std::move(ask), out);
+    ask.keep_alive(i + 1 < questions.size());
+    ask.prepare_payload();
+    ec = co_await send(stream, buffer, std::move(ask), out);
   }
   out.ended = ec;
 }
@@ -86,12 +109,11 @@ result<endpoint> parse_admin_url(std::string_view url) {
   return where;
 }
 
-result<std::vector<fetched>> fetch(const endpoint& from, std::vector<std::string> targets,
-                                   duration patience) {
+result<std::vector<fetched>> ask(const peer& whom, std::vector<question> questions, duration patience) {
   outcome found;
   {
     asio::io_context context;
-    net::spawn(context, get_all(from, std::move(targets), found), "admin client");
+    net::spawn(context, send_all(whom, std::move(questions), found), "admin client");
     context.run_for(patience);
   }
   if (!found.ended) return asio::error::make_error_code(asio::error::timed_out);

@@ -1,10 +1,12 @@
 #pragma once
-// A client of the admin interface for `pgsteer status`: a few GETs over one connection, under one deadline.
+// A client of the admin port and of the control socket, for the commands that ask a running pgsteer: a few
+// requests over one connection, under one deadline.
 //
 // Not a general HTTP client: no redirects, no TLS. Blocks the calling thread; runs its own io_context.
 #include <boost/beast/http/status.hpp>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "pgsteer/base/clock.hpp"
@@ -22,9 +24,20 @@ struct fetched {
   std::string body;
 };
 
-// One answer for each target, in order. Errors: what resolving, connecting or HTTP ended with;
+struct unix_path {
+  std::string text;
+};
+using peer = std::variant<endpoint, unix_path>;
+
+struct question {
+  enum class kind { get, order };  // an order changes something: POST
+  std::string target;
+  kind what = kind::get;
+};
+
+// One answer for each question, in order. Errors: what resolving, connecting or HTTP ended with;
 // asio::error::timed_out if it all took longer than patience.
-[[nodiscard]] result<std::vector<fetched>> fetch(const endpoint& from, std::vector<std::string> targets,
-                                                 duration patience);
+[[nodiscard]] result<std::vector<fetched>> ask(const peer& whom, std::vector<question> questions,
+                                               duration patience);
 
 }  // namespace pgsteer::admin

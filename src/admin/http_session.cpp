@@ -43,9 +43,9 @@ std::optional<response> refusal_of(const http::request_parser<http::empty_body>&
 
 }  // namespace
 
-http_session::http_session(asio::ip::tcp::socket socket, const admin_provider& provider,
+http_session::http_session(asio::generic::stream_protocol::socket socket, responder& pages,
                            const admin_limits& limits)
-    : stream_(std::move(socket)), buffer_(limits.header_bytes_max), provider_(provider), limits_(limits) {}
+    : stream_(std::move(socket)), buffer_(limits.header_bytes_max), pages_(pages), limits_(limits) {}
 
 void http_session::close() {
   is_closed_ = true;
@@ -61,9 +61,14 @@ asio::awaitable<void> http_session::run() {
     received next = co_await read();
     if (is_closed_ || (!next.asked && !next.refusal)) co_return;
 
-    response answer = next.refusal ? std::move(*next.refusal) : respond(*next.asked, provider_);
     const bool is_header_only = next.asked && next.asked->method() == http::verb::head;
-    is_open = co_await write(std::move(answer), is_header_only);
+    std::optional<response> answer = std::move(next.refusal);
+    if (!answer) {
+      response made = co_await pages_.answer(std::move(*next.asked));
+      if (is_closed_) co_return;
+      answer = std::move(made);
+    }
+    is_open = co_await write(std::move(*answer), is_header_only);
     if (is_closed_) co_return;
   }
   co_await end();

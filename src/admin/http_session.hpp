@@ -1,15 +1,14 @@
 #pragma once
-// One HTTP connection to the admin port, from accept to close: requests one after the other, pipelined or
-// not.
+// One HTTP connection, from accept to close: requests one after the other, pipelined or not.
 //
-// Not the client session of the data plane. Owned by admin_server; control thread.
+// Not the client session of the data plane. Owned by http_server; control thread.
 //
 // Flow: run() once, to its end -> destructor. close() at any time makes run() return soon; after it the
-// provider is not called any more.
+// responder is not called any more.
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <optional>
 
 #include "admin/routes.hpp"
@@ -17,10 +16,17 @@
 
 namespace pgsteer::admin {
 
+// Who answers requests.
+class responder {
+ public:
+  virtual ~responder() = default;
+  [[nodiscard]] virtual boost::asio::awaitable<response> answer(request asked) = 0;
+};
+
 class http_session {
  public:
-  // provider outlives every call of it, that is until close() or the end of run().
-  http_session(boost::asio::ip::tcp::socket socket, const admin_provider& provider,
+  // pages outlives every call of it, that is until close() or the end of run().
+  http_session(boost::asio::generic::stream_protocol::socket socket, responder& pages,
                const admin_limits& limits);
 
   [[nodiscard]] boost::asio::awaitable<void> run();
@@ -37,9 +43,9 @@ class http_session {
   [[nodiscard]] boost::asio::awaitable<bool> write(response answer, bool is_header_only);
   [[nodiscard]] boost::asio::awaitable<void> end();
 
-  boost::beast::tcp_stream stream_;
+  boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
   boost::beast::flat_buffer buffer_;
-  const admin_provider& provider_;
+  responder& pages_;
   const admin_limits limits_;
   bool is_closed_ = false;
 };

@@ -44,7 +44,7 @@ int give_up(const std::string& admin_url, std::string_view reason, std::ostream&
 int run_status(const std::string& admin_url, std::ostream& out, std::ostream& err) {
   const auto where = parse_admin_url(admin_url);
   if (where.has_error()) return give_up(admin_url, reason_for(where.error()), err);
-  const auto answers = fetch(*where, {"/api/v1/topology", "/readyz"}, patience);
+  const auto answers = ask(*where, {{"/api/v1/topology"}, {"/readyz"}}, patience);
   if (answers.has_error()) return give_up(admin_url, reason_for(answers.error()), err);
   if (!is_answer(*answers)) return give_up(admin_url, not_pgsteer, err);
   const auto report = read_report((*answers)[0].body, (*answers)[1].body);

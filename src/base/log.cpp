@@ -224,9 +224,13 @@ class resting_sink final : public spdlog::sinks::base_sink<spdlog::details::null
 
 }  // namespace
 
-void start_logging(const log_options& options) {
+void change_logging(const log_options& options) noexcept {
   level_min = options.level;
   format_chosen = options.format;
+}
+
+void start_logging(const log_options& options) {
+  change_logging(options);
   spdlog::init_thread_pool(queue_lines_max, 1);
   logger = std::make_shared<spdlog::async_logger>(
       "pgsteer", std::make_shared<resting_sink>(*spdlog::thread_pool()), spdlog::thread_pool(),

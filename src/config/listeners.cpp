@@ -1,4 +1,4 @@
-// listeners and admin: what is bound, and where each listener's sessions go.
+// listeners, admin and control: what is bound, and where each listener's sessions go.
 #include <algorithm>
 #include <cctype>
 #include <chrono>
@@ -163,6 +163,16 @@ void read_listeners(section& keys, config& out) {
   admin.bind_address("bind", out.admin.bind);
   admin.finish();
   taken.add(admin, out.admin.bind);
+}
+
+// The command that opens it may be run in another folder.
+void read_control(section& keys, admin::control_options& out) {
+  keys.file_path("socket", out.socket, path_rule::socket);
+  if (keys.is_sound("socket") && !are_valid(out)) {
+    keys.report("socket", "an absolute path of at most " + std::to_string(admin::control_path_bytes_max) +
+                              " bytes, or \"\" for none");
+  }
+  keys.finish();
 }
 
 }  // namespace pgsteer::config

@@ -82,8 +82,13 @@ config read_root(document& file, const YAML::Node& root) {
   check_role_ttl(cluster, probe, out);
   read_listeners(keys, out);
   check_holds(failover, out);
+  section control = keys.child("control");
+  read_control(control, out.control);
   keys.whole_or_auto("workers", out.workers, {1, 256});
   keys.time("drain_timeout", out.drain_timeout, {seconds{0}, std::chrono::hours{24}});
+  keys.word(
+      "reload_on_change", out.reload_on_change,
+      {{"auto", reload_on_change::automatic}, {"on", reload_on_change::on}, {"off", reload_on_change::off}});
   section relay = keys.child("relay");
   read_relay(relay, out.relay);
   section limits = keys.child("limits");
@@ -107,6 +112,7 @@ void check_owners(document& file, const config& out) {
   require(are_valid(out.runtime), "listeners, limits or tcp");
   require(are_valid(out.relay), "relay");
   require(are_valid(out.admin), "admin");
+  require(are_valid(out.control), "control");
 }
 
 std::string joined(const std::vector<std::string>& lines) {

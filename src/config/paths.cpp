@@ -27,6 +27,8 @@ std::string_view expected_of(path_rule rule) {
       return "a readable file that is closed to others (0600)";
     case path_rule::writable_folder:
       return "a folder that may be written to";
+    case path_rule::socket:
+      return "a path in a folder that may be written to";
   }
   return {};
 }
@@ -57,16 +59,22 @@ std::string octal(mode_t mode) {
   return out;
 }
 
+std::optional<std::string> obstacle_to_writing(const std::string& folder) {
+  struct stat seen {};
+  if (::stat(folder.c_str(), &seen) != 0) return reason_of(errno);
+  if (!S_ISDIR(seen.st_mode)) return reason_of(ENOTDIR);
+  const bool is_open = ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  return is_open ? std::nullopt : std::optional(reason_of(errno));
+}
+
 // What stands between the process and the file or folder: behind its name in a message. Nothing is read, and
 // a file that is no regular one is not even opened: a FIFO or a device may wait.
 std::optional<std::string> obstacle(const named_path& named) {
+  if (named.rule == path_rule::writable_folder) return obstacle_to_writing(named.path);
+  if (named.rule == path_rule::socket)
+    return obstacle_to_writing(named.path.substr(0, named.path.rfind('/') + 1));
   struct stat seen {};
   if (::stat(named.path.c_str(), &seen) != 0) return reason_of(errno);
-  if (named.rule == path_rule::writable_folder) {
-    if (!S_ISDIR(seen.st_mode)) return reason_of(ENOTDIR);
-    const bool is_open = ::faccessat(AT_FDCWD, named.path.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
-    return is_open ? std::nullopt : std::optional(reason_of(errno));
-  }
   if (S_ISDIR(seen.st_mode)) return reason_of(EISDIR);
   if (!S_ISREG(seen.st_mode)) return ", which is no regular file";
   if ((seen.st_mode & forbidden_bits(named.rule, seen.st_uid)) != 0)

@@ -14,6 +14,7 @@ void read_failover(section& keys, topology::topology_options& out);
 void read_probe(section& keys, probe::probe_options& out);
 // keys is the top level: listeners and admin must not claim the same address.
 void read_listeners(section& keys, config& out);
+void read_control(section& keys, admin::control_options& out);
 void read_relay(section& keys, relay::relay_options& out);
 void read_limits(section& keys, runtime::options& out);
 void read_tcp(section& keys, net::tcp_options& out);

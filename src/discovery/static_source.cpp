@@ -20,12 +20,14 @@ struct entry {
   std::shared_ptr<name_watch> watch;  // null: it was numeric to begin with
 };
 
-entry make_entry(boost::asio::io_context& context, const endpoint& configured, duration refresh,
+entry make_entry(boost::asio::io_context& context, const endpoint& configured, const static_options& options,
                  const resolve_function& resolve) {
   error_code ec;
   const auto numeric = boost::asio::ip::make_address(configured.host, ec);
   if (!ec) return {configured, numeric.to_string(), nullptr};
-  return {configured, {}, std::make_shared<name_watch>(context, resolve, configured.host, refresh)};
+  const auto before = options.resolved.find(configured);
+  return {configured, before == options.resolved.end() ? std::string() : before->second,
+          std::make_shared<name_watch>(context, resolve, configured.host, options.refresh)};
 }
 
 class static_source final : public source {
@@ -34,7 +36,7 @@ class static_source final : public source {
                 const resolve_function& resolve, own_place own)
       : context_(context), zones_(options.zones), finder_(std::move(own), false) {
     for (const endpoint& configured : options.backends) {
-      entries_.push_back(make_entry(context, configured, options.refresh, resolve));
+      entries_.push_back(make_entry(context, configured, options, resolve));
     }
   }
   ~static_source() override { stop(); }

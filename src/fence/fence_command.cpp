@@ -2,7 +2,7 @@
 
 #include <ostream>
 
-#include "fence/fence_file.hpp"
+#include "pgsteer/fence/fence_file.hpp"
 
 namespace pgsteer::fence {
 namespace {
@@ -22,7 +22,7 @@ int replace(const std::string& state_dir, const std::optional<topology::fence_ma
     return exit_failed;
   }
   out << (mark ? "remembered now: " + in_words(*mark) : "forgotten")
-      << "\na running pgsteer takes this in at SIGHUP or when it is started again\n";
+      << "\na running pgsteer takes this in by `pgsteer reload` or SIGHUP, or when it is started again\n";
   return exit_done;
 }
 

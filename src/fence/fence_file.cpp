@@ -1,4 +1,4 @@
-#include "fence/fence_file.hpp"
+#include "pgsteer/fence/fence_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

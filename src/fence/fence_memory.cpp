@@ -3,8 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "fence/fence_file.hpp"
 #include "pgsteer/base/log.hpp"
+#include "pgsteer/fence/fence_file.hpp"
 
 namespace pgsteer::fence {
 namespace asio = boost::asio;
@@ -45,21 +45,26 @@ std::string fence_memory::recall() {
 }
 
 void fence_memory::keep(const topology::fence_mark& mark) {
-  if (!disk_) return;
   wanted_ = mark;
   if (is_unsaved() && !is_writing_) write();
 }
 
 void fence_memory::write() {
   is_writing_ = true;
-  asio::post(*disk_, [this, mark = *wanted_] {
-    std::string problem = write_fence(state_dir_, mark);
-    asio::post(control_, [this, mark, problem = std::move(problem)] { on_written(mark, problem); });
+  asio::post(*disk_, [this, folder = state_dir_, mark = wanted_] {
+    std::string problem = write_fence(folder, mark);
+    asio::post(control_,
+               [this, folder, mark, problem = std::move(problem)] { on_written(folder, mark, problem); });
   });
 }
 
-void fence_memory::on_written(const std::optional<topology::fence_mark>& mark, const std::string& problem) {
+void fence_memory::on_written(const std::string& state_dir, const std::optional<topology::fence_mark>& mark,
+                              const std::string& problem) {
   is_writing_ = false;
+  if (state_dir != state_dir_) {
+    if (is_unsaved()) write();
+    return;
+  }
   if (problem != problem_) {
     if (problem.empty()) {
       log(log_level::info, "the fence is remembered after all");
@@ -81,32 +86,49 @@ void fence_memory::on_written(const std::optional<topology::fence_mark>& mark, c
 }
 
 void fence_memory::reread() {
-  if (!disk_) {
-    log(log_level::warning, "SIGHUP ignored: the configuration is read at start only");
-    return;
-  }
-  asio::post(*disk_, [this] {
-    asio::post(control_, [this, reading = read_fence(state_dir_)] { on_read(reading); });
+  if (state_dir_.empty()) return;
+  asio::post(*disk_, [this, folder = state_dir_] {
+    asio::post(control_, [this, folder, reading = read_fence(folder)] {
+      if (folder == state_dir_) on_read(reading);
+    });
   });
 }
 
 void fence_memory::on_read(const fence_reading& reading) {
   if (is_unsaved()) {
-    log(log_level::error, "SIGHUP: the fence stays as it is: the file is older, it could not be written yet");
+    log(log_level::error, "the fence stays as it is: the file is older, it could not be written yet");
   } else if (!reading.problem.empty()) {
-    log(log_level::error, "SIGHUP: the fence stays as it is",
-        {{"reason", std::string_view(reading.problem)}});
+    log(log_level::error, "the fence stays as it is", {{"reason", std::string_view(reading.problem)}});
   } else if (reading.is_missing && wanted_) {
-    log(log_level::warning, "SIGHUP: the fence stays as it is: its file is gone, and written again",
+    log(log_level::warning, "the fence stays as it is: its file is gone, and written again",
         {{"file", std::string_view(fence_path(state_dir_))}});
     saved_.reset();
     write();
   } else if (is_same_fence(reading.mark, wanted_)) {
-    log(log_level::info, "SIGHUP: the fence is unchanged");
+    log(log_level::info, "the fence is unchanged");
   } else {
-    log(log_level::info, reading.mark ? "SIGHUP: the fence is read again" : "SIGHUP: the fence is forgotten");
+    log(log_level::info, reading.mark ? "the fence is read again" : "the fence is forgotten");
     take(reading.mark);
   }
+}
+
+void fence_memory::move_to(const std::string& state_dir, const fence_reading& found,
+                           topology::system_identifier named) {
+  named_ = named;
+  if (state_dir == state_dir_) return;
+  state_dir_ = state_dir;
+  saved_ = found.mark;
+  problem_.clear();
+  if (state_dir_.empty()) return;
+  if (!disk_) disk_.emplace(1);
+  const bool is_ahead =
+      found.mark &&
+      (!wanted_ || (wanted_->system == found.mark->system && wanted_->timeline < found.mark->timeline));
+  if (is_ahead) return take(found.mark);
+  if (wanted_ && found.mark && found.mark->system != wanted_->system)
+    log(log_level::warning, "the folder remembered another cluster's fence, which is replaced",
+        {{"file", std::string_view(fence_path(state_dir_))}});
+  if (wanted_ && is_unsaved() && !is_writing_) write();
 }
 
 void fence_memory::take(const std::optional<topology::fence_mark>& mark) {

@@ -6,8 +6,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <cerrno>
+#include <iterator>
+#include <vector>
 
 #include "pgsteer/net/errc.hpp"
 
@@ -24,6 +28,35 @@ error_code last_error() noexcept {
 error_code set_option(int fd, int level, int name, int value) noexcept {
   if (::setsockopt(fd, level, name, &value, sizeof value) == 0) return {};
   return last_error();
+}
+
+// While both share their port: any further process of this user could listen there too.
+void share_port(int fd, bool is_shared) noexcept {
+  (void)set_option(fd, SOL_SOCKET, SO_REUSEPORT, is_shared ? 1 : 0);
+}
+
+std::uint16_t port_of(int fd) noexcept {
+  tcp::endpoint bound;
+  auto size = static_cast<socklen_t>(bound.capacity());
+  return ::getsockname(fd, bound.data(), &size) == 0 ? bound.port() : std::uint16_t{0};
+}
+
+enum class sharing { no, yes };
+
+result<tcp::acceptor> try_to_listen(boost::asio::io_context& context, const tcp::endpoint& address,
+                                    sharing port) {
+  tcp::acceptor acceptor(context);
+  error_code ec;
+  acceptor.open(address.protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  // "[::]" serves IPv4 as well, as PostgreSQL's listen_addresses = '*' does.
+  if (!ec && address.address().is_v6()) acceptor.set_option(boost::asio::ip::v6_only(false), ec);
+  if (!ec && port == sharing::yes) share_port(acceptor.native_handle(), true);
+  if (!ec) acceptor.bind(address, ec);
+  if (!ec) acceptor.listen(backlog, ec);
+  if (!ec) acceptor.non_blocking(true, ec);
+  if (ec) return ec;
+  return acceptor;
 }
 
 }  // namespace
@@ -69,20 +102,21 @@ endpoint to_endpoint(const tcp::endpoint& address) {
   return {address.address().to_string(), address.port()};
 }
 
-result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind) {
+result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind,
+                             std::span<const int> successor_of) {
   const auto address = to_address(bind);
   if (!address) return address.error();
-  tcp::acceptor acceptor(context);
-  error_code ec;
-  acceptor.open(address->protocol(), ec);
-  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  // "[::]" serves IPv4 as well, as PostgreSQL's listen_addresses = '*' does.
-  if (!ec && address->address().is_v6()) acceptor.set_option(boost::asio::ip::v6_only(false), ec);
-  if (!ec) acceptor.bind(*address, ec);
-  if (!ec) acceptor.listen(backlog, ec);
-  if (!ec) acceptor.non_blocking(true, ec);
-  if (ec) return ec;
-  return acceptor;
+  auto made = try_to_listen(context, *address, sharing::no);
+  if (made || made.error() != boost::asio::error::address_in_use) return made;
+  std::vector<int> before;
+  std::ranges::copy_if(successor_of, std::back_inserter(before),
+                       [&](int fd) { return port_of(fd) == address->port(); });
+  if (before.empty()) return made;
+  for (const int fd : before) share_port(fd, true);
+  made = try_to_listen(context, *address, sharing::yes);
+  for (const int fd : before) share_port(fd, false);
+  if (made) share_port(made->native_handle(), false);
+  return made;
 }
 
 bool is_local_trouble(const error_code& ec) noexcept {

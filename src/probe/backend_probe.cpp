@@ -1,5 +1,6 @@
 #include "probe/backend_probe.hpp"
 
+#include <tuple>
 #include <utility>
 
 #include "pgsteer/net/spawn.hpp"
@@ -24,6 +25,15 @@ constexpr auto refused_long = seconds{1};
 // "the database system is shutting down", starting up, or in recovery.
 constexpr const char* cannot_connect_now = "57P03";
 
+// late_after is of a connection too.
+bool is_same_login(const probe_options& left, const probe_options& right) {
+  const auto of = [](const probe_options& each) {
+    return std::tie(each.user, each.password_file, each.passfile, each.database, each.sslmode,
+                    each.sslrootcert, each.sslcert, each.sslkey, each.late_after);
+  };
+  return of(left) == of(right);
+}
+
 }  // namespace
 
 backend_probe::backend_probe(asio::io_context& context, const probe_options& options, probe_target target,
@@ -42,6 +52,20 @@ backend_probe::backend_probe(asio::io_context& context, const probe_options& opt
 
 void backend_probe::start() {
   net::spawn(context_, run(shared_from_this()), "probe");
+}
+
+void backend_probe::change_options(const probe_options& options) {
+  const bool is_same = is_same_login(options_, options);
+  options_ = options;
+  schedule_.change_options(options, clock::now());
+  wait_point_.wake();
+  if (!is_same) renew_login();
+}
+
+void backend_probe::renew_login() {
+  is_login_changed_ = true;
+  wait_point_.wake();
+  if (!open_) expedite();  // what was refused may be let in now
 }
 
 void backend_probe::hint() {
@@ -117,7 +141,8 @@ asio::awaitable<void> backend_probe::wait_until_due() {
     const time_point now = clock::now();
     if (open_) {
       note_clients(now);
-      if (now >= schedule_.login_due()) start_fresh_login();
+      const bool is_due = is_login_changed_ && !fresh_ && !spare_;
+      if (is_due || now >= schedule_.login_due()) start_fresh_login();
     }
     if (now >= schedule_.due()) break;
     const time_point login_due = open_ ? schedule_.login_due() : time_point::max();
@@ -184,6 +209,7 @@ asio::awaitable<probe_result> backend_probe::probe() {
 
 asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connection> connection) {
   password_due_ = clock::now() + password_interval;
+  is_login_changed_ = false;
   auto parameters = login_parameters(options_, target_);
   if (const auto* const problem = std::get_if<unreadable_password>(&parameters)) {
     const time_point now = clock::now();
@@ -197,7 +223,7 @@ asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connect
 // A login that counts as answered once the server asks for a password. Every password_interval it goes on to
 // the end, so that the password is checked too.
 asio::awaitable<probe_result> backend_probe::try_login(std::shared_ptr<role_connection> connection) {
-  if (clock::now() >= password_due_) {
+  if (clock::now() >= password_due_ || is_login_changed_) {
     probe_result result = co_await log_in(connection);
     co_return result;
   }

@@ -37,6 +37,8 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
                 handlers report);
 
   void start();
+  void change_options(const probe_options& options);
+  void renew_login();
   void hint();
   void ask_once();
   void ask_soon();
@@ -66,14 +68,15 @@ class backend_probe : public std::enable_shared_from_this<backend_probe> {
   [[nodiscard]] double random();
 
   boost::asio::io_context& context_;
-  const probe_options options_;
+  probe_options options_;
   const probe_target target_;
   const handlers report_;
   outcome_log log_;
   outcome_log login_log_;
   net::wait_point wait_point_;
   probe_schedule schedule_;
-  time_point password_due_;  // the next fresh login shows it
+  time_point password_due_;        // the next fresh login shows it
+  bool is_login_changed_ = false;  // since the last login began
   std::minstd_rand random_;
   std::shared_ptr<role_connection> open_;     // asked every interval
   std::shared_ptr<role_connection> opening_;  // the login that will be open_, while there is none

@@ -49,15 +49,26 @@ probe_schedule::ending probe_schedule::ending_of(topology::probe_outcome outcome
 }
 
 probe_schedule::probe_schedule(const probe_options& options, time_point now)
-    : interval_(options.interval),
-      burst_interval_(options.burst_interval),
-      burst_time_(options.burst_time),
-      login_interval_(options.login_interval),
-      primary_login_interval_(std::min(options.primary_login_interval, options.login_interval)),
-      due_(now),
+    : due_(now),
       started_(now - options.interval),
       login_due_(now + options.login_interval),
-      login_started_(now) {}
+      login_started_(now) {
+  take(options);
+}
+
+void probe_schedule::change_options(const probe_options& options, time_point now) noexcept {
+  take(options);
+  due_ = std::min(due_, now + interval_);
+  login_due_ = std::min(login_due_, now + login_pause(login_share_spread));
+}
+
+void probe_schedule::take(const probe_options& options) noexcept {
+  interval_ = options.interval;
+  burst_interval_ = options.burst_interval;
+  burst_time_ = options.burst_time;
+  login_interval_ = options.login_interval;
+  primary_login_interval_ = std::min(options.primary_login_interval, options.login_interval);
+}
 
 void probe_schedule::start(time_point now) {
   started_ = now;

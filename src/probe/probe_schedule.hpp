@@ -3,8 +3,9 @@
 //
 // Pure: time and randomness are handed in. Not thread-safe; one per backend_probe.
 //
-// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), ask_once(), end_bursts(), lose()
-// and expedite() at any time. Two starts are never closer than burst_interval, whatever is hinted.
+// Flow: due() -> start(now) -> end(how, now, random) -> due() ...; hint(), ask_once(), end_bursts(), lose(),
+// expedite() and change_options() at any time. Two starts are never closer than burst_interval, whatever is
+// hinted.
 #include <cstddef>
 
 #include "pgsteer/base/clock.hpp"
@@ -31,6 +32,8 @@ class probe_schedule {
   [[nodiscard]] static ending ending_of(topology::probe_outcome outcome) noexcept;
 
   probe_schedule(const probe_options& options, time_point now);
+
+  void change_options(const probe_options& options, time_point now) noexcept;
 
   [[nodiscard]] time_point due() const noexcept { return due_; }
   [[nodiscard]] bool is_burst(time_point now) const noexcept { return now < burst_until_; }
@@ -66,6 +69,7 @@ class probe_schedule {
   void end_login(ending how, double random);
 
  private:
+  void take(const probe_options& options) noexcept;
   [[nodiscard]] duration gap(ending how, time_point now, double random);
   [[nodiscard]] duration share_of_interval(double share) const;
   [[nodiscard]] duration login_pause(double random) const;

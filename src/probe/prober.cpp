@@ -54,7 +54,7 @@ struct prober::shared_state : std::enable_shared_from_this<prober::shared_state>
   boost::asio::io_context& context;
   boost::asio::steady_timer watch_timer{context};
   bool is_watching = false;
-  const probe_options options;
+  probe_options options;
   const probe_callbacks callbacks;
   std::map<topology::backend_id, std::shared_ptr<backend_probe>> probes;
 };
@@ -78,6 +78,16 @@ void prober::set_targets(std::span<const probe_target> targets) {
     if (!state_->probes.contains(target.id)) state_->add(target);
   }
   if (!state_->probes.empty() && !state_->is_watching) state_->watch_later();
+}
+
+void prober::change_options(const probe_options& options) {
+  state_->options = options;
+  for (const auto& [id, probe] : state_->probes) probe->change_options(options);
+  state_->watch_later();
+}
+
+void prober::renew_logins() {
+  for (const auto& [id, probe] : state_->probes) probe->renew_login();
 }
 
 void prober::hint(topology::backend_id id) {

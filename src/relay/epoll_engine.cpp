@@ -82,6 +82,11 @@ void epoll_engine::forget(socket_wait& who) {
   who.unlink();
 }
 
+void epoll_engine::retune(const relay_options& options) {
+  flow_engine::retune(options);
+  if (buffer_.size() != options.buffer_bytes) buffer_ = std::vector<std::uint8_t>(options.buffer_bytes);
+}
+
 turn_report epoll_engine::turn(bool may_wait) {
   is_in_turn_ = true;
   epoll_turn turn{{pipes_}, mutable_byte_span(buffer_), options_.reads_per_turn_max};

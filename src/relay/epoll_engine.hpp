@@ -36,6 +36,7 @@ class epoll_engine final : public flow_engine {
   [[nodiscard]] result<void> wait(socket_wait& who, int fd, readiness what) override;
   void forget(socket_wait& who) override;
   turn_report turn(bool may_wait) override;
+  void retune(const relay_options& options) override;
   [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
 
  private:

@@ -11,6 +11,14 @@ flow_engine::flow_engine(const relay_options& options, metrics::relay_counters& 
   PGSTEER_ASSERT(options_.buffer_bytes > 0 && options_.reads_per_turn_max > 0);
 }
 
+void flow_engine::retune(const relay_options& options) {
+  PGSTEER_ASSERT(!is_in_turn_ && options.buffer_bytes > 0 && options.reads_per_turn_max > 0);
+  const engine_choice chosen = options_.engine;
+  options_ = options;
+  options_.engine = chosen;
+  pipes_.want(options.splice == toggle::on);
+}
+
 flow_engine::~flow_engine() {
   waiting_.clear();
   all_.clear_and_dispose([](flow* live) { delete live; });

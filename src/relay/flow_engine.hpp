@@ -31,6 +31,7 @@ class flow_engine : public engine {
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override;
   [[nodiscard]] bool detach(flow& target) override;
   void tick(time_point now) override;
+  void retune(const relay_options& options) override;
 
   // User memory held for bytes that a destination does not take; for tests and diagnosis. O(flows).
   [[nodiscard]] std::size_t stuck_bytes_held() const noexcept;
@@ -51,7 +52,7 @@ class flow_engine : public engine {
   // Publishes what the turn has counted, and tells the owners of those that ended.
   void finish_turn(flow_turn& turn);
 
-  const relay_options options_;
+  relay_options options_;
   metrics::relay_counters& counters_;
   pipe_pool pipes_;
   flow_list<&flow::in_all> all_;

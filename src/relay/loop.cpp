@@ -20,20 +20,27 @@ result<std::unique_ptr<loop>> loop::make(boost::asio::io_context& context, const
   if (!polled) return polled.error();
   auto engine = make_engine((*polled)->fd(), options, counters);
   if (!engine) return engine.error();
-  // On the only core whoever could end a spin would wait for it.
-  const bool may_spin = options.spin == toggle::on && usable_cores() > 1;
-  return std::unique_ptr<loop>(new loop(std::move(*polled), std::move(*engine), counters, may_spin));
+  std::unique_ptr<loop> made(new loop(std::move(*polled), std::move(*engine), counters));
+  made->choose_spin(options);
+  return made;
 }
 
 loop::loop(std::unique_ptr<net::context_poll> context, std::unique_ptr<relay::engine> engine,
-           metrics::relay_counters& counters, bool may_spin)
-    : counters_(counters), may_spin_(may_spin), context_(std::move(context)), engine_(std::move(engine)) {}
+           metrics::relay_counters& counters)
+    : counters_(counters), context_(std::move(context)), engine_(std::move(engine)) {}
+
+// On the only core whoever could end a spin would wait for it.
+void loop::choose_spin(const relay_options& options) {
+  may_spin_ = options.spin == toggle::on && usable_cores() > 1;
+}
+
+void loop::retune(const relay_options& options) {
+  engine_->retune(options);
+  choose_spin(options);
+}
 
 void loop::run() {
-  if (!may_spin_) {
-    while (!is_stopped_) step(true);
-  }
-  while (!is_stopped_) spin_or_wait();
+  while (!is_stopped_) may_spin_ ? spin_or_wait() : void(step(true));
 }
 
 void loop::spin_or_wait() {

@@ -60,7 +60,7 @@ void splice_pipe::read_back(mutable_byte_span into) noexcept {
 }
 
 std::unique_ptr<splice_pipe> pipe_pool::take() {
-  if (!is_enabled_ || in_use_ >= pipes_max) return nullptr;
+  if (!is_enabled() || in_use_ >= pipes_max) return nullptr;
   std::unique_ptr<splice_pipe> taken;
   if (!kept_.empty()) {
     taken = std::move(kept_.back());
@@ -80,7 +80,7 @@ void pipe_pool::give_back(std::unique_ptr<splice_pipe> pipe) noexcept {
   if (!pipe) return;
   PGSTEER_ASSERT(in_use_ > 0);
   --in_use_;
-  if (is_enabled_ && pipe->empty() && kept_.size() < kept_max) kept_.push_back(std::move(pipe));
+  if (is_enabled() && pipe->empty() && kept_.size() < kept_max) kept_.push_back(std::move(pipe));
 }
 
 std::size_t pipe_pool::fill(std::unique_ptr<splice_pipe>& pipe, int from, std::size_t n) {
@@ -94,9 +94,14 @@ std::size_t pipe_pool::fill(std::unique_ptr<splice_pipe>& pipe, int from, std::s
   return filled.n;
 }
 
+void pipe_pool::want(bool is_wanted) noexcept {
+  is_wanted_ = is_wanted;
+  if (!is_enabled()) kept_.clear();
+}
+
 // Every worker meets the same kernel.
 void pipe_pool::disable(int error) noexcept {
-  is_enabled_ = false;
+  is_refused_ = true;
   kept_.clear();
   static std::once_flag told;
   std::call_once(told, [error] {

@@ -57,7 +57,10 @@ class pipe_pool {
   // burst, and a refusal takes up to four system calls.
   static constexpr int takes_skipped = 64;
 
-  explicit pipe_pool(bool is_enabled) : is_enabled_(is_enabled) {}
+  explicit pipe_pool(bool is_wanted) : is_wanted_(is_wanted) {}
+
+  // From now on; those that are in use stay so until they are given back.
+  void want(bool is_wanted) noexcept;
 
   // nullptr: copy. Takes it back by give_back().
   [[nodiscard]] std::unique_ptr<splice_pipe> take();
@@ -68,14 +71,15 @@ class pipe_pool {
   // The kernel does not splice these sockets, or not for us: no more pipes.
   void disable(int error) noexcept;
 
-  [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }
+  [[nodiscard]] bool is_enabled() const noexcept { return is_wanted_ && !is_refused_; }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 
  private:
   std::vector<std::unique_ptr<splice_pipe>> kept_;
   std::size_t in_use_ = 0;
   int to_skip_ = 0;
-  bool is_enabled_;
+  bool is_wanted_;
+  bool is_refused_ = false;  // by the kernel
 };
 
 // These sockets cannot be spliced, or a sandbox forbids it: nothing to do with the socket's state.

@@ -12,6 +12,8 @@ namespace {
 
 // Connections taken in one go, so that a storm of them leaves the control thread time for probes.
 constexpr int accepts_per_turn_max = 64;
+// More cannot be waiting: net.core.somaxconn is 4096 by default, and others come meanwhile.
+constexpr int accepts_at_end_max = 8192;
 // After EMFILE and the like; HAProxy pauses 100 ms too.
 constexpr auto trouble_pause = milliseconds{100};
 // Trouble that comes and goes with every descriptor that is freed is told once in this time.
@@ -23,7 +25,7 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
                    session::listener_state& listener, const runtime::state_ptr& state,
                    login::permit_pools& permits, const std::vector<std::unique_ptr<worker>>& workers)
     : socket_(std::move(socket)),
-      listener_(listener),
+      listener_(&listener),
       state_(state),
       permits_(permits),
       workers_(workers),
@@ -34,9 +36,16 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
 }
 
 void acceptor::stop() {
+  if (!socket_.is_open()) return;
+  for (int i = 0; i < accepts_at_end_max && accept_one(); ++i) {
+  }
   pause_timer_.cancel();
   error_code ignored;
   socket_.close(ignored);
+}
+
+error_code acceptor::configure(const net::tcp_options& options) noexcept {
+  return net::configure(socket_.native_handle(), options);
 }
 
 void acceptor::wait() {
@@ -79,7 +88,7 @@ void acceptor::pause(int error) {
   if (!trouble_logged_at_ || now - *trouble_logged_at_ >= trouble_log_interval) {
     const std::string reason = error_code(error, boost::system::system_category()).message();
     log(log_level::error, "cannot accept connections, trying again",
-        {{"listener", std::string_view(listener_.counters.name)}, {"error", std::string_view(reason)}});
+        {{"listener", std::string_view(listener_->counters.name)}, {"error", std::string_view(reason)}});
     trouble_logged_at_ = now;
   }
   is_paused_ = true;
@@ -90,15 +99,15 @@ void acceptor::pause(int error) {
 }
 
 void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& address) {
-  listener_.counters.accepted.add();
+  listener_->counters.accepted.add();
   session::accepted_client accepted;
   accepted.fd = std::move(client);
   accepted.address = address;
   accepted.accepted_at = clock::now();
   auto admission = login::admit(permits_, state_->options->limits);
-  if (!std::holds_alternative<login::admitted>(admission)) listener_.counters.rejected.add();
+  if (!std::holds_alternative<login::admitted>(admission)) listener_->counters.rejected.add();
   if (const auto* shut_out = std::get_if<login::shut_out>(&admission)) {
-    listener_.counters.closed[static_cast<std::size_t>(shut_out->reason)].add();
+    listener_->counters.closed[static_cast<std::size_t>(shut_out->reason)].add();
     return;
   }
   if (auto* refused = std::get_if<login::refused>(&admission)) {
@@ -109,7 +118,7 @@ void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& addres
   const auto least = std::min_element(workers_.begin(), workers_.end(), [](const auto& a, const auto& b) {
     return a->session_count() < b->session_count();
   });
-  (*least)->take(listener_, std::move(accepted));
+  (*least)->take(*listener_, std::move(accepted));
 }
 
 }  // namespace pgsteer::server

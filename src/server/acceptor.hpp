@@ -23,7 +23,14 @@ class acceptor {
            const std::vector<std::unique_ptr<worker>>& workers);
 
   void start() { wait(); }
+  // Accepts whoever is waiting, and nobody any more.
   void stop();
+  // Whose clients come from now on, those that wait to be accepted too.
+  void serve(session::listener_state& listener) noexcept { listener_ = &listener; }
+  // What accepted sockets inherit. Errors: of setsockopt(2).
+  error_code configure(const net::tcp_options& options) noexcept;
+  [[nodiscard]] int socket() noexcept { return socket_.native_handle(); }
+  [[nodiscard]] const std::string& listener_name() const noexcept { return listener_->counters.name; }
   [[nodiscard]] endpoint address() const { return address_; }
 
  private:
@@ -35,7 +42,7 @@ class acceptor {
   void hand_over(net::unique_fd client, const net::tcp::endpoint& address);
 
   net::tcp::acceptor socket_;
-  session::listener_state& listener_;
+  session::listener_state* listener_;
   const runtime::state_ptr& state_;
   login::permit_pools& permits_;
   const std::vector<std::unique_ptr<worker>>& workers_;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "pgsteer/base/log.hpp"
 
@@ -37,7 +38,9 @@ descriptor_use raise_open_files_limit(const descriptor_use& wanted) {
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
   const descriptor_use fitting = fitting_in(limit.rlim_cur, wanted);
-  if (fitting.sessions == wanted.sessions) return fitting;
+  static std::uint32_t warned_of = 0;
+  if (fitting.sessions == wanted.sessions || std::exchange(warned_of, wanted.sessions) == wanted.sessions)
+    return fitting;
   log(log_level::warning,
       "the limit of open files is too low for limits.sessions, which is lowered; raise it (ulimit -n)",
       {{"open_files", static_cast<std::int64_t>(limit.rlim_cur)},

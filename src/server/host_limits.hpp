@@ -1,7 +1,7 @@
 #pragma once
 // What this host allows the process: file descriptors.
 //
-// Called once at start, on the control thread.
+// Called at start and at each reload, on the control thread.
 #include <cstdint>
 
 namespace pgsteer::server {
@@ -14,7 +14,8 @@ struct descriptor_use {
 };
 
 // Raises the soft limit of open files to the hard one. Returns what of this fits. Logs a warning if fewer
-// sessions do, since a client beyond can only be refused while there is a descriptor left to accept it.
+// sessions do, since a client beyond can only be refused while there is a descriptor left to accept it; once,
+// unless other sessions are wanted.
 [[nodiscard]] descriptor_use raise_open_files_limit(const descriptor_use& wanted);
 
 // Beside those of everything else. Sessions have half of a low limit, and at least one fits.

@@ -13,14 +13,17 @@
 #include <thread>
 #include <vector>
 
-#include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
 #include "pgsteer/fence/fence_memory.hpp"
+#include "pgsteer/net/file_watch.hpp"
 #include "pgsteer/runtime/publication.hpp"
-#include "server/acceptor.hpp"
+#include "server/config_loader.hpp"
 #include "server/errc.hpp"
 #include "server/host_limits.hpp"
+#include "server/listener_set.hpp"
+#include "server/open_ports.hpp"
+#include "server/reload.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/views.hpp"
 #include "server/worker.hpp"
@@ -42,19 +45,24 @@ sigset_t handled_signal_set() noexcept {
   return set;
 }
 
-config::config fit_to_host(config::config options) {
-  if (options.workers == 0) options.workers = usable_cores();
-  runtime::limit_options& limits = options.runtime.limits;
-  const descriptor_use wanted{.sessions = limits.sessions_max,
-                              .workers = options.workers,
+unsigned worker_count(const config::config& options) {
+  return options.workers == 0 ? usable_cores() : options.workers;
+}
+
+// What sessions go by: as configured, but for what this host does not allow.
+runtime::options fit_to_host(const config::config& options) {
+  runtime::options fit = options.runtime;
+  const descriptor_use wanted{.sessions = fit.limits.sessions_max,
+                              .workers = worker_count(options),
                               .by_each_worker = descriptors_per_worker(options.relay),
-                              .lingering_by_each = options.runtime.lingering_max};
+                              .lingering_by_each = fit.lingering_max};
   const descriptor_use fitting = raise_open_files_limit(wanted);
+  runtime::limit_options& limits = fit.limits;
   limits.sessions_max = fitting.sessions;
-  options.runtime.lingering_max = fitting.lingering_by_each;
+  fit.lingering_max = fitting.lingering_by_each;
   limits.pending_logins_max = std::min(limits.pending_logins_max, limits.sessions_max);
   limits.held_logins_max = std::min(limits.held_logins_max, limits.pending_logins_max);
-  return options;
+  return fit;
 }
 
 double unix_now_seconds() {
@@ -66,8 +74,9 @@ double unix_now_seconds() {
 // Members are in the order of their lives: workers end before what their sessions refer to.
 class server::implementation {
  public:
-  explicit implementation(config::config options)
-      : options_(fit_to_host(std::move(options))),
+  implementation(config::config options, config_source source)
+      : options_(std::move(options)),
+        config_file_(std::move(source.file)),
         shared_{permits_, cancels_, cancel_counters_,
                 [this](topology::backend_id id, topology::hint noticed) { keeper_.note_hint(id, noticed); },
                 awaited_},
@@ -80,37 +89,41 @@ class server::implementation {
         fence_memory_(context_, options_.state_dir, options_.topology.system,
                       [this](const std::optional<topology::fence_mark>& mark) { keeper_.remember(mark); }),
         publication_({.topology = {},
-                      .options = std::make_shared<const runtime::options>(options_.runtime),
+                      .options = std::make_shared<const runtime::options>(fit_to_host(options_)),
                       .orders = {},
                       .is_rw_closed = false}),
+        listeners_(context_, publication_, workers_, permits_),
+        ports_(context_, listeners_, pages(), orders()),
+        loader_(context_, std::move(source.read), [this] { return options_.state_dir; }),
+        files_(context_, [this](const std::vector<std::string>& changed) { on_changed_files(changed); }),
         signals_(context_),
         drain_timer_(context_) {
     awaited_.on_login = [this] {
       asio::post(context_, [this, now = clock::now()] { keeper_.story().note_login(now); });
     };
     keeper_.story().await_login = [this](topology::backend_id id) { awaited_.backend = id.value; };
-    keeper_.story().count_logins = [this] { return count_logins(); };
+    keeper_.story().count_logins = [this] { return listeners_.count_logins(); };
   }
 
   ~implementation() {
     end_drain();  // nothing to end unless run() was left by an exception
     end_workers();
+    listeners_.destroy_sockets();
   }
 
   result<void> start() {
     failure_ = fence_memory_.recall();
     if (!failure_.empty()) return errc::cannot_start;
     if (const auto made = make_workers(); !made) return made.error();
-    for (const auto& listener : options_.runtime.listeners) {
-      if (const auto opened = open_listener(listener); !opened) return opened.error();
+    auto ports = ports_.prepare(options_);
+    if (!ports) {
+      failure_ = ports_.failure();
+      return ports.error();
     }
-    admin_ = std::make_unique<admin::admin_server>(context_, options_.admin, provider());
-    const auto bound = admin_->start();
-    if (!bound) return cannot_listen("admin", options_.admin.bind, bound.error());
-    admin_address_ = *bound;
     if (const auto started = start_workers(); !started) return started.error();
     keeper_.start();
-    on_accepting_thread([](acceptor& each) { each.start(); });
+    ports_.carry_out(std::move(*ports));
+    watch_files();
     log(log_level::info, "pgsteer started",
         {{"version", std::string_view(PGSTEER_VERSION)},
          {"workers", static_cast<std::int64_t>(workers_.size())},
@@ -137,32 +150,72 @@ class server::implementation {
     asio::post(context_, [this] { is_draining() ? end_drain() : begin_drain(); });
   }
 
+  void request_reload(std::function<void(const admin::reload_report&)> on_done) {
+    asio::post(context_, [this, told = std::move(on_done)]() mutable { reload_all(std::move(told)); });
+  }
+
   endpoint bound_endpoint(std::string_view name) const {
-    if (name == "admin") return admin_address_;
-    for (std::size_t i = 0; i < listeners_.size(); ++i) {
-      if (listeners_[i]->counters.name == name) return acceptors_[i]->address();
-    }
-    return {};
+    return name == "admin" ? ports_.admin_address() : listeners_.address_of(name).value_or(endpoint{});
+  }
+
+  using on_reloaded = std::function<void(const admin::reload_report&)>;
+  void reload(on_reloaded on_done) {
+    loader_.load([this, told = std::move(on_done)](loaded_config loaded) {
+      admin::reload_report report = apply(std::move(loaded));
+      log_reload(report);
+      if (told) told(report);
+    });
   }
 
   std::string failure_;
 
  private:
-  story::login_totals count_logins() const {
-    story::login_totals totals;
-    for (const auto& listener : listeners_) {
-      totals.held += listener->counters.held_total.value();
-      totals.released += listener->counters.hold_released.value();
-      totals.expired += listener->counters.hold_expired.value();
-      totals.stale_refused += listener->counters.stale_refused.value();
+  // All or nothing.
+  admin::reload_report apply(loaded_config loaded) {
+    using outcome = admin::reload_report::outcome;
+    admin::reload_report report;
+    const auto refuse = [&report](outcome why, std::vector<std::string> problems) {
+      report = {};
+      report.what = why;
+      report.problems = std::move(problems);
+      return std::move(report);
+    };
+    if (!loaded.problems.empty()) return refuse(outcome::invalid, std::move(loaded.problems));
+    if (is_draining()) return refuse(outcome::impossible, {"pgsteer is stopping"});
+    config::config& next = loaded.options;
+    for (config::change& each : config::changes(options_, next))
+      report.changes.push_back({std::move(each.key), std::move(each.before), std::move(each.after)});
+    report.restart_keys = keep_until_restart(options_, next);
+    auto ports = ports_.prepare(next);
+    if (!ports) return refuse(outcome::impossible, {ports_.failure()});
+    fence_memory_.move_to(next.state_dir, loaded.folder, next.topology.system);
+    const config::config before = std::exchange(options_, std::move(next));
+    take_in_options(before, std::move(*ports));
+    return report;
+  }
+
+  // By options_ from now on.
+  void take_in_options(const config::config& before, open_ports::change ports) {
+    runtime::options fit = fit_to_host(options_);
+    fit.listeners = ports.listeners.options;
+    if (fit != *publication_.newest()->options) {
+      publish([&](runtime::state& state) {
+        state.options = std::make_shared<const runtime::options>(std::move(fit));
+      });
     }
-    return totals;
+    ports_.carry_out(std::move(ports));
+    if (options_.relay != before.relay) {
+      for (const auto& worker : workers_) worker->retune(options_.relay);
+    }
+    change_logging(options_.log);
+    watch_files();
+    keeper_.change_options(before, options_);
   }
 
   // Where the kernel has memory for the rings of some workers only, all of them use epoll.
   result<void> make_workers() {
     relay::relay_options relay = options_.relay;
-    while (workers_.size() < options_.workers) {
+    while (workers_.size() < worker_count(options_)) {
       auto made = worker::make(shared_, relay, publication_.newest());
       if (!made) {
         failure_ = "cannot set up the relay engine: " + made.error().message();
@@ -204,51 +257,52 @@ class server::implementation {
     return {};
   }
 
-  // A single worker accepts itself: there is nothing to choose.
-  bool is_workers_own_acceptor() const { return workers_.size() == 1; }
+  admin::control_provider orders() {
+    admin::control_provider provider;
+    provider.reload = [this](on_reloaded on_done) { reload_all(std::move(on_done)); };
+    provider.config_yaml = [this] { return config::to_yaml(options_); };
+    return provider;
+  }
 
-  void on_accepting_thread(const std::function<void(acceptor&)>& action) {
-    const auto on_each = [&] {
-      for (const auto& each : acceptors_) action(*each);
+  void watch_files() {
+    std::vector<std::string> files;
+    if (!config_file_.empty()) files.push_back(config_file_);
+    for (const config::named_path& each : options_.paths)
+      if (is_read_by_probes(each)) files.push_back(each.path);
+    files_.watch(files);
+  }
+
+  void on_changed_files(const std::vector<std::string>& changed) {
+    const auto has_changed = [&](const std::string& file) {
+      return std::ranges::find(changed, file) != changed.end();
     };
-    if (is_workers_own_acceptor()) {
-      workers_.front()->call(on_each);
-    } else {
-      on_each();
+    const bool is_of_probes = std::ranges::any_of(options_.paths, [&](const config::named_path& each) {
+      return is_read_by_probes(each) && has_changed(each.path);
+    });
+    if (is_of_probes) {
+      log(log_level::info, "a file of the probe has changed: logging in anew");
+      keeper_.renew_logins();
+    }
+    if (has_changed(config_file_) && reloads_on_change(options_, config_file_)) {
+      log(log_level::info, "the configuration file has changed", {{"file", std::string_view(config_file_)}});
+      reload({});
     }
   }
 
-  result<void> open_listener(const runtime::listener_options& options) {
-    asio::io_context& context = is_workers_own_acceptor() ? workers_.front()->context() : context_;
-    const runtime::state_ptr& state =
-        is_workers_own_acceptor() ? workers_.front()->state() : publication_.newest();
-    auto socket = net::listen(context, options.bind);
-    if (!socket) return cannot_listen("listener " + options.name, options.bind, socket.error());
-    // Accepted sockets inherit them, which saves six system calls a session.
-    if (const auto ec = net::configure(socket->native_handle(), options_.runtime.tcp))
-      return cannot_listen("listener " + options.name, options.bind, ec);
-    listeners_.push_back(std::make_unique<session::listener_state>(listeners_.size(), options.name));
-    acceptors_.push_back(std::make_unique<acceptor>(context, std::move(*socket), *listeners_.back(), state,
-                                                    permits_, workers_));
-    const std::string address = to_string(acceptors_.back()->address());
-    log(log_level::info, "listening",
-        {{"listener", std::string_view(options.name)},
-         {"address", std::string_view(address)},
-         {"route", routing::to_string(options.policy.route)}});
-    return {};
-  }
-
-  error_code cannot_listen(const std::string& who, const endpoint& where, const error_code& why) {
-    failure_ = who + ": cannot listen on " + to_string(where) + ": " + why.message();
-    return errc::cannot_listen;
+  // Also what an operator's `pgsteer fence` has written.
+  void reload_all(on_reloaded on_done) {
+    reload([this, told = std::move(on_done)](const admin::reload_report& report) {
+      fence_memory_.reread();
+      if (told) told(report);
+    });
   }
 
   view_sources sources() const {
-    return {keeper_,  publication_,     fence_memory_, listeners_,         acceptors_,
+    return {keeper_,  publication_,     fence_memory_, listeners_,
             workers_, cancel_counters_, permits_,      start_time_seconds_};
   }
 
-  admin::admin_provider provider() {
+  admin::admin_provider pages() {
     admin::admin_provider provider;
     provider.metrics_text = [this] { return metrics::exposition(view_metrics(sources())); };
     provider.readiness = [this] { return view_readiness(sources()); };
@@ -261,7 +315,7 @@ class server::implementation {
     signals_.async_wait([this](const error_code& ec, int number) {
       if (ec) return;
       if (number == SIGHUP) {
-        fence_memory_.reread();
+        reload_all({});
       } else if (is_draining()) {
         // Whoever asks twice does not want to wait for sessions.
         log(log_level::warning, "second signal, exiting at once");
@@ -281,7 +335,7 @@ class server::implementation {
     log(log_level::info, "draining: no new sessions, waiting for the present ones",
         {{"sessions", static_cast<std::int64_t>(session_count())},
          {"drain_timeout_seconds", in_seconds(options_.drain_timeout)}});
-    on_accepting_thread([](acceptor& each) { each.stop(); });
+    listeners_.stop();
     drain_deadline_ = clock::now() + options_.drain_timeout;
     poll_drain();
   }
@@ -309,7 +363,8 @@ class server::implementation {
 
   void stop_control() {
     keeper_.stop();
-    admin_->stop();
+    ports_.stop();
+    files_.stop();
     error_code ignored;
     signals_.cancel(ignored);
     context_.stop();
@@ -326,7 +381,8 @@ class server::implementation {
     return count;
   }
 
-  const config::config options_;
+  config::config options_;  // as configured
+  const std::string config_file_;
   const double start_time_seconds_ = unix_now_seconds();
   asio::io_context context_{1};
   login::permit_pools permits_;
@@ -336,12 +392,12 @@ class server::implementation {
   session::worker_shared shared_;
   topology_keeper keeper_;
   fence::fence_memory fence_memory_;
-  std::vector<std::unique_ptr<session::listener_state>> listeners_;
   runtime::publication publication_;  // outlives the workers, whose threads call it back
+  listener_set listeners_;            // and so do the listeners, whose clients they serve
   std::vector<std::unique_ptr<worker>> workers_;
-  std::vector<std::unique_ptr<acceptor>> acceptors_;
-  std::unique_ptr<admin::admin_server> admin_;
-  endpoint admin_address_;
+  open_ports ports_;
+  config_loader loader_;
+  net::file_watch files_;
   asio::signal_set signals_;
   asio::steady_timer drain_timer_;
   time_point drain_deadline_;
@@ -352,8 +408,8 @@ void block_signals() noexcept {
   ::pthread_sigmask(SIG_BLOCK, &handled, nullptr);
 }
 
-server::server(config::config options)
-    : implementation_(std::make_unique<implementation>(std::move(options))) {}
+server::server(config::config options, config_source source)
+    : implementation_(std::make_unique<implementation>(std::move(options), std::move(source))) {}
 server::~server() = default;
 result<void> server::start() {
   return implementation_->start();
@@ -363,6 +419,9 @@ const std::string& server::failure() const noexcept {
 }
 int server::run(bool handle_signals) {
   return implementation_->run(handle_signals);
+}
+void server::request_reload(std::function<void(const admin::reload_report&)> on_done) {
+  implementation_->request_reload(std::move(on_done));
 }
 void server::request_stop() {
   implementation_->request_stop();

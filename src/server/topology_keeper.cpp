@@ -77,13 +77,43 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       tick_timer_(context) {}
 
 void topology_keeper::start() {
+  start_source();
+  carry_out(attention_.tick(clock::now()));
+  schedule_tick();
+}
+
+void topology_keeper::start_source() {
   source_->start(
       {.change = [this](const std::vector<discovery::discovered_backend>& found) { on_discovered(found); },
        .hint = [this](const discovery::discovered_backend& backend,
                       discovery::notice noticed) { on_discovery_hint(backend, noticed); },
        .announcement = [this](const auto& announced) { on_switchover(announced); }});
-  carry_out(attention_.tick(clock::now()));
-  schedule_tick();
+}
+
+void topology_keeper::change_options(const config::config& before, const config::config& next) {
+  if (next.probe != before.probe) prober_->change_options(next.probe);
+  if (next.discovery != before.discovery || next.zone != before.zone)
+    change_source(next.discovery, next.zone);
+  if (next.topology == before.topology) return;
+  if (topology_.change_options(next.topology)) carry_out(attention_.note_mark_replaced());
+  decide();
+}
+
+// The backends of before stay until the new source has said which there are.
+void topology_keeper::change_source(discovery::discovery_options options,
+                                    const discovery::zone_option& zone) {
+  if (auto* const list = std::get_if<discovery::static_options>(&options)) {
+    for (const endpoint& named : list->backends) {
+      const auto known = std::ranges::find_if(published_.snapshot->backends, [&](const auto& each) {
+        return !each.is_leaving && each.name.text() == to_string(named);
+      });
+      if (known != published_.snapshot->backends.end()) list->resolved.emplace(named, known->address.host);
+    }
+  }
+  source_->stop();
+  source_ = std::visit([&](const auto& kind) { return make_source(context_, kind, zone); }, options);
+  topology_.withdraw_switchover();
+  start_source();
 }
 
 void topology_keeper::stop() {

@@ -36,6 +36,10 @@ class topology_keeper {
 
   void start();
   void stop();
+  // What differs takes its effect at once; what is known of the backends stays. before: what it goes by now.
+  void change_options(const config::config& before, const config::config& next);
+  // What the probes log in with has changed in its files.
+  void renew_logins() { prober_->renew_logins(); }
   // What an earlier process knew, or the operator's word: see topology::replace_mark().
   void remember(const std::optional<topology::fence_mark>& mark);
   void note_hint(topology::backend_id id, topology::hint noticed);
@@ -50,6 +54,8 @@ class topology_keeper {
   [[nodiscard]] double primary_since_seconds() const noexcept { return primary_since_seconds_; }
 
  private:
+  void start_source();
+  void change_source(discovery::discovery_options options, const discovery::zone_option& zone);
   void on_discovered(const std::vector<discovery::discovered_backend>& backends);
   void on_discovery_hint(const discovery::discovered_backend& backend, discovery::notice noticed);
   void note_deletion(topology::backend_id id, const discovery::discovered_backend& backend);

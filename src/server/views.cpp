@@ -60,7 +60,8 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
   view.log_lines_lost = log_lines_lost();
   view.process = process_figures();
   view.limits = view_limits(sources.permits, sources.publication.newest()->options->limits);
-  for (const auto& listener : sources.listeners) view.listeners.push_back(&listener->counters);
+  for (const session::listener_state* listener : sources.listeners.all())
+    view.listeners.push_back(&listener->counters);
   for (std::size_t i = 0; i < session::close_reason_count; ++i)
     view.close_reasons.emplace_back(session::describe(static_cast<session::close_reason>(i)).label);
   for (std::size_t i = 0; i < published.snapshot->backends.size(); ++i)
@@ -88,8 +89,8 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
 std::vector<admin::listener_readiness> view_readiness(const view_sources& sources) {
   const auto& published = sources.publication.newest()->topology;
   std::vector<admin::listener_readiness> listeners;
-  for (std::size_t i = 0; i < sources.listeners.size(); ++i) {
-    const runtime::listener_options& options = sources.publication.newest()->listener(i);
+  for (const listener_set::served& listener : sources.listeners.all_served()) {
+    const runtime::listener_options& options = sources.publication.newest()->listener(listener.state.index);
     const routing::choice chosen = routing::choose({.snapshot = *published.snapshot,
                                                     .policy = options.policy,
                                                     .sessions = {},
@@ -98,7 +99,7 @@ std::vector<admin::listener_readiness> view_readiness(const view_sources& source
                                                     .is_rw_closed = sources.publication.is_rw_closed()});
     admin::listener_readiness readiness;
     readiness.name = options.name;
-    readiness.address = to_string(sources.acceptors[i]->address());
+    readiness.address = to_string(listener.address);
     readiness.route = routing::to_string(options.policy.route);
     readiness.is_ready = chosen.backend != nullptr;
     if (!readiness.is_ready) readiness.reason = routing::to_string(chosen.why_not);

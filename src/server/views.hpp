@@ -11,7 +11,7 @@
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/session/worker_context.hpp"
-#include "server/acceptor.hpp"
+#include "server/listener_set.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/worker.hpp"
 
@@ -21,8 +21,7 @@ struct view_sources {
   const topology_keeper& keeper;
   const runtime::publication& publication;
   const fence::fence_memory& memory;
-  const std::vector<std::unique_ptr<session::listener_state>>& listeners;
-  const std::vector<std::unique_ptr<acceptor>>& acceptors;  // in the order of listeners
+  const listener_set& listeners;
   const std::vector<std::unique_ptr<worker>>& workers;
   const metrics::cancel_counters& cancels;
   const login::permit_pools& permits;

@@ -61,6 +61,10 @@ void worker::call(const std::function<void()>& action) {
   done.get_future().wait();
 }
 
+void worker::retune(const relay::relay_options& options) {
+  sessions_->post([this, options] { loop_->retune(options); });
+}
+
 void worker::finish() {
   sessions_->post([this] {
     is_finishing_ = true;

@@ -44,6 +44,10 @@ class worker {
 
   // Sessions that it has or that are on their way to it.
   [[nodiscard]] std::size_t session_count() const noexcept;
+  // Sessions are on their way to it that no counter knows yet.
+  [[nodiscard]] bool is_taking() const noexcept { return handed_over_.load(std::memory_order_acquire) > 0; }
+  // All but relay.engine.
+  void retune(const relay::relay_options& options);
   // For what is to live on its thread. Used from there alone, but for making it.
   [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] const metrics::relay_counters& counters() const noexcept { return counters_; }

@@ -250,6 +250,15 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
   }
 }
 
+bool topology::change_options(const topology_options& options) {
+  memory& known = *memory_;
+  known.options = options;
+  const bool is_other =
+      options.system.value != 0 && !(known.cluster.is_pinned && known.cluster.system == options.system);
+  if (is_other) replace_mark({});
+  return is_other;
+}
+
 topology_snapshot topology::decide(time_point now) {
   memory& known = *memory_;
   known.lapse_silent(now);

@@ -94,15 +94,6 @@ def test_sigterm_works_although_nobody_reads_the_log(cluster, run_pgsteer):
         os.close(unread)
 
 
-# A habit from other programs: SIGHUP for a reload. It must not cost a session.
-def test_sighup_harms_nobody(cluster, run_pgsteer, connect):
-    proxy = run_pgsteer(cluster)
-    session = connect(proxy.rw_port)
-    proxy.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "SIGHUP ignored" in proxy.log_text(), what="the note in the log")
-    assert ask(session, "select 1") == 1
-
-
 # Stopped while it starts, as an impatient supervisor does: an orderly end, not a death by signal.
 @pytest.mark.parametrize("delay", [0.0, 0.005, 0.02, 0.1])
 def test_sigterm_during_the_start(cluster, run_pgsteer, delay):

@@ -26,6 +26,7 @@ class forwarding_engine : public relay::engine {
   }
   void forget(relay::socket_wait& who) override { real_.forget(who); }
   void tick(time_point now) override { real_.tick(now); }
+  void retune(const relay::relay_options& options) override { real_.retune(options); }
   [[nodiscard]] std::string_view name() const noexcept override { return real_.name(); }
 
  private:

@@ -1,6 +1,7 @@
 #include "support/test_proxy.hpp"
 
 #include <boost/json/parse.hpp>
+#include <future>
 #include <sstream>
 #include <stdexcept>
 
@@ -72,12 +73,13 @@ std::size_t eligible(const boost::json::array& backends, const char* key) {
 }  // namespace
 
 test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust) {
-  config::config options = make_config(std::move(backends));
-  if (adjust) adjust(options);
-  const std::size_t workers = options.workers;
-  const bool is_tested_engine = options.relay.engine == tested_engine();
+  options_ = make_config(std::move(backends));
+  if (adjust) adjust(options_);
+  const std::size_t workers = options_.workers;
+  const bool is_tested_engine = options_.relay.engine == tested_engine();
   const std::size_t rings = open_rings();
-  server_ = std::make_unique<server::server>(std::move(options));
+  server_ =
+      std::make_unique<server::server>(options_, server::config_source{{}, [this] { return options_; }});
   if (!server_->start()) throw std::runtime_error("server did not start: " + server_->failure());
   if (is_tested_engine) {
     if (const std::string wrong = wrong_engine(workers, open_rings() - rings); !wrong.empty())
@@ -91,6 +93,16 @@ test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust)
 
 test_proxy::~test_proxy() {
   stop();
+}
+
+admin::reload_report test_proxy::reload(const adjustment& adjust) {
+  const config::config before = options_;
+  adjust(options_);
+  std::promise<admin::reload_report> done;
+  server_->request_reload([&](const admin::reload_report& report) { done.set_value(report); });
+  admin::reload_report report = done.get_future().get();
+  if (report.what != admin::reload_report::outcome::applied) options_ = before;
+  return report;
 }
 
 int test_proxy::wait_for_exit() {

@@ -46,6 +46,10 @@ class test_proxy {
   [[nodiscard]] endpoint rw() const { return server_->bound_endpoint("rw"); }
   [[nodiscard]] endpoint ro() const { return server_->bound_endpoint("ro"); }
   [[nodiscard]] endpoint impatient() const { return server_->bound_endpoint("impatient"); }
+  [[nodiscard]] endpoint address_of(std::string_view name) const { return server_->bound_endpoint(name); }
+
+  // Takes in what adjust makes of the present configuration; what became of it.
+  admin::reload_report reload(const adjustment& adjust);
 
   // Until so many backends take rw and ro sessions, and every backend has been probed.
   [[nodiscard]] bool wait_for_backends(std::size_t rw_eligible, std::size_t ro_eligible) const;
@@ -74,6 +78,7 @@ class test_proxy {
   int stop();
 
  private:
+  config::config options_;
   std::unique_ptr<server::server> server_;
   std::atomic<bool> has_ended_{false};
   int exit_code_ = -1;  // written before has_ended_

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct admin_limits {
   std::uint32_t header_bytes_max = 8192;  // as other HTTP servers; a scrape needs 500
 };
 
+class http_server;
+
 class admin_server {
  public:
   admin_server(boost::asio::io_context& context, admin_options options, admin_provider provider,
@@ -55,14 +58,21 @@ class admin_server {
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;
 
-  // Binds and serves; returns the bound endpoint. Errors: what bind(2) or listen(2) returned.
-  [[nodiscard]] result<endpoint> start();
-  // Closes every connection; the provider is not called any more. Idempotent; the destructor does it too.
+  // Binds and serves; returns the bound endpoint. successor_of: as in net::listen(). Errors: what bind(2) or
+  // listen(2) returned.
+  [[nodiscard]] result<endpoint> start(std::span<const int> successor_of = {});
+  // Listens; for whoever is to follow it.
+  [[nodiscard]] int socket() const noexcept;
+  // Accepts nobody any more; who is connected is answered, even after the destruction of this.
+  void retire();
+  // Closes every connection; the provider is not called any more. Idempotent; the destructor does it unless
+  // retire() was called.
   void stop();
 
  private:
-  class implementation;
-  std::shared_ptr<implementation> implementation_;
+  boost::asio::io_context& context_;
+  const admin_options options_;
+  const std::shared_ptr<http_server> server_;
 };
 
 // The body of /api/v1/topology; design of its keys: README, "Admin API".

@@ -37,6 +37,8 @@ struct log_field {
 
 // Starts the writer; before this (and in unit tests) log() writes nothing.
 void start_logging(const log_options& options);
+// From the next line on; those that wait to be written stay as they are.
+void change_logging(const log_options& options) noexcept;
 // Flushes and ends the writer thread. False if that does not work within log_stop_timeout, because nobody
 // reads our stderr: the process can then end only without it (std::_Exit).
 [[nodiscard]] bool stop_logging();

@@ -37,6 +37,7 @@ enum class path_rule {
   private_key,        // closed to others, or libpq refuses it: libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
   passfile,           // closed to others, or libpq ignores it: libpq-pgpass.html
   writable_folder,
+  socket,  // to be made there
 };
 // A file or folder that the file names, and where it does, 1-based.
 struct named_path {
@@ -45,6 +46,13 @@ struct named_path {
   path_rule rule;
   int line;
   int column;
+};
+
+// Whether the configuration is taken in anew when its file has changed, without being told.
+enum class reload_on_change {
+  automatic,  // where the file lies in a Kubernetes volume, which is changed as a whole
+  on,
+  off,
 };
 
 // A config that exists is valid.
@@ -57,9 +65,11 @@ struct config {
   runtime::options runtime;
   relay::relay_options relay;
   admin::admin_options admin;
+  admin::control_options control;
   log_options log;
   unsigned workers = 0;                  // 0 ("auto"): one per core this process may run on
   duration drain_timeout = seconds{30};  // Kubernetes' terminationGracePeriodSeconds default
+  enum reload_on_change reload_on_change = reload_on_change::automatic;
   // Every key there is, as the options above have it, in reference.yaml's order. Of the sources of backends
   // only the one in use; the short form of static is shown as the long one. Nothing here is secret: a
   // password never stands in the file, only the path of the file that holds it.

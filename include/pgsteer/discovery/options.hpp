@@ -32,6 +32,10 @@ struct static_options {
   std::vector<endpoint> backends;
   duration refresh = seconds{2};
   std::map<endpoint, std::string> zones = {};  // where they run, as far as it is known
+  // Addresses that names have had so far. Not a key: it is known after a change of the others.
+  std::map<endpoint, std::string> resolved = {};
+
+  friend bool operator==(const static_options&, const static_options&) = default;
 };
 [[nodiscard]] bool are_valid(const static_options& options) noexcept;
 [[nodiscard]] std::string to_string(const static_options& options);  // "static 10.0.0.1:5432 pg-2:5432"
@@ -44,6 +48,8 @@ struct dns_options {
   std::string name;
   std::uint16_t port = 5432;
   duration refresh = seconds{2};
+
+  friend bool operator==(const dns_options&, const dns_options&) = default;
 };
 [[nodiscard]] bool are_valid(const dns_options& options) noexcept;
 [[nodiscard]] std::string to_string(const dns_options& options);  // "dns pg.example:5432"
@@ -62,6 +68,8 @@ struct kubernetes_options {
   // Services whose EndpointSlices say in which zone a pod runs, where the pod itself does not carry the label
   // topology.kubernetes.io/zone, beside those of cnpg_cluster. One of pgsteer's own tells its own zone too.
   std::vector<std::string> zone_services;
+
+  friend bool operator==(const kubernetes_options&, const kubernetes_options&) = default;
 };
 [[nodiscard]] bool are_valid(const kubernetes_options& options) noexcept;
 // "kubernetes pods cnpg.io/cluster=pg in db, port 5432"

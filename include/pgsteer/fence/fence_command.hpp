@@ -1,7 +1,7 @@
 #pragma once
 // `pgsteer fence`: shows, lowers or forgets what cluster.state_dir remembers.
 //
-// Touches the file alone; a running pgsteer takes it in at SIGHUP or at its next start.
+// Touches the file alone; a running pgsteer takes it in at a reload or at its next start.
 #include <cstdint>
 #include <iosfwd>
 #include <string>

@@ -5,9 +5,9 @@
 // Decides nothing: what a mark means is topology's. Control thread; a thread of its own reads and writes, one
 // after the other, since a slow disk must not delay a failover.
 //
-// Flow: recall() before the first probe -> keep(mark) at every change; reread() at SIGHUP. A mark that could
-// not be written is tried again every second; until then the file is older than what was proven, and is not
-// believed. Destruction waits until the last mark is on disk, or has failed once more.
+// Flow: recall() before the first probe -> keep(mark) at every change; reread() and move_to() at a reload. A
+// mark that could not be written is tried again every second; until then the file is older than what was
+// proven, and is not believed. Destruction waits until the last mark is on disk, or has failed once more.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -15,11 +15,10 @@
 #include <optional>
 #include <string>
 
+#include "pgsteer/fence/fence_file.hpp"
 #include "pgsteer/topology/topology.hpp"
 
 namespace pgsteer::fence {
-
-struct fence_reading;
 
 class fence_memory {
  public:
@@ -39,26 +38,32 @@ class fence_memory {
   // By an operator's `pgsteer fence`: what the file says now counts. A file that cannot be read changes
   // nothing.
   void reread();
+  // Remembers in another folder from now on, or in none, and goes by another name of the cluster. found: what
+  // read_fence() said of that folder, without a problem; of one cluster the higher timeline counts, ours or
+  // that.
+  void move_to(const std::string& state_dir, const fence_reading& found, topology::system_identifier named);
 
+  [[nodiscard]] const std::string& state_dir() const noexcept { return state_dir_; }
   // True while a restart would not know what was proven here.
-  [[nodiscard]] bool is_unsaved() const noexcept { return wanted_ != saved_; }
+  [[nodiscard]] bool is_unsaved() const noexcept { return !state_dir_.empty() && wanted_ != saved_; }
 
  private:
   void write();
-  void on_written(const std::optional<topology::fence_mark>& mark, const std::string& problem);
+  void on_written(const std::string& state_dir, const std::optional<topology::fence_mark>& mark,
+                  const std::string& problem);
   void on_read(const fence_reading& reading);
   void take(const std::optional<topology::fence_mark>& mark);
 
   boost::asio::io_context& control_;
-  const std::string state_dir_;
-  const topology::system_identifier named_;
+  std::string state_dir_;
+  topology::system_identifier named_;
   on_mark handler_;
   std::optional<topology::fence_mark> wanted_;
-  std::optional<topology::fence_mark> saved_;  // as last read or written
+  std::optional<topology::fence_mark> saved_;  // in state_dir_, as last read or written
   bool is_writing_ = false;
   std::string problem_;  // of the last write; logged when it changes
   boost::asio::steady_timer retry_timer_;
-  std::optional<boost::asio::thread_pool> disk_;  // one thread, once the folder has proved usable
+  std::optional<boost::asio::thread_pool> disk_;  // one thread, once a folder has proved usable
 };
 
 }  // namespace pgsteer::fence

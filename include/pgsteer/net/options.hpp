@@ -13,6 +13,8 @@ struct tcp_options {
   // TCP_USER_TIMEOUT, tcp(7): sent data unacknowledged this long ends the connection; 0 is off. The same 60
   // s.
   milliseconds user_timeout{60'000};
+
+  friend bool operator==(const tcp_options&, const tcp_options&) = default;
 };
 
 [[nodiscard]] bool are_valid(const tcp_options& options) noexcept;

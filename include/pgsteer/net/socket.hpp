@@ -4,6 +4,7 @@
 // Free functions; any thread. Nothing here blocks or resolves names.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <span>
 
 #include "pgsteer/base/bytes.hpp"
 #include "pgsteer/base/endpoint.hpp"
@@ -33,7 +34,10 @@ using tcp = boost::asio::ip::tcp;
 [[nodiscard]] endpoint to_endpoint(const tcp::endpoint& address);
 
 // A bound, listening, non-blocking acceptor. Errors: what socket(2), bind(2) or listen(2) returned.
-[[nodiscard]] result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind);
+// successor_of: listening sockets of ours that it may follow: one that has the same port, at this address or
+// at all, does not stand in its way, and both listen until that one is closed (SO_REUSEPORT, socket(7)).
+[[nodiscard]] result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind,
+                                           std::span<const int> successor_of = {});
 
 // EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, and ENOSPC of epoll_ctl(2): trouble of this host, never a
 // backend's failure (rule 6).

@@ -31,6 +31,8 @@ struct probe_options {
   std::string sslrootcert;
   std::string sslcert;
   std::string sslkey;
+
+  friend bool operator==(const probe_options&, const probe_options&) = default;
 };
 
 [[nodiscard]] bool are_valid(const probe_options& options) noexcept;

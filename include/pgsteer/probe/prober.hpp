@@ -53,6 +53,11 @@ class prober {
 
   // Starts probes of new targets, ends those of targets no longer named.
   void set_targets(std::span<const probe_target> targets);
+  // Open connections stay. Where the new options log in otherwise, a login by them comes beside each at once,
+  // and takes its place once it has answered.
+  void change_options(const probe_options& options);
+  // The password or a certificate has changed: as if the options logged in otherwise.
+  void renew_logins();
   void hint(topology::backend_id id);
   void hint_all();
   // A login there is slow: asks at once, but no burst follows, and tries a fresh login. Cheap enough for

@@ -138,6 +138,8 @@ class engine {
   // Housekeeping, called by the worker about once a second: ends flows half-closed too long, and takes
   // TCP_USER_TIMEOUT off sockets whose peer merely does not read (see relay/stall_guard.hpp).
   virtual void tick(time_point now) = 0;
+  // All but options.engine, for live flows too. Outside turn().
+  virtual void retune(const relay_options& options) = 0;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;  // "epoll"
 };
 

@@ -30,17 +30,20 @@ class loop {
   bool step(bool may_wait);
   // Any thread: what it has posted to the context before is run soon.
   void wake() noexcept { context_->wake(); }
+  // All but options.engine. From the context.
+  void retune(const relay_options& options);
 
   [[nodiscard]] relay::engine& engine() noexcept { return *engine_; }
 
  private:
   loop(std::unique_ptr<net::context_poll> context, std::unique_ptr<relay::engine> engine,
-       metrics::relay_counters& counters, bool may_spin);
+       metrics::relay_counters& counters);
+  void choose_spin(const relay_options& options);
   void spin_or_wait();
   [[nodiscard]] bool spin(time_point began);
 
   metrics::relay_counters& counters_;
-  const bool may_spin_;
+  bool may_spin_ = false;
   spin_policy policy_;
   std::unique_ptr<net::context_poll> context_;
   std::unique_ptr<relay::engine> engine_;

@@ -32,6 +32,8 @@ struct relay_options {
   toggle spin = toggle::off;
   // Bulk goes through pipes instead of through buffers (relay/splice_pipe.hpp).
   toggle splice = toggle::on;
+
+  friend bool operator==(const relay_options&, const relay_options&) = default;
 };
 
 [[nodiscard]] bool are_valid(const relay_options& options) noexcept;

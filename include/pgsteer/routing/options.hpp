@@ -33,6 +33,8 @@ struct route_policy {
   // Backends of pgsteer's own zone come first, each as long as it has at most so many times the connections
   // of the least used one elsewhere, which counts as zone_sessions_min at least. Unset: however many it has.
   std::optional<std::uint32_t> zone_imbalance_max = 2;
+
+  friend bool operator==(const route_policy&, const route_policy&) = default;
 };
 
 // So few sessions overload no server: as long as a standby has no more, no ratio matters.

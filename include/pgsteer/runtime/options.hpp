@@ -20,6 +20,8 @@ struct listener_options {
   // A login waits this long for a backend before FATAL 57P03; an unplanned failover by Patroni with its
   // default ttl of 30 s takes longer, a switchover does not.
   duration hold_timeout = seconds{10};
+
+  friend bool operator==(const listener_options&, const listener_options&) = default;
 };
 [[nodiscard]] bool are_valid(const listener_options& options) noexcept;
 
@@ -29,6 +31,8 @@ struct limit_options {
   std::uint32_t held_logins_max = 1'000;
   std::uint32_t concurrent_dials_max = 64;    // at one backend, where each is a fork
   std::uint32_t concurrent_cancels_max = 64;  // each is a dial to one or more backends
+
+  friend bool operator==(const limit_options&, const limit_options&) = default;
 };
 [[nodiscard]] bool are_valid(const limit_options& options) noexcept;
 
@@ -40,6 +44,8 @@ struct login_options {
   duration connect_timeout = seconds{1};
   duration login_timeout = seconds{60};  // authentication_timeout's default
   duration cancel_timeout = seconds{2};  // a cancel older than this could hit another query
+
+  friend bool operator==(const login_options&, const login_options&) = default;
 };
 [[nodiscard]] bool are_valid(const login_options& options) noexcept;
 
@@ -61,6 +67,8 @@ struct options {
   duration linger_timeout = seconds{30};
   // Of one worker. Not a key: fewer where the limit of open files is low.
   std::uint32_t lingering_max = 256;
+
+  friend bool operator==(const options&, const options&) = default;
 };
 [[nodiscard]] bool are_valid(const options& all) noexcept;
 

@@ -3,10 +3,12 @@
 //
 // Flow: server(config) -> start() binds and spawns workers -> run() blocks on the control thread until
 // drained -> destructor. Tests use bound_endpoint() and request_stop() from another thread.
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "pgsteer/admin/control_server.hpp"
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/base/result.hpp"
 #include "pgsteer/config/config.hpp"
@@ -17,9 +19,15 @@ namespace pgsteer::server {
 // signal that comes while the server starts is not lost and does not kill it.
 void block_signals() noexcept;
 
+// What a reload takes the configuration from.
+struct config_source {
+  std::string file;                      // to be watched; empty: none
+  std::function<config::config()> read;  // throws config_error; called on a thread of its own
+};
+
 class server {
  public:
-  explicit server(config::config options);
+  explicit server(config::config options, config_source source = {});
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
@@ -28,9 +36,12 @@ class server {
   // errc::cannot_start with the reason in failure().
   [[nodiscard]] result<void> start();
   [[nodiscard]] const std::string& failure() const noexcept;
-  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP has the
-  // remembered fence read again. Returns the exit code.
+  // With handle_signals, SIGTERM and SIGINT drain and a second one ends at once; SIGHUP reloads. Returns the
+  // exit code.
   int run(bool handle_signals);
+  // Takes the configuration in anew, and what is remembered of the fence. on_done: on the control thread. Any
+  // thread.
+  void request_reload(std::function<void(const admin::reload_report&)> on_done);
   // Drains as SIGTERM does; the second call ends at once. Any thread.
   void request_stop();
 

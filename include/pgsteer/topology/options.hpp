@@ -44,6 +44,8 @@ struct topology_options {
   // in any more by then. CloudNativePG begins to stop the old primary 0.1 to 0.5 s after its word, with a
   // checkpoint. Half of the default hold_timeout, so that a switchover that does not come fails nobody.
   duration switchover_hold = seconds{5};
+
+  friend bool operator==(const topology_options&, const topology_options&) = default;
 };
 
 [[nodiscard]] bool are_valid(const topology_options& options) noexcept;

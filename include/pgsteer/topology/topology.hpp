@@ -13,6 +13,7 @@
 //   announce_switchover(id, sign, now)  a manager says that it is about to replace this primary
 //   withdraw_switchover()         or that it is not
 //   replace_mark(mark)            the operator's, or what was saved
+//   change_options(options)       the operator's
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
 // After each of the others, and at next_deadline(), call decide() and publish what it returns, also
 // under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
@@ -91,6 +92,10 @@ class topology {
   bool announce_switchover(backend_id from, replacement_sign sign, time_point now);
   // The manager's status does not say so any more. A deletion stands.
   void withdraw_switchover();
+
+  // What is known stays known, unless options.system names another cluster than it is of: then only what the
+  // backends say from now on counts, as after replace_mark(). True if so.
+  bool change_options(const topology_options& options);
 
   // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);

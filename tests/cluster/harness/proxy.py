@@ -56,6 +56,7 @@ class Pgsteer:
         self.rw_port, self.ro_port, self.admin_port = ports or (free_port(), free_port(), free_port())
         self.config_path = self.folder / "pgsteer.yaml"
         self.log_path = self.folder / "pgsteer.log"
+        self.control_path = self.folder / "control.sock"
         self.process = None
         self.good_exit_codes = {0}
         self.source = source or "static: [" + ", ".join(f'"{b.address}"' for b in cluster.backends) + "]"
@@ -79,6 +80,7 @@ class Pgsteer:
             f"probe: {json.dumps(probe)}\n"
             f"listeners:\n  - {json.dumps(rw)}\n  - {json.dumps(ro)}\n"
             f'admin: {{ bind: "{self.ip}:{self.admin_port}" }}\n'
+            f'control: {{ socket: "{self.control_path}" }}\n'
             f"log: {{ level: {level}, format: text }}\n{limits}{extra}")
 
     def __enter__(self):
@@ -141,6 +143,26 @@ class Pgsteer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def command(self, *words: str) -> subprocess.CompletedProcess:
+        """`pgsteer reload` and the like, which ask this one."""
+        return subprocess.run([str(self.binary), *words, "--control", str(self.control_path)], timeout=PATIENCE,
+                              capture_output=True, text=True, check=False)
+
+    def edit_config(self, *changes: tuple) -> None:
+        """Each (old, new) once, in the text of the file."""
+        text = self.config_path.read_text()
+        for old, new in changes:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in\n{text}"
+            text = text.replace(old, new)
+        self.config_path.write_text(text)
+
+    def reload(self, *changes: tuple) -> str:
+        """Edits the file and has it taken in; what the command prints."""
+        self.edit_config(*changes)
+        done = self.command("reload")
+        assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def is_ready(self) -> bool:
         return self.get("/readyz")[0] == 200

@@ -150,7 +150,7 @@ TEST(AdminClient, GivesUpOnASilentPeer) {
   impostor silent("");
   constexpr milliseconds timeout{100};
   const auto start = clock::now();
-  const auto answers = fetch({"127.0.0.1", silent.port()}, {"/livez"}, timeout);
+  const auto answers = ask(endpoint{"127.0.0.1", silent.port()}, {{"/livez"}}, timeout);
   ASSERT_TRUE(answers.has_error());
   EXPECT_EQ(answers.error(), boost::asio::error::timed_out);
   EXPECT_GE(clock::now() - start, timeout);

@@ -158,5 +158,18 @@ TEST(Log, IsSilentBeforeStartAndAfterStop) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
+TEST(Log, ChangesWhatAndHowItWritesFromTheNextLineOn) {
+  const std::string lines = logged({}, [] {
+    log(log_level::debug, "one");
+    log(log_level::info, "two");
+    change_logging({log_level::debug, log_format::json});
+    log(log_level::debug, "three");
+  });
+  EXPECT_THAT(lines, testing::Not(testing::HasSubstr("one")));
+  EXPECT_THAT(lines, testing::HasSubstr("info    two\n"));
+  EXPECT_THAT(lines, EndsWith(R"("level":"debug","event":"three"})"
+                              "\n"));
+}
+
 }  // namespace
 }  // namespace pgsteer

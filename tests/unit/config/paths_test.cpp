@@ -62,6 +62,16 @@ TEST_F(UnusablePaths, AreNoneIfAllCanBeUsed) {
               IsEmpty());
 }
 
+// The socket itself need not be there.
+TEST_F(UnusablePaths, OfASocketIsItsFolder) {
+  const std::string cluster = "  backends: { static: [a] }\ncontrol: { socket: ";
+  EXPECT_THAT(problems_of_cluster(cluster + folder_.string() + "/s }\n"), IsEmpty());
+  EXPECT_THAT(
+      problems_of_cluster(cluster + missing_ + "/s }\n"),
+      ElementsAre("f:3:20: control.socket: expected a path in a folder that may be written to, found \"" +
+                  missing_ + "/s\": No such file or directory"));
+}
+
 TEST_F(UnusablePaths, AreToldAllAtOnceInTheFilesOrder) {
   const std::string found = ", found \"" + missing_ + "\": No such file or directory";
   EXPECT_THAT(

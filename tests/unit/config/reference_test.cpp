@@ -91,11 +91,13 @@ TEST(Reference, ValuesShownAreTheDefaults) {
   EXPECT_TRUE(boost::pfr::eq_fields(reference.topology, defaults.topology));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.relay, defaults.relay));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.admin, defaults.admin));
+  EXPECT_TRUE(boost::pfr::eq_fields(reference.control, defaults.control));
   EXPECT_TRUE(boost::pfr::eq_fields(reference.log, defaults.log));
   EXPECT_EQ(reference.zone, defaults.zone);
   EXPECT_EQ(reference.state_dir, defaults.state_dir);
   EXPECT_EQ(reference.workers, defaults.workers);
   EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
+  EXPECT_EQ(reference.reload_on_change, defaults.reload_on_change);
   EXPECT_TRUE(boost::pfr::eq_fields(reference.runtime.tcp, defaults.runtime.tcp));
   EXPECT_EQ(std::get<discovery::static_options>(reference.discovery).refresh,
             discovery::static_options{}.refresh);
@@ -186,6 +188,7 @@ TEST(Reference, HasAKeyForEveryOption) {
   EXPECT_EQ(keys_in("probe"), tuple_size_v<probe::probe_options>);
   EXPECT_EQ(keys_in("relay"), tuple_size_v<relay::relay_options>);
   EXPECT_EQ(keys_in("admin"), tuple_size_v<admin::admin_options>);
+  EXPECT_EQ(keys_in("control"), tuple_size_v<admin::control_options>);
   EXPECT_EQ(keys_in("tcp"), tuple_size_v<net::tcp_options>);
   EXPECT_EQ(keys_in("log"), tuple_size_v<log_options>);
   EXPECT_EQ(keys_in("cluster") + keys_in("failover"), tuple_size_v<topology::topology_options> - 3 + 4)
@@ -193,8 +196,8 @@ TEST(Reference, HasAKeyForEveryOption) {
          "state_dir, "
          "encrypted_idle_time";
   EXPECT_EQ(keys_in("limits"), tuple_size_v<runtime::limit_options> + tuple_size_v<runtime::login_options>);
-  EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options> - 1)
-      << "zones are part of addresses";
+  EXPECT_EQ(keys_in("cluster.backends.static"), tuple_size_v<discovery::static_options> - 2)
+      << "zones are part of addresses, and what was resolved before is not the operator's to say";
   EXPECT_EQ(keys_in("cluster.backends.dns"), tuple_size_v<discovery::dns_options>);
   EXPECT_EQ(keys_in("cluster.backends.kubernetes"), tuple_size_v<discovery::kubernetes_options>);
   // policy is three keys and max_replay_lag, which sets two fields.

@@ -53,6 +53,8 @@ TEST(ToYaml, NestsSectionsAndListsListeners) {
   EXPECT_THAT(written, HasSubstr("    hold_timeout: 10s\n"
                                  "admin:\n"
                                  "  bind: 127.0.0.1:9464\n"
+                                 "control:\n"
+                                 "  socket: \"\"\n"
                                  "workers: auto\n"));
 }
 

@@ -236,6 +236,19 @@ TEST_F(StaticSource, IsSilentOnceStopped) {
   EXPECT_TRUE(published_.empty());
 }
 
+// A reload makes a new source of the same names: nobody is lost until they have been resolved once more.
+TEST_F(StaticSource, BeginsWithTheAddressesThatNamesHadBefore) {
+  scripts_["pg-1"] = {{boost::asio::error::host_not_found, {}}, {{}, {"10.0.0.2"}}};
+  const endpoint named{"pg-1", 5432};
+  start(make_static_source(context_, {{named, {"10.0.0.9", 5432}}, refresh_, {}, {{named, "10.0.0.1"}}},
+                           resolver()));
+  ASSERT_TRUE(run_until([&] { return published_.size() == 2; }));
+  EXPECT_EQ(published_.front(),
+            (backends{{"10.0.0.9:5432", {"10.0.0.9", 5432}, {}}, {"pg-1:5432", {"10.0.0.1", 5432}, {}}}));
+  EXPECT_EQ(published_.back(),
+            (backends{{"10.0.0.9:5432", {"10.0.0.9", 5432}, {}}, {"pg-1:5432", {"10.0.0.2", 5432}, {}}}));
+}
+
 TEST_F(Source, IsMadeFromItsOptions) {
   source_ = make_source(context_, static_options{{{"localhost", 5432}}, seconds{2}});
   source_->start({.change = [this](const backends& set) { published_.push_back(set); }});

@@ -1,5 +1,5 @@
 // fence.json and the command that shows, lowers or forgets it. A folder of its own for each test.
-#include "fence/fence_file.hpp"
+#include "pgsteer/fence/fence_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -146,5 +146,64 @@ TEST_F(FenceMemory, TriesAgainAndDoesNotBelieveTheOlderFile) {
   EXPECT_EQ(on_disk(), third);
 }
 
+class MovedFenceMemory : public FenceMemory {
+ protected:
+  MovedFenceMemory() { std::filesystem::create_directory(other_); }
+
+  std::string other_ = folder_ + "/other";
+};
+
+TEST_F(MovedFenceMemory, GoesOnInTheOtherFolder) {
+  const auto kept = memory();
+  kept->keep(second);
+  kept->move_to(other_, read_fence(other_), {});  // while it is being written
+  EXPECT_TRUE(kept->is_unsaved());
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  EXPECT_EQ(read_fence(other_).mark, second);
+  kept->keep(third);
+  ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+  EXPECT_EQ(read_fence(other_).mark, third);
+  EXPECT_EQ(on_disk(), second);
+}
+
+// Another pgsteer that remembers there has seen a failover that this one has not.
+TEST_F(MovedFenceMemory, TakesAHigherTimelineThatIsRememberedThere) {
+  const auto kept = memory();
+  kept->keep(second);
+  ASSERT_EQ(write_fence(other_, third), "");
+  told_.clear();
+  kept->move_to(other_, read_fence(other_), {});
+  EXPECT_EQ(told_, std::vector{std::optional(third)});
+  EXPECT_FALSE(kept->is_unsaved());
+}
+
+TEST_F(MovedFenceMemory, KeepsItsOwnAgainstALowerOneAndAnotherClusters) {
+  for (const fence_mark& there : {second, fence_mark{{8}, {9}, {1}}}) {
+    const auto kept = memory();
+    kept->keep(third);
+    ASSERT_EQ(write_fence(other_, there), "");
+    told_.clear();
+    kept->move_to(other_, read_fence(other_), {});
+    ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
+    EXPECT_EQ(read_fence(other_).mark, third);
+    EXPECT_TRUE(told_.empty());
+  }
+}
+
+TEST_F(MovedFenceMemory, RemembersWithoutAFolderWhatAFolderGetsLater) {
+  fence_memory kept(control_, "", {}, [this](const auto& mark) { told_.push_back(mark); });
+  EXPECT_EQ(kept.recall(), "");
+  kept.keep(second);
+  EXPECT_FALSE(kept.is_unsaved()) << "nobody relies on it";
+  kept.move_to(folder_, read_fence(folder_), {});
+  ASSERT_TRUE(run_until([&] { return !kept.is_unsaved(); }));
+  EXPECT_EQ(on_disk(), second);
+  kept.move_to("", {}, {});
+  kept.keep(third);
+  EXPECT_FALSE(kept.is_unsaved());
+  kept.reread();
+  EXPECT_EQ(on_disk(), second);
+}
+
 }  // namespace
 }  // namespace pgsteer::fence

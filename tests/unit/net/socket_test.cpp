@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
@@ -48,6 +49,25 @@ TEST(ToAddress, TakesLiteralsOnly) {
   EXPECT_EQ(to_address({"127.0.0.1", 5432})->port(), 5432);
   EXPECT_TRUE(to_address({"::1", 5432})->address().is_v6());
   EXPECT_EQ(to_address({"pg.example", 5432}).error(), make_error_code(errc::not_numeric));
+}
+
+// From one address to all of them: the new socket listens before the old one is closed.
+TEST(Listen, MayFollowASocketOfOursWithTheSamePort) {
+  boost::asio::io_context context;
+  for (const char* const host : {"0.0.0.0", "127.0.0.1"}) {
+    auto first = listen(context, {"127.0.0.1", 0});
+    ASSERT_TRUE(first);
+    const auto port = first->local_endpoint().port();
+    auto other = listen(context, {"127.0.0.1", 0});
+    ASSERT_TRUE(other);
+    const std::array before{other->native_handle(), first->native_handle()};
+    ASSERT_EQ(listen(context, {host, port}, std::span(before).first(1)).error().value(), EADDRINUSE);
+    auto second = listen(context, {host, port}, before);
+    ASSERT_TRUE(second) << second.error().message();
+    EXPECT_EQ(option(first->native_handle(), SOL_SOCKET, SO_REUSEPORT), 0) << "for that moment only";
+    first->close();
+    EXPECT_EQ(listen(context, {"127.0.0.1", port}).error().value(), EADDRINUSE);
+  }
 }
 
 TEST(Listen, GivesAFreePortAndRefusesATakenOne) {

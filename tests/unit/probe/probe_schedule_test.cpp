@@ -230,5 +230,20 @@ TEST_F(ProbeSchedule, TriesAFreshLoginOnAHintButNotOftenerThanTheInterval) {
   EXPECT_EQ(schedule_.login_due() - now_, milliseconds{500});
 }
 
+TEST_F(ProbeSchedule, GoesByChangedIntervalsAtOnce) {
+  probe_once(ending::answered);
+  probe_once(ending::answered);
+  probe_options next = options_;
+  next.interval = milliseconds{100};
+  next.login_interval = seconds{1};
+  schedule_.change_options(next, now_);
+  EXPECT_LE(schedule_.due() - now_, milliseconds{100});
+  EXPECT_LE(schedule_.login_due() - now_, seconds{1});
+  EXPECT_EQ(probe_once(ending::answered, 0.0), milliseconds{90});
+  next.interval = seconds{2};
+  schedule_.change_options(next, now_);
+  EXPECT_EQ(probe_once(ending::answered, 0.0), milliseconds{1800});
+}
+
 }  // namespace
 }  // namespace pgsteer::probe

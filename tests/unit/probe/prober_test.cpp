@@ -299,5 +299,37 @@ TEST_F(Prober, LetsASlowBackendDelayNobody) {
   EXPECT_EQ(std::count(order.begin(), order.end(), backend_id{1}), 0) << "it is still waited for";
 }
 
+// The role that probes is another one from now on: its login comes beside the open connection, and is asked
+// from then on. Nothing is lost meanwhile.
+TEST_F(Prober, LogsInByChangedOptionsBesideTheOpenConnection) {
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  options_.user = "another";
+  prober_->change_options(options_);
+  ASSERT_TRUE(run_until([&] { return backend.logins() == 2 && backend.logged_in() == 1; }));
+  EXPECT_TRUE(std::ranges::all_of(
+      results_, [](const probe_result& each) { return each.outcome == probe_outcome::answered; }));
+}
+
+// A password is rotated in its file, which is noticed.
+TEST_F(Prober, RenewsItsLoginsBesideTheOpenConnection) {
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  prober_->renew_logins();
+  ASSERT_TRUE(run_until([&] { return backend.logins() == 2 && backend.logged_in() == 1; }));
+  EXPECT_TRUE(std::ranges::all_of(
+      results_, [](const probe_result& each) { return each.outcome == probe_outcome::answered; }));
+}
+
+TEST_F(Prober, KeepsItsConnectionWhereOnlyIntervalsChange) {
+  options_.interval = test::beyond_patience;
+  fake_backend backend(context_, {.logs_in = true});
+  ASSERT_EQ(first_outcome(backend.address()), probe_outcome::answered);
+  options_.interval = milliseconds{10};
+  prober_->change_options(options_);
+  ASSERT_TRUE(run_until([&] { return backend.queries() >= 4; }));
+  EXPECT_EQ(backend.logins(), 1);
+}
+
 }  // namespace
 }  // namespace pgsteer::probe

@@ -97,6 +97,7 @@ class tested_engine {
   }
   void forget(socket_wait& who) { loop_->engine().forget(who); }
   void tick(time_point now) { loop_->engine().tick(now); }
+  void retune(const relay_options& options) { loop_->retune(options); }
   [[nodiscard]] std::string_view name() const { return loop_->engine().name(); }
   // False: there was nothing to do.
   bool step() { return loop_->step(false); }

@@ -88,5 +88,27 @@ TEST(FenceMark, ForgottenByTheOperatorLetsAnotherClusterIn) {
   EXPECT_EQ(story.play("b refused; c refused").summary(), "primary=a rw=a");
 }
 
+// A reload: what is known stays, unless the operator names another cluster.
+TEST(ChangedOptions, ForgetNothingOfTheSameCluster) {
+  history story({}, time_point{} + seconds{1000}, newcomers);
+  story.play("a primary 2 lsn 900; b standby 2; c standby 2");
+  const auto before = story.summary();
+  for (const system_identifier named : {system_identifier{our_system}, system_identifier{}}) {
+    EXPECT_FALSE(story.decider().change_options({.system = named, .role_ttl = seconds{7}}));
+    story.play("");
+    EXPECT_EQ(story.summary(), before);
+    EXPECT_EQ(story.decider().mark()->timeline, timeline_id{2});
+  }
+}
+
+TEST(ChangedOptions, ThatNameAnotherClusterCountFromNowOn) {
+  history story({}, time_point{} + seconds{1000}, newcomers);
+  story.play("a primary 2 lsn 900; b standby 2; c primary 1 system 8");
+  EXPECT_TRUE(story.decider().change_options({.system = {8}}));
+  EXPECT_FALSE(story.decider().mark());
+  story.play("a primary 2; b standby 2; c primary 1 system 8");
+  EXPECT_EQ(story.summary(), "primary=c rw=c close_all=ab");
+}
+
 }  // namespace
 }  // namespace pgsteer::topology::testing

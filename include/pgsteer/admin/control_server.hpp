@@ -1,0 +1,66 @@
+#pragma once
+// The control socket: what changes something in a running pgsteer. HTTP over a Unix socket of mode 0600, so
+// that whoever may open it is its user or root.
+//
+// Decides nothing: the provider does. Lives on the control thread.
+//
+//   POST /v1/reload   reads the configuration anew
+//   GET  /v1/config   the effective configuration, YAML
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsteer/admin/options.hpp"
+
+namespace pgsteer::admin {
+
+// What became of a reload.
+struct reload_report {
+  enum class outcome {
+    applied,
+    invalid,     // the configuration is
+    impossible,  // it is valid, and this process or host cannot do as it says
+  };
+  struct change {
+    std::string key;
+    std::string before;
+    std::string after;
+  };
+  outcome what = outcome::applied;
+  std::vector<std::string> problems;  // one line each; nothing has changed then
+  std::vector<change> changes;
+  std::vector<std::string> restart_keys;  // of these changes: the process goes on with the old value
+};
+
+struct control_provider {
+  // Has on_done called on the control thread, soon.
+  std::function<void(std::function<void(const reload_report&)> on_done)> reload;
+  std::function<std::string()> config_yaml;
+};
+
+class http_server;
+
+class control_server {
+ public:
+  control_server(boost::asio::io_context& context, control_options options, control_provider provider);
+  ~control_server();
+  control_server(const control_server&) = delete;
+  control_server& operator=(const control_server&) = delete;
+
+  // Binds and serves, unless options.socket is empty. Returns why that is not possible, or nothing.
+  [[nodiscard]] std::string start();
+  // Takes the socket away; who has asked already is answered, even after the destruction of this.
+  void retire();
+  // Closes every connection too. Idempotent; the destructor does it unless retire() was called.
+  void stop();
+
+ private:
+  boost::asio::io_context& context_;
+  const control_options options_;
+  const std::shared_ptr<http_server> server_;
+  std::uint64_t inode_ = 0;  // of the socket's file, 0 while there is none
+};
+
+}  // namespace pgsteer::admin

@@ -1,0 +1,93 @@
+#include "pgsteer/admin/control_command.hpp"
+
+#include <boost/asio/error.hpp>
+#include <ostream>
+
+#include "admin/admin_client.hpp"
+#include "admin/control_routes.hpp"
+#include "admin/wording.hpp"
+
+namespace pgsteer::admin {
+namespace {
+
+constexpr int exit_done = 0;
+constexpr int exit_impossible = 1;
+constexpr int exit_invalid = 2;
+constexpr int exit_nobody = 3;
+
+constexpr seconds control_patience{60};
+
+struct command {
+  std::string_view name;
+  const std::string& control_socket;
+  std::ostream& out;
+  std::ostream& err;
+};
+
+std::string why_not_asked(const error_code& ec) {
+  if (ec == boost::asio::error::timed_out)
+    return "no answer within " + std::to_string(control_patience.count()) + " s";
+  if (ec == boost::system::errc::no_such_file_or_directory)
+    return "no such socket; is pgsteer running, and is control.socket set in its configuration?";
+  if (ec == boost::asio::error::connection_refused) return "nobody listens there; is pgsteer running?";
+  return ec.message();
+}
+
+int nobody_there(const command& of, std::string_view why) {
+  of.err << "pgsteer " << of.name << ": " << terminal_safe(of.control_socket) << ": " << why << '\n';
+  return exit_nobody;
+}
+
+// Nothing if there is none; the error is told then.
+std::optional<fetched> answer_to(const command& of, question asked) {
+  const auto answers = ask(unix_path{of.control_socket}, {std::move(asked)}, control_patience);
+  if (answers) return answers->front();
+  nobody_there(of, why_not_asked(answers.error()));
+  return std::nullopt;
+}
+
+std::string shown(const std::string& value) {
+  return value.empty() ? std::string("(none)") : terminal_safe(value);
+}
+
+void print_applied(const reload_report& report, std::ostream& out) {
+  for (const auto& each : report.changes)
+    out << terminal_safe(each.key) << ": " << shown(each.before) << " -> " << shown(each.after) << '\n';
+  for (const std::string& key : report.restart_keys)
+    out << terminal_safe(key) << ": not changed before the next start\n";
+  out << (report.changes.empty() ? "configuration reloaded, nothing has changed\n"
+                                 : "configuration reloaded\n");
+}
+
+}  // namespace
+
+int run_reload(const std::string& control_socket, std::ostream& out, std::ostream& err) {
+  const command here{"reload", control_socket, out, err};
+  const auto answer = answer_to(here, {"/v1/reload", question::kind::order});
+  if (!answer) return exit_nobody;
+  const auto report = read_reload_report(answer->body);
+  if (!report) return nobody_there(here, "something answers there, but not with what became of a reload");
+  for (const std::string& problem : report->problems) err << terminal_safe(problem) << '\n';
+  switch (report->what) {
+    case reload_report::outcome::applied:
+      print_applied(*report, out);
+      return exit_done;
+    case reload_report::outcome::invalid:
+      return exit_invalid;
+    case reload_report::outcome::impossible:
+      return exit_impossible;
+  }
+  return exit_impossible;
+}
+
+int run_config(const std::string& control_socket, std::ostream& out, std::ostream& err) {
+  const command here{"config", control_socket, out, err};
+  const auto answer = answer_to(here, {"/v1/config"});
+  if (!answer) return exit_nobody;
+  if (answer->status != boost::beast::http::status::ok)
+    return nobody_there(here, "something answers there, but not with a configuration");
+  out << answer->body;
+  return exit_done;
+}
+
+}  // namespace pgsteer::admin

@@ -1,0 +1,59 @@
+#include "pgsteer/admin/control_server.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "admin/control_routes.hpp"
+#include "admin/http_server.hpp"
+#include "pgsteer/net/unix_socket.hpp"
+
+namespace pgsteer::admin {
+namespace {
+
+// Commands come one at a time. A configuration may lie on a slow disk.
+constexpr admin_limits control_limits{.request_deadline = seconds{60}, .connections_max = 16};
+
+std::uint64_t inode_of(const std::string& path) noexcept {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0 ? seen.st_ino : 0;
+}
+
+}  // namespace
+
+control_server::control_server(boost::asio::io_context& context, control_options options,
+                               control_provider provider)
+    : context_(context),
+      options_(std::move(options)),
+      server_(std::make_shared<http_server>(context, "control",
+                                            std::make_unique<control_pages>(context, std::move(provider)),
+                                            control_limits)) {}
+
+control_server::~control_server() {
+  if (!server_->is_retired()) stop();
+}
+
+std::string control_server::start() {
+  if (options_.socket.empty()) return {};
+  auto listening = net::listen_unix(context_, options_.socket);
+  if (!listening) return "control: cannot listen on " + options_.socket + ": " + listening.error().message();
+  inode_ = inode_of(options_.socket);
+  server_->start(std::move(*listening));
+  return {};
+}
+
+// Another process may have put its own there meanwhile.
+void control_server::retire() {
+  server_->retire();
+  if (inode_ != 0 && inode_of(options_.socket) == inode_) ::unlink(options_.socket.c_str());
+  inode_ = 0;
+}
+
+void control_server::stop() {
+  retire();
+  server_->stop();
+}
+
+}  // namespace pgsteer::admin

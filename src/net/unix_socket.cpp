@@ -1,0 +1,46 @@
+#include "pgsteer/net/unix_socket.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/error.hpp>
+#include <cerrno>
+
+namespace pgsteer::net {
+namespace {
+
+using boost::asio::local::stream_protocol;
+
+error_code last_unix_error() noexcept {
+  return {errno, boost::system::system_category()};
+}
+
+bool is_left_over(boost::asio::io_context& context, const std::string& path) {
+  struct stat seen {};
+  if (::lstat(path.c_str(), &seen) != 0 || !S_ISSOCK(seen.st_mode)) return false;
+  stream_protocol::socket knocking(context);
+  error_code ec;
+  knocking.open({}, ec);
+  if (!ec) knocking.non_blocking(true, ec);  // a full queue is somebody's too
+  if (!ec) knocking.connect(stream_protocol::endpoint(path), ec);
+  return ec == boost::asio::error::connection_refused;
+}
+
+}  // namespace
+
+result<stream_protocol::acceptor> listen_unix(boost::asio::io_context& context, const std::string& path) {
+  if (is_left_over(context, path)) ::unlink(path.c_str());
+  stream_protocol::acceptor acceptor(context);
+  error_code ec;
+  acceptor.open({}, ec);
+  if (!ec) acceptor.bind(stream_protocol::endpoint(path), ec);
+  if (ec) return ec;
+  // Nobody can connect before listen().
+  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) ec = last_unix_error();
+  if (!ec) acceptor.listen(boost::asio::socket_base::max_listen_connections, ec);
+  if (!ec) return acceptor;
+  ::unlink(path.c_str());
+  return ec;
+}
+
+}  // namespace pgsteer::net

@@ -1,0 +1,142 @@
+// The control socket over a real Unix socket: what it takes, what the commands make of its answers.
+#include "pgsteer/admin/control_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <sstream>
+#include <thread>
+
+#include "admin/admin_client.hpp"
+#include "admin/control_routes.hpp"
+#include "pgsteer/admin/control_command.hpp"
+#include "support/eventually.hpp"
+
+namespace pgsteer::admin {
+namespace {
+
+namespace http = boost::beast::http;
+using outcome = reload_report::outcome;
+
+class ControlServer : public ::testing::Test {
+ protected:
+  ControlServer() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-control-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    control_provider provider;
+    provider.reload = [this](std::function<void(const reload_report&)> on_done) {
+      ++reloads_;
+      boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(report_); });
+    };
+    provider.config_yaml = [] { return "workers: 2\n"; };
+    server_.emplace(context_, control_options{path()}, std::move(provider));
+    EXPECT_EQ(server_->start(), "");
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~ControlServer() override {
+    on_thread([this] { server_.reset(); });
+    work_.reset();
+    thread_.join();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void on_thread(const std::function<void()>& action) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      action();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  std::string path() const { return folder_ + "/control.sock"; }
+  http::status status_of(question asked) {
+    const auto answers = ask(unix_path{path()}, {std::move(asked)}, test::patience);
+    return answers ? answers->front().status : http::status{};
+  }
+  int reload_command() { return run_reload(path(), out_, err_); }
+
+  std::string folder_;
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
+  reload_report report_;
+  int reloads_ = 0;
+  std::optional<control_server> server_;
+  std::thread thread_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+TEST_F(ControlServer, KnowsItsPaths) {
+  EXPECT_EQ(status_of({"/v1/config"}), http::status::ok);
+  EXPECT_EQ(status_of({"/v1/reload", question::kind::order}), http::status::ok);
+  EXPECT_EQ(status_of({"/v1/reload"}), http::status::not_found) << "a GET changes nothing";
+  EXPECT_EQ(status_of({"/metrics"}), http::status::not_found);
+  EXPECT_EQ(reloads_, 1);
+}
+
+TEST_F(ControlServer, TheCommandTellsWhatHasChanged) {
+  report_.changes = {
+      {"probe.interval", "500ms", "1s"}, {"listeners[ro]", "0.0.0.0:5433, any", ""}, {"workers", "1", "2"}};
+  report_.restart_keys = {"workers"};
+  EXPECT_EQ(reload_command(), 0);
+  EXPECT_EQ(out_.str(),
+            "probe.interval: 500ms -> 1s\n"
+            "listeners[ro]: 0.0.0.0:5433, any -> (none)\n"
+            "workers: 1 -> 2\n"
+            "workers: not changed before the next start\n"
+            "configuration reloaded\n");
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(ControlServer, TheCommandPrintsProblemsAsCheckDoes) {
+  report_ = {outcome::invalid, {"a.yaml:1:2: x: expected y, found \x1b[2Jz", "a.yaml:2:2: q"}, {}, {}};
+  EXPECT_EQ(reload_command(), 2);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(err_.str().find('\x1b'), std::string::npos) << "a terminal sees no control sequence";
+  EXPECT_NE(err_.str().find("a.yaml:2:2: q\n"), std::string::npos);
+  report_.what = outcome::impossible;
+  EXPECT_EQ(reload_command(), 1);
+}
+
+TEST_F(ControlServer, TheCommandSaysThatNobodyIsThere) {
+  on_thread([this] { server_->stop(); });
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_EQ(reload_command(), 3);
+  EXPECT_NE(err_.str().find("is control.socket set in its configuration?"), std::string::npos) << err_.str();
+}
+
+// A reload may take the socket away over which it was asked for.
+TEST_F(ControlServer, AnswersWhoHasAskedBeforeItRetires) {
+  report_.changes = {{"control.socket", path(), ""}};
+  std::promise<int> ended;
+  std::thread client([&] { ended.set_value(reload_command()); });
+  ASSERT_TRUE(test::eventually(test::patience, [&] {
+    bool is_asked = false;
+    on_thread([&] {
+      is_asked = reloads_ == 1;
+      if (!is_asked) return;
+      server_->retire();
+      server_.reset();
+    });
+    return is_asked;
+  }));
+  EXPECT_EQ(ended.get_future().get(), 0);
+  client.join();
+}
+
+TEST(ReloadReport, IsReadBackAsItWasWritten) {
+  const reload_report report{outcome::impossible, {"one", "two \"quoted\""}, {{"a", "b", "c"}}, {"workers"}};
+  const auto read = read_reload_report(to_json(report));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(to_json(*read), to_json(report));
+  for (const char* const other : {"", "{}", "[]", R"({"outcome":"maybe"})", R"({"outcome":"applied"})",
+                                  R"({"outcome":"applied","problems":[1],"changes":[],"restart_keys":[]})"})
+    EXPECT_FALSE(read_reload_report(other)) << other;
+}
+
+}  // namespace
+}  // namespace pgsteer::admin

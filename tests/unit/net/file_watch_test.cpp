@@ -1,0 +1,111 @@
+// Files that change in all the ways in which editors and Kubernetes change them.
+#include "pgsteer/net/file_watch.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "support/eventually.hpp"
+
+namespace pgsteer::net {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileWatch : public ::testing::Test {
+ protected:
+  FileWatch() { write(file_, "one"); }
+  ~FileWatch() override { fs::remove_all(folder_); }
+
+  static fs::path make_folder() {
+    std::string pattern = (fs::temp_directory_path() / "pgsteer-watch-XXXXXX").string();
+    return ::mkdtemp(pattern.data());
+  }
+  static void write(const fs::path& to, const std::string& text) { std::ofstream(to) << text; }
+  bool run_until_changes(std::size_t count) {
+    const time_point limit = clock::now() + test::patience;
+    while (told_.size() < count && clock::now() < limit) context_.run_one_for(milliseconds{50});
+    return told_.size() == count;
+  }
+  // Everything that comes within ten settle times is here.
+  void run_a_while() { context_.run_for(10 * file_watch::settle_time); }
+
+  const fs::path folder_ = make_folder();
+  const fs::path file_ = folder_ / "pgsteer.yaml";
+  boost::asio::io_context context_;
+  std::vector<std::vector<std::string>> told_;
+  file_watch watch_{context_, [this](const auto& files) { told_.push_back(files); }};
+};
+
+TEST_F(FileWatch, TellsOfAFileThatIsWrittenInPlace) {
+  watch_.watch({file_});
+  write(file_, "two");
+  ASSERT_TRUE(run_until_changes(1));
+  EXPECT_EQ(told_[0], std::vector<std::string>{file_});
+}
+
+TEST_F(FileWatch, TellsOfAnotherFileInItsPlaceAndOnce) {
+  watch_.watch({file_});
+  run_a_while();
+  for (std::size_t i = 1; i <= 2; ++i) {
+    write(folder_ / "draft", "two");
+    fs::rename(folder_ / "draft", file_);
+    ASSERT_TRUE(run_until_changes(i));
+  }
+  run_a_while();
+  EXPECT_EQ(told_.size(), 2U);
+}
+
+// kubelet: the files are links through ..data, which is a link to a folder; only ..data is replaced.
+TEST_F(FileWatch, TellsOfAConfigMapThatIsUpdated) {
+  const fs::path volume = folder_ / "volume";
+  const auto fill = [&](const std::string& name, const std::string& text) {
+    fs::create_directories(volume / name);
+    write(volume / name / "pgsteer.yaml", text);
+    write(volume / name / "other", "same");
+    fs::create_directory_symlink(name, volume / "..data_tmp");
+    fs::rename(volume / "..data_tmp", volume / "..data");
+  };
+  fill("..1", "one");
+  fs::create_symlink("..data/pgsteer.yaml", volume / "pgsteer.yaml");
+  const std::string seen = volume / "pgsteer.yaml";
+  watch_.watch({seen});
+  run_a_while();
+  fill("..2", "two");
+  fs::remove_all(volume / "..1");
+  ASSERT_TRUE(run_until_changes(1));
+  EXPECT_EQ(told_[0], std::vector<std::string>{seen});
+}
+
+TEST_F(FileWatch, IsSilentAboutItsNeighboursAndAboutAFileThatIsGone) {
+  watch_.watch({file_});
+  write(folder_ / "neighbour", "two");
+  fs::remove(file_);
+  run_a_while();
+  EXPECT_TRUE(told_.empty());
+  write(file_, "three");
+  EXPECT_TRUE(run_until_changes(1));
+}
+
+TEST_F(FileWatch, ComparesWithWhatItSawFirst) {
+  watch_.watch({file_});
+  write(file_, "two");
+  watch_.watch({file_, folder_ / "later"});
+  EXPECT_TRUE(run_until_changes(1));
+  write(folder_ / "later", "one");
+  EXPECT_TRUE(run_until_changes(2));
+}
+
+TEST_F(FileWatch, SaysNothingOnceItIsStopped) {
+  watch_.watch({file_});
+  run_a_while();
+  write(file_, "two");
+  watch_.stop();
+  run_a_while();
+  EXPECT_TRUE(told_.empty());
+}
+
+}  // namespace
+}  // namespace pgsteer::net
