@@ -86,6 +86,7 @@ config read_root(document& file, const YAML::Node& root) {
   read_control(control, out.control);
   keys.whole_or_auto("workers", out.workers, {1, 256});
   keys.time("drain_timeout", out.drain_timeout, {seconds{0}, std::chrono::hours{24}});
+  keys.time("drain_grace", out.drain_grace, {seconds{0}, std::chrono::hours{1}});
   keys.word(
       "reload_on_change", out.reload_on_change,
       {{"auto", reload_on_change::automatic}, {"on", reload_on_change::on}, {"off", reload_on_change::off}});

@@ -1,5 +1,6 @@
 #include "pgsteer/net/socket.hpp"
 
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -7,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <cerrno>
@@ -117,6 +119,16 @@ result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& b
   for (const int fd : before) share_port(fd, false);
   if (made) share_port(made->native_handle(), false);
   return made;
+}
+
+void refuse_handshakes(int fd) noexcept {
+  // The filter sees a segment from its TCP header on, whose 14th byte holds the flags: RFC 9293, 3.1.
+  constexpr std::uint32_t syn = 0x02;
+  std::array<sock_filter, 4> drop_syn{{BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+                                       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+                                       BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, 0xffffffffU)}};
+  const sock_fprog program{drop_syn.size(), drop_syn.data()};
+  (void)::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 bool is_local_trouble(const error_code& ec) noexcept {

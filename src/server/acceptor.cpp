@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 
 #include "pgsteer/base/log.hpp"
@@ -14,6 +15,8 @@ namespace {
 constexpr int accepts_per_turn_max = 64;
 // More cannot be waiting: net.core.somaxconn is 4096 by default, and others come meanwhile.
 constexpr int accepts_at_end_max = 8192;
+// From a client's first packet to its last of the handshake: a round trip.
+constexpr auto handshake_time = milliseconds{50};
 // After EMFILE and the like; HAProxy pauses 100 ms too.
 constexpr auto trouble_pause = milliseconds{100};
 // Trouble that comes and goes with every descriptor that is freed is told once in this time.
@@ -35,13 +38,26 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
   address_ = ec ? state->listener(listener.index).bind : net::to_endpoint(bound);
 }
 
-void acceptor::stop() {
-  if (!socket_.is_open()) return;
-  for (int i = 0; i < accepts_at_end_max && accept_one(); ++i) {
-  }
-  pause_timer_.cancel();
+void acceptor::stop(bool has_successor, std::function<void()> on_closed) {
+  is_stopping_ = true;
+  if (has_successor) return close(std::move(on_closed));
+  net::refuse_handshakes(socket_.native_handle());
+  // Those that have begun are over soon, and their clients think themselves connected.
+  pause_timer_.expires_after(handshake_time);
+  pause_timer_.async_wait([this, told = std::move(on_closed)](const error_code&) { close(told); });
+}
+
+void acceptor::close(std::function<void()> on_closed) {
+  accept_all();
   error_code ignored;
   socket_.close(ignored);
+  // Behind what is under way.
+  boost::asio::post(socket_.get_executor(), [told = std::move(on_closed)] { told(); });
+}
+
+void acceptor::accept_all() {
+  for (int i = 0; i < accepts_at_end_max && accept_one(); ++i) {
+  }
 }
 
 error_code acceptor::configure(const net::tcp_options& options) noexcept {
@@ -75,7 +91,7 @@ bool acceptor::accept_one() {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
     // The client gave up between its handshake and our accept: accept(2), "Error handling".
     if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) return true;
-    pause(errno);
+    if (!is_stopping_) pause(errno);
     return false;
   }
   address.resize(size);

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,8 +24,10 @@ class acceptor {
            const std::vector<std::unique_ptr<worker>>& workers);
 
   void start() { wait(); }
-  // Accepts whoever is waiting, and nobody any more.
-  void stop();
+  // Accepts whoever is waiting or about to, and nobody any more; on_closed is called on its thread after that,
+  // when nothing of it is under way and it may be destroyed. has_successor: another socket listens on the
+  // port, which new clients are to find.
+  void stop(bool has_successor, std::function<void()> on_closed);
   // Whose clients come from now on, those that wait to be accepted too.
   void serve(session::listener_state& listener) noexcept { listener_ = &listener; }
   // What accepted sockets inherit. Errors: of setsockopt(2).
@@ -38,6 +41,8 @@ class acceptor {
   void accept_batch();
   // True if it took one, false if there is none or none can be taken now.
   [[nodiscard]] bool accept_one();
+  void accept_all();
+  void close(std::function<void()> on_closed);
   void pause(int error);
   void hand_over(net::unique_fd client, const net::tcp::endpoint& address);
 
@@ -49,6 +54,7 @@ class acceptor {
   boost::asio::steady_timer pause_timer_;
   endpoint address_;
   bool is_paused_ = false;
+  bool is_stopping_ = false;
   std::optional<time_point> trouble_logged_at_;
 };
 

@@ -127,18 +127,24 @@ void listener_set::move_sockets(change& next) {
   }
 }
 
-// What is under way for it may be about to call it.
 void listener_set::close(std::unique_ptr<acceptor> socket) {
   tell("listening no more", socket->listener_name(), socket->address());
-  socket->stop();
-  boost::asio::post(context(), [over = std::shared_ptr<acceptor>(std::move(socket))] {});
+  const bool has_successor = std::ranges::any_of(entries_, [&](const entry& each) {
+    return each.socket && each.socket->address().port == socket->address().port;
+  });
+  acceptor& closing = *socket;
+  closing.stop(has_successor, [over = std::shared_ptr<acceptor>(std::move(socket))] {});
 }
 
-void listener_set::stop() {
+void listener_set::stop(std::function<void()> on_closed) {
   removed_timer_.cancel();
-  on_accepting_thread([this] {
+  // Called once the last one is closed, which may be of another thread.
+  const std::shared_ptr<void> all_closed(nullptr, [this, told = std::move(on_closed)](void*) {
+    boost::asio::post(control_, told);
+  });
+  on_accepting_thread([&] {
     for (const entry& each : entries_) {
-      if (each.socket) each.socket->stop();
+      if (each.socket) each.socket->stop(false, [all_closed] {});
     }
   });
 }

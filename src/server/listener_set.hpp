@@ -45,8 +45,8 @@ class listener_set {
   [[nodiscard]] result<change> prepare(const std::vector<runtime::listener_options>& wanted,
                                        const net::tcp_options& tcp);
   void carry_out(change next);
-  // Accepts nobody any more.
-  void stop();
+  // Accepts whoever is waiting, and nobody any more; on_closed is called on the control thread after that.
+  void stop(std::function<void()> on_closed);
   // Once the threads of the workers have ended: a socket may be of a worker's context.
   void destroy_sockets() noexcept;
 

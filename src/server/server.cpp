@@ -5,7 +5,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -19,11 +18,13 @@
 #include "pgsteer/net/file_watch.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "server/config_loader.hpp"
+#include "server/drain.hpp"
 #include "server/errc.hpp"
 #include "server/host_limits.hpp"
 #include "server/listener_set.hpp"
 #include "server/open_ports.hpp"
 #include "server/reload.hpp"
+#include "server/stop_signals.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/views.hpp"
 #include "server/worker.hpp"
@@ -32,8 +33,6 @@ namespace pgsteer::server {
 namespace asio = boost::asio;
 namespace {
 
-// How often a drain looks whether the last session has ended.
-constexpr auto drain_poll_interval = milliseconds{20};
 constexpr auto log_grace = milliseconds{20};
 
 constexpr std::array handled_signals{SIGTERM, SIGINT, SIGHUP};
@@ -96,8 +95,8 @@ class server::implementation {
         ports_(context_, listeners_, pages(), orders()),
         loader_(context_, std::move(source.read), [this] { return options_.state_dir; }),
         files_(context_, [this](const std::vector<std::string>& changed) { on_changed_files(changed); }),
-        signals_(context_),
-        drain_timer_(context_) {
+        drain_(context_, around_drain()),
+        signals_(context_) {
     awaited_.on_login = [this] {
       asio::post(context_, [this, now = clock::now()] { keeper_.story().note_login(now); });
     };
@@ -106,7 +105,7 @@ class server::implementation {
   }
 
   ~implementation() {
-    end_drain();  // nothing to end unless run() was left by an exception
+    order_the_end();  // nothing to end unless run() was left by an exception
     end_workers();
     listeners_.destroy_sockets();
   }
@@ -147,7 +146,7 @@ class server::implementation {
   }
 
   void request_stop() {
-    asio::post(context_, [this] { is_draining() ? end_drain() : begin_drain(); });
+    asio::post(context_, [this] { drain_.has_begun() ? drain_.hurry() : begin_drain(); });
   }
 
   void request_reload(std::function<void(const admin::reload_report&)> on_done) {
@@ -181,7 +180,7 @@ class server::implementation {
       return std::move(report);
     };
     if (!loaded.problems.empty()) return refuse(outcome::invalid, std::move(loaded.problems));
-    if (is_draining()) return refuse(outcome::impossible, {"pgsteer is stopping"});
+    if (drain_.has_begun()) return refuse(outcome::impossible, {"pgsteer is stopping"});
     config::config& next = loaded.options;
     for (config::change& each : config::changes(options_, next))
       report.changes.push_back({std::move(each.key), std::move(each.before), std::move(each.after)});
@@ -307,7 +306,7 @@ class server::implementation {
     provider.metrics_text = [this] { return metrics::exposition(view_metrics(sources())); };
     provider.readiness = [this] { return view_readiness(sources()); };
     provider.topology = [this] { return view_topology(sources()); };
-    provider.is_draining = [this] { return is_draining(); };
+    provider.is_draining = [this] { return drain_.has_begun(); };
     return provider;
   }
 
@@ -316,49 +315,41 @@ class server::implementation {
       if (ec) return;
       if (number == SIGHUP) {
         reload_all({});
-      } else if (is_draining()) {
-        // Whoever asks twice does not want to wait for sessions.
-        log(log_level::warning, "second signal, exiting at once");
-        // The workers still log, so the log cannot be taken down; its thread gets a moment to write this
-        // line.
-        std::this_thread::sleep_for(log_grace);
-        std::_Exit(EXIT_FAILURE);
       } else {
-        begin_drain();
+        on_stop_signal(number);
       }
       wait_for_signal();
     });
   }
 
-  void begin_drain() {
-    order(runtime::drain_step::waiting);
-    log(log_level::info, "draining: no new sessions, waiting for the present ones",
-        {{"sessions", static_cast<std::int64_t>(session_count())},
-         {"drain_timeout_seconds", in_seconds(options_.drain_timeout)}});
-    listeners_.stop();
-    drain_deadline_ = clock::now() + options_.drain_timeout;
-    poll_drain();
-  }
-
-  // Each session ends itself: session::review().
-  void end_drain() { order(runtime::drain_step::ending); }
-
-  void order(runtime::drain_step step) {
-    if (publication_.newest()->orders.drain == step) return;
-    publish([step](runtime::state& next) { next.orders.drain = step; });
-  }
-  bool is_draining() const { return publication_.newest()->orders.drain != runtime::drain_step::none; }
-
-  void poll_drain() {
-    if (session_count() == 0) {
-      stop_control();
-      return;
+  void on_stop_signal(int number) {
+    switch (stop_signals_.take(number, clock::now())) {
+      case stop_signals::meaning::begin:
+        begin_drain();
+        break;
+      case stop_signals::meaning::nothing_new:
+        log(log_level::info, "signal ignored, pgsteer is draining already");
+        break;
+      case stop_signals::meaning::impatience:
+        log(log_level::warning, "another signal, exiting at once");
+        // The workers still log, so the log cannot be taken down; its thread gets a moment to write this
+        // line.
+        std::this_thread::sleep_for(log_grace);
+        std::_Exit(EXIT_FAILURE);
     }
-    if (clock::now() >= drain_deadline_) end_drain();
-    drain_timer_.expires_after(drain_poll_interval);
-    drain_timer_.async_wait([this](const error_code& ec) {
-      if (!ec) poll_drain();
-    });
+  }
+
+  void begin_drain() { drain_.begin({options_.drain_grace, options_.drain_timeout}); }
+
+  drain::surroundings around_drain() {
+    return {.publish =
+                [this](const runtime::operator_orders& orders) {
+                  publish([&](runtime::state& next) { next.orders = orders; });
+                },
+            .close_listeners =
+                [this](std::function<void()> on_closed) { listeners_.stop(std::move(on_closed)); },
+            .session_count = [this] { return session_count(); },
+            .on_over = [this] { stop_control(); }};
   }
 
   void stop_control() {
@@ -368,6 +359,10 @@ class server::implementation {
     error_code ignored;
     signals_.cancel(ignored);
     context_.stop();
+  }
+
+  void order_the_end() {
+    publish([](runtime::state& next) { next.orders.drain = runtime::drain_step::ending; });
   }
 
   void end_workers() {
@@ -398,9 +393,9 @@ class server::implementation {
   open_ports ports_;
   config_loader loader_;
   net::file_watch files_;
+  drain drain_;
   asio::signal_set signals_;
-  asio::steady_timer drain_timer_;
-  time_point drain_deadline_;
+  stop_signals stop_signals_;
 };
 
 void block_signals() noexcept {

@@ -96,12 +96,19 @@ void session::finish_login() {
   });
 }
 
-bool session::waits_for_first_query(duration quiet) {
-  const bool is_logged_in = logged_in_at_ != time_point::max();
+time_point session::first_query_due(const login::removal& why) const {
   const runtime::options& options = *worker_.state()->options;
-  const duration spared =
-      is_readable_ ? options.first_query_time : std::max<duration>(options.first_query_time, quiet);
-  const time_point due = is_logged_in ? logged_in_at_ + spared : logged_in_at_;
+  const duration quiet = is_readable_ ? duration::zero() : *why.when_quiet_for;
+  const time_point due = logged_in_at_ + std::max(options.first_query_time, quiet);
+  if (why.reason != close_reason::draining) return due;
+  const time_point patient = std::min(logged_in_at_ + options.first_query_time_of_drain,
+                                      worker_.state()->orders.leave_by);
+  return std::max(due, patient);
+}
+
+bool session::waits_for_first_query(const login::removal& why) {
+  const bool is_logged_in = logged_in_at_ != time_point::max();
+  const time_point due = is_logged_in ? first_query_due(why) : logged_in_at_;
   const bool was_due = std::exchange(is_review_due_, clock::now() < due);
   if (!is_review_due_) return false;
   if (was_due || !is_logged_in) return true;  // finish_login() reviews it, if nobody else
@@ -122,9 +129,16 @@ void session::review() {
     if (login_) login_->go_on(login::snapshot_changed{});
     return;
   }
-  const auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
+  auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
+  if (!removal && is_called_to_leave_)
+    removal = login::removal{close_reason::draining, {}, worker_.state()->options->encrypted_idle_time};
   if (!removal) return stay();
-  if (!removal->when_quiet_for || !waits_for_first_query(*removal->when_quiet_for)) request_close(*removal);
+  if (!removal->when_quiet_for || !waits_for_first_query(*removal)) request_close(*removal);
+}
+
+void session::call_to_leave() {
+  is_called_to_leave_ = true;
+  review();
 }
 
 void session::request_close(const login::removal& why) {

@@ -28,6 +28,8 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   static void start(const std::shared_ptr<session>& self);
   // The worker's state has changed: leaves a backend that may no longer have it; ends when a drain does.
   void review();
+  // For a drain: it ends when it is idle.
+  void call_to_leave();
 
   // Of its login.
   [[nodiscard]] std::shared_ptr<session> alive() const noexcept { return itself_; }  // null once it is closed
@@ -48,8 +50,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   // It was asked to make way, and need not any more.
   void stay();
   // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
-  // quiet: for how long it is to be quiet then, if its bytes cannot be read.
-  [[nodiscard]] bool waits_for_first_query(duration quiet);
+  [[nodiscard]] bool waits_for_first_query(const login::removal& why);
+  // Until when it may wait for that, once it is logged in.
+  [[nodiscard]] time_point first_query_due(const login::removal& why) const;
   void review_if_due();
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
@@ -76,6 +79,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   bool is_readable_ = false;                     // nothing is encrypted
   time_point logged_in_at_ = time_point::max();  // then as long as that is under way; else its login's start
   bool is_review_due_ = false;                   // it waits for its first query
+  bool is_called_to_leave_ = false;
   bool can_speak_ = false;                       // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;

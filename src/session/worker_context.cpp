@@ -8,6 +8,7 @@ namespace pgsteer::session {
 
 struct worker_context::session_list {
   boost::intrusive::list<session> members;
+  boost::intrusive::list<session>::iterator next_to_call = members.end();  // of those that may have to leave
 
   // The action may end the session that it is called for, and no other.
   template <class Action>
@@ -20,6 +21,8 @@ namespace {
 
 // Two hints of one backend that are closer together start no second probe.
 constexpr auto news_interval = milliseconds{5};
+// During a drain; with one session each time, 100 a second of each worker at least.
+constexpr duration calling_interval = milliseconds{10};
 
 }  // namespace
 
@@ -34,6 +37,7 @@ worker_context::worker_context(boost::asio::io_context& context_in, relay::engin
       login_buffer_(pgwire::first_packet_bytes_max),
       sessions_(std::make_unique<session_list>()),
       quiet_timer_(context_in),
+      calling_timer_(context_in),
       linger_timer_(context_in) {}
 
 worker_context::~worker_context() = default;
@@ -43,6 +47,10 @@ void worker_context::publish(runtime::state_ptr next) {
   const bool is_changed = state_->topology.snapshot->generation != before->topology.snapshot->generation ||
                           state_->options != before->options || state_->orders != before->orders;
   if (is_changed) sessions_->for_each([](session& member) { member.review(); });
+  if (is_leaving() && before->orders.drain != state_->orders.drain) {
+    sessions_->next_to_call = sessions_->members.begin();
+    call_to_leave();
+  }
   if (holds.is_empty()) return;
   holds.wake([this](std::size_t listener) { return choose(listener, {}, 0).backend != nullptr; },
              is_changed || state_->is_rw_closed != before->is_rw_closed);
@@ -126,13 +134,31 @@ void worker_context::look_at_lingering_after(duration pause) {
   });
 }
 
+// As many as it takes to be through in time, however many come meanwhile, and one at least.
+void worker_context::call_to_leave() {
+  if (!is_leaving()) return;
+  const duration left = std::max<duration>(state_->orders.leave_by - clock::now(), calling_interval);
+  auto& next = sessions_->next_to_call;
+  for (std::size_t n = 1 + session_count() * calling_interval / left; n > 0; --n) {
+    if (next == sessions_->members.end()) break;
+    (next++)->call_to_leave();
+  }
+  calling_timer_.expires_after(calling_interval);
+  calling_timer_.async_wait([this](const error_code& ec) {
+    if (!ec) call_to_leave();
+  });
+}
+
 void worker_context::enlist(session& member) {
   sessions_->members.push_back(member);
+  if (is_leaving() && sessions_->next_to_call == sessions_->members.end()) --sessions_->next_to_call;
   session_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void worker_context::delist(session& member) {
-  sessions_->members.erase(sessions_->members.iterator_to(member));
+  const auto place = sessions_->members.iterator_to(member);
+  if (sessions_->next_to_call == place) ++sessions_->next_to_call;
+  sessions_->members.erase(place);
   session_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -39,11 +39,10 @@ TEST(Stop, TakesNoNewSessions) {
   EXPECT_EQ(proxy.wait_for_exit(), 0);
 }
 
-// An idle session is told with 57P01, at the drain deadline at the latest.
+// An idle session is told with 57P01; drain_timeout is beyond patience.
 TEST(Stop, TellsIdleSessions) {
   fake_cluster cluster(1);
-  test_proxy proxy(cluster.endpoints(),
-                   [](config::config& options) { options.drain_timeout = milliseconds{500}; });
+  test_proxy proxy(cluster.endpoints());
   ASSERT_TRUE(proxy.wait_for_backends(1, 1));
   fake_client idle(proxy.rw());
   ASSERT_TRUE(idle.startup().is_logged_in);
@@ -55,6 +54,44 @@ TEST(Stop, TellsIdleSessions) {
   EXPECT_EQ(told.end, stream_end::closed);
   EXPECT_EQ(proxy.wait_for_exit(), 0);
   EXPECT_TRUE(eventually(patience, [&] { return cluster.open_sessions() == 0; }));
+}
+
+// Whoever is connected by the time of the signal is served, and the others are refused: nobody gets a reset.
+TEST(Stop, ServesWhoeverWaitsToBeAccepted) {
+  for (const unsigned workers : {1U, 2U}) {
+    fake_cluster cluster(1);
+    test_proxy proxy(cluster.endpoints(), [&](config::config& options) { options.workers = workers; });
+    ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+    const endpoint rw = proxy.rw();
+    std::vector<fake_client> clients;
+    for (int i = 0; i < 200; ++i) {
+      clients.emplace_back(rw);
+      if (i == 150) proxy.request_stop();
+      if (!clients.back().is_open()) break;
+      clients.back().send(app_startup_message());
+    }
+    EXPECT_GE(clients.size(), 150U);
+    if (!clients.back().is_open()) clients.pop_back();
+    for (fake_client& each : clients) EXPECT_TRUE(each.read_login().is_logged_in);
+    for (fake_client& each : clients) each.close();
+    EXPECT_EQ(proxy.wait_for_exit(), 0);
+  }
+}
+
+// A load balancer hears a moment later that it is not ready any more.
+TEST(Stop, AcceptsForAGraceTimeThoughItIsNotReady) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints(),
+                   [](config::config& options) { options.drain_grace = beyond_patience; });
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  fake_client idle(proxy.rw());
+  ASSERT_TRUE(idle.startup().is_logged_in);
+  proxy.request_stop();
+  ASSERT_TRUE(eventually(patience, [&] { return proxy.admin_get("/readyz").status == 503; }));
+  EXPECT_EQ(who_answers(proxy.rw()), "primary");
+  EXPECT_EQ(idle.query("whoami").value(), "primary") << "it would come back here";
+  proxy.request_stop();
+  EXPECT_EQ(proxy.wait_for_exit(), 0);
 }
 
 // Its process's end would close its socket, and cost it the rest of what it was sent.

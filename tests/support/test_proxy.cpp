@@ -44,6 +44,7 @@ config::config make_config(std::vector<endpoint> backends) {
   options.runtime.listeners = {listener("rw", target_session_attrs::primary, unhurried),
                                listener("ro", target_session_attrs::prefer_standby, unhurried),
                                listener("impatient", target_session_attrs::primary, milliseconds{300})};
+  options.runtime.first_query_time_of_drain = milliseconds{100};
   options.runtime.login.startup_timeout = beyond_patience;
   options.runtime.login.connect_timeout = unhurried;
   options.runtime.login.login_timeout = beyond_patience;

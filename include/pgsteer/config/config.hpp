@@ -69,6 +69,7 @@ struct config {
   log_options log;
   unsigned workers = 0;                  // 0 ("auto"): one per core this process may run on
   duration drain_timeout = seconds{30};  // Kubernetes' terminationGracePeriodSeconds default
+  duration drain_grace{};                // clients still come for so long, where others route them
   enum reload_on_change reload_on_change = reload_on_change::automatic;
   // Every key there is, as the options above have it, in reference.yaml's order. Of the sources of backends
   // only the one in use; the short form of static is shown as the long one. Nothing here is secret: a

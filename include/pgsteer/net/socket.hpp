@@ -39,6 +39,11 @@ using tcp = boost::asio::ip::tcp;
 [[nodiscard]] result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind,
                                            std::span<const int> successor_of = {});
 
+// A listening socket takes no new handshake from now on, and ends those that have begun: whoever comes hears
+// nothing, and tries again after a second. Before it is closed: what has completed its handshake by then and
+// was not accepted gets a reset (listen(2), SO_ATTACH_FILTER of socket(7)).
+void refuse_handshakes(int fd) noexcept;
+
 // EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, and ENOSPC of epoll_ctl(2): trouble of this host, never a
 // backend's failure (rule 6).
 [[nodiscard]] bool is_local_trouble(const error_code& ec) noexcept;

@@ -58,6 +58,8 @@ struct options {
   // wait for its idle moment does not count as idle for so long after its login. Not a key: a driver's first
   // query follows within a round trip, and CloudNativePG stops an old primary 0.1 to 0.5 s after it said so.
   duration first_query_time = milliseconds{100};
+  // The same where a drain calls it to leave, which is in no hurry: at most half of drain_timeout.
+  duration first_query_time_of_drain = seconds{5};
   // An encrypted session, whose transactions nobody sees, is idle for whoever waits for that once its backend
   // has spoken last and it has been quiet for so long (relay::engine::stop_when_idle()). Its login cannot be
   // seen either, and counts as over after that, or after first_query_time where the backend will not wait.

@@ -41,13 +41,15 @@ struct used_topology {
 // How far a drain of the whole process is.
 enum class drain_step {
   none,
-  waiting,  // there are no new sessions, the present ones may end by themselves
-  ending,   // their time is over
+  announced,  // it is not ready any more; clients that come all the same are served
+  leaving,    // nobody comes any more; sessions end when they are idle outside a transaction
+  ending,     // their time is over
 };
 
 // What the operator has ordered.
 struct operator_orders {
   drain_step drain = drain_step::none;
+  time_point leave_by = time_point::max();  // every session has been called to leave by then
 
   bool operator==(const operator_orders&) const = default;
 };

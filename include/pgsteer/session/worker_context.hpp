@@ -5,7 +5,9 @@
 // and what it refers to (counters, permits, cancel registry), which says itself that any thread may use it.
 //
 // Flow: publish() for every new state -> sessions whose backend lost its role are closed, all of them once a
-// drain is over; held logins that now have a backend are woken in the order they came.
+// drain is over; held logins that now have a backend are woken in the order they came. While a drain has them
+// leave, sessions are called one after the other, so that their clients do not all come back elsewhere at
+// once.
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -84,6 +86,9 @@ class worker_context {
   void publish(runtime::state_ptr next);
   // The same object always, which holds the present one.
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return state_; }
+  [[nodiscard]] bool is_leaving() const noexcept {
+    return state_->orders.drain == runtime::drain_step::leaving;
+  }
   [[nodiscard]] bool is_drain_over() const noexcept {
     return state_->orders.drain == runtime::drain_step::ending;
   }
@@ -118,6 +123,7 @@ class worker_context {
  private:
   friend class session;
   void delist(session& member);
+  void call_to_leave();
   void look_for_quiet_after(duration pause);
   void look_at_lingering_after(duration pause);
 
@@ -136,6 +142,7 @@ class worker_context {
   std::atomic<std::size_t> session_count_{0};  // read by the acceptor, written here
   boost::asio::steady_timer quiet_timer_;
   std::optional<time_point> quiet_due_;  // the next look
+  boost::asio::steady_timer calling_timer_;
   net::lingering_sockets lingering_;
   boost::asio::steady_timer linger_timer_;
 };

@@ -97,6 +97,7 @@ TEST(Reference, ValuesShownAreTheDefaults) {
   EXPECT_EQ(reference.state_dir, defaults.state_dir);
   EXPECT_EQ(reference.workers, defaults.workers);
   EXPECT_EQ(reference.drain_timeout, defaults.drain_timeout);
+  EXPECT_EQ(reference.drain_grace, defaults.drain_grace);
   EXPECT_EQ(reference.reload_on_change, defaults.reload_on_change);
   EXPECT_TRUE(boost::pfr::eq_fields(reference.runtime.tcp, defaults.runtime.tcp));
   EXPECT_EQ(std::get<discovery::static_options>(reference.discovery).refresh,

@@ -69,6 +69,7 @@ TEST(Settings, OfAMinimalFileAreTheDefaultsInTheReferencesOrder) {
       {"control.socket", "\"\""},
       {"workers", "auto"},
       {"drain_timeout", "30s"},
+      {"drain_grace", "0s"},
       {"reload_on_change", "auto"},
       {"relay.engine", "auto"},
       {"relay.buffer", "64KiB"},
