@@ -16,4 +16,18 @@ void duration_histogram::observe(double seconds) noexcept {
   sum_us_.add(static_cast<std::uint64_t>(std::llround(sane * 1e6)));
 }
 
+byte_tally& byte_tallies::add() {
+  const std::lock_guard lock(mutex_);
+  return tallies_.emplace_back();
+}
+
+std::array<std::uint64_t, 2> byte_tallies::sum() const {
+  const std::lock_guard lock(mutex_);
+  std::array<std::uint64_t, 2> all{};
+  for (const byte_tally& each : tallies_) {
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] += each.bytes[i].value();
+  }
+  return all;
+}
+
 }  // namespace pgsteer::metrics

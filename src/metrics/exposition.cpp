@@ -192,11 +192,12 @@ void add_listeners(document& out, const metrics_view& view) {
       of.add({label("listener", each->name)}, each->*metric.value);
     }
   }
-  family& bytes = out.counter("session_bytes_total", "Bytes moved by sessions that have ended.");
+  family& bytes = out.counter("session_bytes_total", "Bytes moved by sessions since they were logged in.");
   for (const listener_counters* each : view.listeners) {
     const auto listener = label("listener", each->name);
-    bytes.add({listener, label("direction", "client_to_backend")}, each->bytes_to_backend);
-    bytes.add({listener, label("direction", "backend_to_client")}, each->bytes_to_client);
+    const auto [to_backend, to_client] = each->bytes.sum();
+    bytes.add({listener, label("direction", "client_to_backend")}, to_backend);
+    bytes.add({listener, label("direction", "backend_to_client")}, to_client);
   }
   family& login = out.add(MetricType::Histogram, "login_seconds",
                           "Time from accept to the first ReadyForQuery, of unencrypted sessions.");

@@ -14,7 +14,8 @@ namespace pgsteer::relay {
 flow::flow(const flow_start& start)
     : is_watched_(start.is_watched),
       ending_(start.past != nullptr ? flow_ending(start.past->memory) : flow_ending(start.is_watched)),
-      owner_(start.owner) {
+      owner_(start.owner),
+      tally_(start.tally) {
   socket(side::client).fd = start.client_fd;
   socket(side::backend).fd = start.backend_fd;
   half(side::client).stuck.keep(start.to_backend);

@@ -156,6 +156,7 @@ class flow {
   void count(side source, std::size_t n, flow_turn& turn) noexcept {
     halves_[index(source)].bytes += n;
     turn.bytes[index(source)] += n;
+    if (tally_ != nullptr) tally_->bytes[index(source)].add_alone(n);
     has_progressed_ = has_progressed_ || n != 0;
   }
   // How many of the bytes that wait in the source are to go through a pipe now: 0 if they are too few, or the
@@ -217,6 +218,7 @@ class flow {
   bool has_left_ = false;
   int error_ = 0;
   flow_owner* owner_;
+  metrics::byte_tally* tally_;
   std::array<flow_socket, 2> sockets_;
   std::array<half_relay, 2> halves_;
 };

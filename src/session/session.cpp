@@ -50,6 +50,7 @@ void session::start_relay() {
   start.client_wait = &login_->client();
   start.backend_wait = &login_->backend();
   start.owner = this;
+  start.tally = &worker_.tally_of(listener_);
   start.is_watched = is_readable_ = login.is_readable();
   start.to_backend = login.to_backend();
   start.to_client = login.to_client();
@@ -189,8 +190,6 @@ void session::close(close_reason reason, const relay::flow_summary& summary) {
   const std::shared_ptr<session> alive = std::move(itself_);
   backend_.give_back();
   listener_.counters.closed[static_cast<std::size_t>(reason)].add();
-  listener_.counters.bytes_to_backend.add(summary.bytes[0]);
-  listener_.counters.bytes_to_client.add(summary.bytes[1]);
   log_end({.listener = listener_.counters.name,
            .client = client_address_,
            .user = user_,

@@ -149,6 +149,13 @@ void worker_context::call_to_leave() {
   });
 }
 
+metrics::byte_tally& worker_context::tally_of(listener_state& listener) {
+  if (tallies_.size() <= listener.index) tallies_.resize(listener.index + 1);
+  metrics::byte_tally*& tally = tallies_[listener.index];
+  if (tally == nullptr) tally = &listener.counters.bytes.add();
+  return *tally;
+}
+
 void worker_context::enlist(session& member) {
   sessions_->members.push_back(member);
   if (is_leaving() && sessions_->next_to_call == sessions_->members.end()) --sessions_->next_to_call;

@@ -150,6 +150,20 @@ TEST_F(Relay, MovesBothDirectionsAtOnceByteExact) {
   EXPECT_EQ(to_client, static_cast<double>(seen().session_bytes_sent));
 }
 
+// A report that runs for hours is seen while it does, not as one peak at its end.
+TEST_F(Relay, CountsTheBytesOfASessionThatGoesOn) {
+  constexpr std::size_t n = 1 * mebibyte;
+  start();
+  fake_client client = logged_in();
+  client.send(wire::query("bulk " + std::to_string(n)));
+  EXPECT_EQ(client.read_exactly(n).bytes.size(), n);
+  EXPECT_TRUE(eventually(patience, [&] {
+    return proxy_->metric("pgsteer_session_bytes_total",
+                          {{"direction", "backend_to_client"}, {"listener", "rw"}}) >= n;
+  }));
+  EXPECT_EQ(proxy_->metric("pgsteer_sessions", {{"listener", "rw"}}), 1);
+}
+
 // Writes of every size from one byte to three buffers, in an order drawn by a seed.
 TEST_F(Relay, KeepsBytesInOrderWhateverTheirPieces) {
   constexpr std::uint32_t seed = 20'240'917;

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <mutex>
 
 namespace pgsteer::metrics {
 
@@ -15,6 +17,8 @@ class counter {
   void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   void subtract(std::uint64_t n = 1) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
   void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  // For the one thread that ever changes it: no locked instruction.
+  void add_alone(std::uint64_t n) noexcept { set(value() + n); }
   [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -46,6 +50,25 @@ struct relay_counters {
   counter spliced_bytes;  // of both directions, that went through a pipe
   counter spins;          // times the worker polled instead of waiting
   counter vain_spins;     // and nothing came
+};
+
+// Bytes that one worker has passed on for one listener; by direction, as in relay_counters. A cache line of
+// its own, since it changes with every message.
+struct alignas(64) byte_tally {
+  std::array<counter, 2> bytes;
+};
+
+// What all workers have passed on for one listener, as it passes. Any thread; the lock is taken when a worker
+// meets the listener for the first time and when somebody asks for the sum, never while bytes move.
+class byte_tallies {
+ public:
+  // For one thread alone to count in; lives as long as this.
+  [[nodiscard]] byte_tally& add();
+  [[nodiscard]] std::array<std::uint64_t, 2> sum() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<byte_tally> tallies_;
 };
 
 }  // namespace pgsteer::metrics

@@ -19,19 +19,17 @@ struct listener_counters {
   explicit listener_counters(std::string name_in, std::size_t close_reasons)
       : name(std::move(name_in)), closed(close_reasons) {}
   std::string name;
-  counter accepted;       // pgsteer_sessions_accepted_total
-  counter rejected;       // pgsteer_sessions_rejected_total: over a limit
-  counter active;         // pgsteer_sessions (gauge)
-  counter held;           // pgsteer_logins_held (gauge)
-  counter held_total;     // pgsteer_logins_held_total
-  counter hold_released;  // pgsteer_logins_released_total: held, then answered by a backend
-  counter hold_expired;   // pgsteer_logins_hold_expired_total
-  counter retried;        // pgsteer_login_retries_total: dial failed, 57P03 or 53300, another backend tried
-  counter stale_refused;  // pgsteer_stale_primary_refusals_total: in_hot_standby=on on an rw login
-  counter
-      bytes_to_backend;  // pgsteer_session_bytes_total{direction="client_to_backend"}, counted at session end
-  counter bytes_to_client;
-  duration_histogram hold;      // pgsteer_hold_seconds: of logins that were released or expired
+  counter accepted;         // pgsteer_sessions_accepted_total
+  counter rejected;         // pgsteer_sessions_rejected_total: over a limit
+  counter active;           // pgsteer_sessions (gauge)
+  counter held;             // pgsteer_logins_held (gauge)
+  counter held_total;       // pgsteer_logins_held_total
+  counter hold_released;    // pgsteer_logins_released_total: held, then answered by a backend
+  counter hold_expired;     // pgsteer_logins_hold_expired_total
+  counter retried;          // pgsteer_login_retries_total: dial failed, 57P03 or 53300, another backend tried
+  counter stale_refused;    // pgsteer_stale_primary_refusals_total: in_hot_standby=on on an rw login
+  byte_tallies bytes;       // pgsteer_session_bytes_total{direction=...}, from the relay's start on
+  duration_histogram hold;  // pgsteer_hold_seconds: of logins that were released or expired
   duration_histogram login;     // pgsteer_login_seconds: accept to ReadyForQuery, plaintext sessions
   std::vector<counter> closed;  // pgsteer_sessions_closed_total{reason=...}, index is session::close_reason
 };

@@ -91,6 +91,8 @@ struct flow_start {
   // Of a flow that detach() has given back: it is carried on, and to_backend and to_client are what was
   // stuck. It is not watched, and what was asked of it is forgotten. Copied.
   const flow_past* past = nullptr;
+  // Where delivered bytes are counted too, if anywhere; this thread's alone. Outlives the flow.
+  metrics::byte_tally* tally = nullptr;
   // Who has waited for them before in this engine, if anybody has.
   socket_wait* client_wait = nullptr;
   socket_wait* backend_wait = nullptr;

@@ -115,6 +115,9 @@ class worker_context {
   // Tells the control thread; of a backend that takes thousands of sessions with it a few times.
   void note_hint(topology::backend_id id, topology::hint noticed);
 
+  // Where bytes of this listener's sessions are counted here.
+  [[nodiscard]] metrics::byte_tally& tally_of(listener_state& listener);
+
   void enlist(session& member);
   [[nodiscard]] std::size_t session_count() const noexcept {
     return session_count_.load(std::memory_order_relaxed);
@@ -133,6 +136,7 @@ class worker_context {
   };
 
   std::array<told, topology::hint_count> told_;  // by hint
+  std::vector<metrics::byte_tally*> tallies_;    // by listener; null until it is met
   const std::function<void()> wake_loop_;
   runtime::state_ptr state_;
   std::vector<std::uint32_t> loads_;        // of choose(), whose call it lives for

@@ -25,8 +25,9 @@ class Exposition : public testing::Test {
     rw_.hold_released.add(22);
     rw_.retried.add(17);
     rw_.stale_refused.add(18);
-    rw_.bytes_to_backend.add(19);
-    rw_.bytes_to_client.add(20);
+    rw_.bytes.add().bytes[0].add_alone(9);  // one worker's, and another's
+    rw_.bytes.add().bytes[0].add_alone(10);
+    rw_.bytes.add().bytes[1].add_alone(20);
     rw_.closed[1].add(21);
     rw_.login.observe(0.004);
     rw_.login.observe(0.004);

@@ -32,7 +32,10 @@ TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
   std::mt19937_64 random(seed);
   harness engine(choice());
   test_flow flow(kind());
-  engine.start(flow);
+  metrics::byte_tally tally;
+  flow_start start = flow.start();
+  start.tally = &tally;
+  flow.handle = engine.engine().start(start);
   choppy_stream out{flow.client.theirs, flow.backend.theirs, random_bytes(seed, 24 << 20)};
   choppy_stream in{flow.backend.theirs, flow.client.theirs, random_bytes(seed + 1, 24 << 20)};
   ASSERT_TRUE(engine.run_until([&] {
@@ -50,6 +53,8 @@ TEST_P(Transfer, IsByteExactBothWaysAtOnce) {
   EXPECT_EQ(flow.owner.summary->bytes, (std::array<std::uint64_t, 2>{out.sent.size(), in.sent.size()}));
   EXPECT_EQ(engine.counters.bytes[0].value(), out.sent.size());
   EXPECT_EQ(engine.counters.bytes[1].value(), in.sent.size());
+  EXPECT_EQ(tally.bytes[0].value(), out.sent.size());
+  EXPECT_EQ(tally.bytes[1].value(), in.sent.size());
 }
 
 // A client that stops reading a large result must cost no more than one read's worth of memory, and find

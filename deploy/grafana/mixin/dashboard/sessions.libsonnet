@@ -17,7 +17,7 @@ function(g, q) {
       g.target(q.sum('direction', q.rate(q.of_pgsteer('pgsteer_relay_bytes_total'))), '{{direction}}'),
       g.target('sum(%s)' % q.rate(q.of_pgsteer('pgsteer_relay_spliced_bytes_total')), 'of these through a pipe'),
     ], 6),
-    g.timeseries('Bytes by listener', 'Of sessions, counted when they end.', 'Bps', [
+    g.timeseries('Bytes by listener', 'Of sessions that are logged in, as they pass.', 'Bps', [
       g.target(q.sum('listener, direction', q.rate(q.of_listener('pgsteer_session_bytes_total'))), '{{listener}} {{direction}}'),
     ], 6),
     g.timeseries('Waits for slow readers', 'How often a direction had to wait because its receiver did not read.', 'ops', [
