@@ -10,6 +10,10 @@ constexpr auto symptom_memory = seconds{2};
 // Symptoms that go on for longer, such as sessions that PostgreSQL ends all the time, announce no loss.
 constexpr auto symptom_age_max = seconds{5};
 
+past_primary as_primary(const topology::backend_status& of) {
+  return {of.name.text(), to_string(of.address), of.timeline};
+}
+
 std::int64_t since(std::uint64_t now, std::uint64_t before) {
   return static_cast<std::int64_t>(now - before);
 }
@@ -44,11 +48,14 @@ void failover_story::note_decision(const runtime::used_topology& published, time
   // One that settles is not lost, and was proven.
   const bool has_rw = snapshot.rw_valid_until.has_value() || snapshot.is_settling;
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
-  if (has_rw && primary_ && snapshot.primary != primary_) prove(*snapshot.find(*snapshot.primary), now);
+  if (has_rw && primary_ && snapshot.primary != primary_) {
+    prove(*snapshot.find(*snapshot.primary), snapshot.is_settling, now);
+  }
+  history_.note_roles(snapshot, wall_clock());
   if (!has_rw) return;
-  if (proven_at_ && !settled_at_ && !snapshot.is_settling) settled_at_ = now;
-  if (lost_at_ && snapshot.primary == primary_) symptom_at_.reset();  // the same one is back,
-  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();    // and what it was lost for is over
+  if (proven_at_ && !settled_at_ && !snapshot.is_settling) settle(now);
+  if (lost_at_ && snapshot.primary == primary_) come_back(now);     // the same one is back,
+  if (!primary_ || snapshot.primary == primary_) lost_at_.reset();  // and what it was lost for is over
   if (primary_ == snapshot.primary) return;
   primary_ = snapshot.primary;
   remember_primary(published);
@@ -57,7 +64,18 @@ void failover_story::note_decision(const runtime::used_topology& published, time
 // What is needed of it once it is lost, when the snapshot may no longer have it.
 void failover_story::remember_primary(const runtime::used_topology& published) {
   const topology::backend_status& primary = *published.snapshot->find(*primary_);
-  in_use_ = {to_string(primary.address), published.use_of(primary), 0};
+  in_use_ = {as_primary(primary), published.use_of(primary), 0};
+}
+
+void failover_story::settle(time_point now) {
+  settled_at_ = now;
+  history_.note_settled(now);
+}
+
+void failover_story::come_back(time_point now) {
+  symptom_at_.reset();
+  history_.note_logins(now, count_logins());
+  history_.note_return(now);
 }
 
 void failover_story::lose(time_point now) {
@@ -68,14 +86,18 @@ void failover_story::lose(time_point now) {
   lost_ = in_use_;
   lost_.sessions = lost_.use->counters.sessions.value();
   before_ = count_logins();
+  const std::string_view sign = symptom_at_ ? symptom_ : std::string_view("the decision itself");
+  const auto ago = std::chrono::duration_cast<wall_time::duration>(now - began_at_);
+  history_.note_loss({lost_.who, lost_.sessions, sign, began_at_, wall_clock() - ago}, now, before_);
   log(log_level::info, "first sign of trouble at the primary",
-      {{"backend", std::string_view(lost_.address)},
-       {"sign", symptom_at_ ? symptom_ : std::string_view("the decision itself")},
+      {{"backend", std::string_view(lost_.who.address)},
+       {"sign", sign},
        {"seconds_ago", in_seconds(now - began_at_)},
        {"sessions", static_cast<std::int64_t>(lost_.sessions)}});
 }
 
-void failover_story::prove(const topology::backend_status& successor, time_point now) {
+void failover_story::prove(const topology::backend_status& successor, bool is_settling, time_point now) {
+  history_.note_proof(as_primary(successor), is_settling, now);
   histograms_.detect.observe(in_seconds(*lost_at_ - began_at_));
   histograms_.prove.observe(in_seconds(now - *lost_at_));
   symptom_at_.reset();
@@ -101,13 +123,17 @@ void failover_story::note_login(time_point now) {
        {"logins_released", since(totals.released, before_.released)},
        {"logins_expired", since(totals.expired, before_.expired)},
        {"stale_refusals", since(totals.stale_refused, before_.stale_refused)}});
+  history_.note_logins(now, totals);
+  history_.note_login(now);
   proven_at_.reset();
 }
 
 void failover_story::tick(time_point now) {
+  history_.note_logins(now, count_logins());
   if (!closing_since_ || closing_.use->counters.sessions.value() > 0) return;
+  history_.note_emptied(now);
   log(log_level::info, "no session is left on the old primary",
-      {{"backend", std::string_view(closing_.address)},
+      {{"backend", std::string_view(closing_.who.address)},
        {"sessions", static_cast<std::int64_t>(closing_.sessions)},
        {"seconds_since_proof", in_seconds(now - *closing_since_)}});
   closing_since_.reset();

@@ -1,5 +1,5 @@
 #pragma once
-// failover_story: measures the phases of a failover and tells it in the log.
+// failover_story: measures the phases of a failover; tells it in the log and remembers it (history.hpp).
 //
 // first sign -> primary lost -> successor proven -> its promotion settled -> first rw login on it; beside
 // that the end of the sessions on the old primary. That the primary was lost, and its successor proven, is
@@ -13,17 +13,10 @@
 
 #include "pgsteer/metrics/server_counters.hpp"
 #include "pgsteer/runtime/state.hpp"
+#include "pgsteer/story/history.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::story {
-
-// Of all listeners, since the process started.
-struct login_totals {
-  std::uint64_t held = 0;
-  std::uint64_t released = 0;
-  std::uint64_t expired = 0;
-  std::uint64_t stale_refused = 0;
-};
 
 class failover_story {
  public:
@@ -31,6 +24,8 @@ class failover_story {
   std::function<login_totals()> count_logins;
   // Asks the workers to report the first rw login there; note_login() is the report.
   std::function<void(topology::backend_id)> await_login;
+  // What people go by; tests have their own.
+  std::function<wall_time()> wall_clock = std::chrono::system_clock::now;
 
   enum class origin { session, login_or_probe };
 
@@ -43,16 +38,19 @@ class failover_story {
   void tick(time_point now);
 
   [[nodiscard]] const metrics::failover_histograms& histograms() const noexcept { return histograms_; }
+  [[nodiscard]] const story::history& history() const noexcept { return history_; }
 
  private:
   struct lost_primary {
-    std::string address;
+    past_primary who;
     runtime::backend_use_ptr use;
     std::uint64_t sessions = 0;  // when it was lost
   };
   void remember_primary(const runtime::used_topology& published);
   void lose(time_point now);
-  void prove(const topology::backend_status& successor, time_point now);
+  void prove(const topology::backend_status& successor, bool is_settling, time_point now);
+  void settle(time_point now);
+  void come_back(time_point now);
 
   std::optional<topology::backend_id> primary_;  // the one in use, or the last one that was
   lost_primary in_use_;                          // primary_
@@ -70,6 +68,7 @@ class failover_story {
   time_point began_at_;
   login_totals before_;
   metrics::failover_histograms histograms_;
+  story::history history_;
 };
 
 }  // namespace pgsteer::story
