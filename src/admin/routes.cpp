@@ -6,8 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "admin/failovers_json.hpp"
 #include "admin/readiness.hpp"
 #include "admin/status_page.hpp"
+#include "admin/traffic_json.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -42,6 +44,16 @@ page topology(const admin_provider& provider) {
   return {.content_type = application_json, .body = topology_json(provider.topology())};
 }
 
+page traffic(const admin_provider& provider) {
+  return {.content_type = application_json,
+          .body = traffic_json(readiness_of(provider), provider.traffic(), provider.history().revision())};
+}
+
+page failovers(const admin_provider& provider) {
+  return {.content_type = application_json,
+          .body = failovers_json(provider.history(), provider.traffic().now)};
+}
+
 // 128 bits, new for each answer, so that no text smuggled into the page could carry a nonce that counts.
 std::string make_nonce() {
   std::random_device entropy;
@@ -72,7 +84,9 @@ constexpr route routes[] = {{"/", status},
                             {"/livez", livez},
                             {"/readyz", readyz},
                             {"/metrics", metrics},
-                            {"/api/v1/topology", topology}};
+                            {"/api/v1/topology", topology},
+                            {"/api/v1/traffic", traffic},
+                            {"/api/v1/failovers", failovers}};
 
 page find(std::string_view target, const admin_provider& provider) {
   const std::string_view path = target.substr(0, target.find('?'));
@@ -80,7 +94,9 @@ page find(std::string_view target, const admin_provider& provider) {
     if (each.path == path) return each.make(provider);
   }
   return {.status = http::status::not_found,
-          .body = "no such page; there are /, /livez, /readyz, /metrics and /api/v1/topology\n"};
+          .body =
+              "no such page; there are /, /livez, /readyz, /metrics, /api/v1/topology, /api/v1/traffic "
+              "and /api/v1/failovers\n"};
 }
 
 response to_response(page of, unsigned version) {

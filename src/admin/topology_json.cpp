@@ -34,6 +34,7 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"connections_free", of.connections_free ? boost::json::value(*of.connections_free) : nullptr},
       {"zone", of.zone.empty() ? boost::json::value(nullptr) : boost::json::value(well_formed(of.zone))},
       {"own_zone", of.is_in_own_zone},
+      {"id", of.id.value},
   };
 }
 
@@ -56,6 +57,7 @@ std::string topology_json(const topology_view& view) {
       {"ambiguous", snapshot.is_ambiguous},
       {"zone",
        view.own_zone.empty() ? boost::json::value(nullptr) : boost::json::value(well_formed(view.own_zone))},
+      {"settling", snapshot.is_settling},
   });
 }
 

@@ -307,6 +307,8 @@ class server::implementation {
     provider.readiness = [this] { return view_readiness(sources()); };
     provider.topology = [this] { return view_topology(sources()); };
     provider.is_draining = [this] { return drain_.has_begun(); };
+    provider.traffic = [this] { return view_traffic(sources()); };
+    provider.history = [this]() -> const story::history& { return std::as_const(keeper_).story().history(); };
     return provider;
   }
 

@@ -118,4 +118,29 @@ admin::topology_view view_topology(const view_sources& sources) {
   return view;
 }
 
+admin::traffic_view view_traffic(const view_sources& sources) {
+  admin::traffic_view view;
+  view.now = clock::now();
+  view.start_time_seconds = sources.start_time_seconds;
+  view.unix_now_seconds = in_seconds(std::chrono::system_clock::now().time_since_epoch());
+  for (const auto& listener : sources.listeners) {
+    const metrics::listener_counters& of = listener->counters;
+    view.listeners.push_back({.sessions = of.active.value(),
+                              .accepted = of.accepted.value(),
+                              .rejected = of.rejected.value(),
+                              .held = of.held.value(),
+                              .held_total = of.held_total.value(),
+                              .released = of.hold_released.value(),
+                              .expired = of.hold_expired.value(),
+                              .bytes = of.bytes.sum()});
+  }
+  const auto& published = sources.publication.newest()->topology;
+  for (const topology::backend_status& status : published.snapshot->backends) {
+    const metrics::backend_counters& of = published.use_of(status)->counters;
+    view.backends.push_back(
+        {status.id, of.sessions.value(), of.sessions_total.value(), of.dial_failures.value()});
+  }
+  return view;
+}
+
 }  // namespace pgsteer::server

@@ -31,5 +31,6 @@ struct view_sources {
 [[nodiscard]] metrics::metrics_view view_metrics(const view_sources& sources);
 [[nodiscard]] std::vector<admin::listener_readiness> view_readiness(const view_sources& sources);
 [[nodiscard]] admin::topology_view view_topology(const view_sources& sources);
+[[nodiscard]] admin::traffic_view view_traffic(const view_sources& sources);
 
 }  // namespace pgsteer::server

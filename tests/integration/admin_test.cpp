@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json/parse.hpp>
 
 #include "support/fake_client.hpp"
 #include "support/test_proxy.hpp"
@@ -82,6 +83,45 @@ TEST(Admin, ShowsTheTopology) {
   ASSERT_NE(standby, nullptr);
   EXPECT_EQ(standby->at("role").as_string(), "standby");
   EXPECT_FALSE(standby->at("reason").as_string().empty());
+}
+
+// What the status page lives on: ids join the three documents.
+TEST(Admin, TellsTheTrafficAndEachFailover) {
+  fake_cluster cluster(1);
+  test_proxy proxy(cluster.endpoints());
+  ASSERT_TRUE(proxy.wait_for_backends(1, 1));
+  const auto get = [&](const char* path) { return boost::json::parse(proxy.admin_get(path).body); };
+  fake_client client(proxy.rw());
+  ASSERT_TRUE(client.startup().is_logged_in);
+  const boost::json::value traffic = get("/api/v1/traffic");
+  EXPECT_EQ(traffic.at("listeners").at(0).at("name").as_string(), "rw");
+  EXPECT_EQ(traffic.at("listeners").at(0).at("sessions").to_number<int>(), 1);
+  EXPECT_EQ(traffic.at("listeners").at(0).at("accepted_total").to_number<int>(), 1);
+  EXPECT_GT(traffic.at("listeners").at(0).at("bytes_to_client_total").to_number<int>(), 0);
+  const boost::json::value topology = proxy.topology();
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(traffic.at("backends").at(i).at("id"), topology.at("backends").at(i).at("id"));
+    EXPECT_EQ(traffic.at("backends").at(i).at("sessions"), topology.at("backends").at(i).at("sessions"));
+  }
+  EXPECT_TRUE(get("/api/v1/failovers").at("failovers").as_array().empty());
+
+  cluster.standby(1).promote(2);
+  cluster.primary().demote(2);
+  EXPECT_TRUE(eventually(patience, [&] { return who_answers(proxy.rw()) == "standby-1"; }));
+  ASSERT_TRUE(eventually(patience, [&] {
+    const auto told = get("/api/v1/failovers");
+    return !told.at("failovers").as_array().empty() &&
+           told.at("failovers").at(0).at("stage").as_string() == "over" &&
+           told.at("role_changes").as_array().size() == 2;
+  }));
+  const boost::json::value told = get("/api/v1/failovers");
+  const boost::json::value& failover = told.at("failovers").at(0);
+  EXPECT_EQ(failover.at("from").at("address").as_string(), to_string(cluster.primary().address()));
+  EXPECT_EQ(failover.at("to").at("address").as_string(), to_string(cluster.standby(1).address()));
+  EXPECT_EQ(failover.at("from").at("timeline").to_number<int>(), 1);
+  EXPECT_EQ(failover.at("to").at("timeline").to_number<int>(), 2);
+  EXPECT_GE(failover.at("total_ms").to_number<int>(), failover.at("prove_ms").to_number<int>());
+  EXPECT_EQ(get("/api/v1/traffic").at("history_revision"), told.at("revision"));
 }
 
 // Whatever ends a session is counted once: over a mixed day the sum of the reasons is what came minus what

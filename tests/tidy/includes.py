@@ -24,8 +24,8 @@ MAY_INCLUDE = {
     "session": {"base", "pgwire", "topology", "routing", "runtime", "login", "metrics", "net", "relay"},
     # config also includes every module's options.hpp, and nothing else of theirs.
     "config": {"base"},
-    # net for the listener of the admin port.
-    "admin": {"base", "topology", "metrics", "net"},
+    # net for the listener of the admin port, story for the history of failovers.
+    "admin": {"base", "topology", "metrics", "net", "story"},
     # net for unique_fd.
     "fence": {"base", "topology", "net"},
     # metrics for its counters.

@@ -1,7 +1,10 @@
 #pragma once
-// The admin HTTP listener: /metrics, /livez, /readyz, /api/v1/topology and the status page /. Read-only.
+// The admin HTTP listener: /metrics, /livez, /readyz, /api/v1/{topology,traffic,failovers} and the status
+// page
+// /. Read-only.
 //
 // Not part of the data plane; knows nothing but what the provider hands it. Lives on the control thread.
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +17,7 @@
 #include "pgsteer/admin/options.hpp"
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/story/history.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::admin {
@@ -33,12 +37,41 @@ struct topology_view {
   std::string own_zone = {};  // pgsteer's; empty: not known
 };
 
+// Totals are since the process started; who asks twice works out what happened in between.
+struct listener_traffic {
+  std::uint64_t sessions = 0;  // live ones
+  std::uint64_t accepted = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t held = 0;  // logins that wait now
+  std::uint64_t held_total = 0;
+  std::uint64_t released = 0;
+  std::uint64_t expired = 0;
+  std::array<std::uint64_t, 2> bytes{};  // to the backends, to the clients
+};
+
+struct backend_traffic {
+  topology::backend_id id;
+  std::uint64_t sessions = 0;  // live ones
+  std::uint64_t sessions_total = 0;
+  std::uint64_t dial_failures = 0;
+};
+
+struct traffic_view {
+  time_point now;
+  double start_time_seconds = 0;            // Unix epoch
+  double unix_now_seconds = 0;              // likewise
+  std::vector<listener_traffic> listeners;  // in the order of readiness
+  std::vector<backend_traffic> backends;    // in the order of topology
+};
+
 // What the pages show; each is called on the control thread, once per request.
 struct admin_provider {
   std::function<std::string()> metrics_text;
   std::function<std::vector<listener_readiness>()> readiness;
   std::function<topology_view()> topology;
   std::function<bool()> is_draining;  // /readyz then answers 503
+  std::function<traffic_view()> traffic;
+  std::function<const story::history&()> history;
 };
 
 // Bounds on what a peer of the admin port can hold; not configurable, injected by tests.

@@ -31,6 +31,8 @@ TEST(AdminServer, AnswersEachRoute) {
       {"/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", "pgsteer_sessions 3\n"},
       {"/api/v1/topology", 200, "application/json", "{\"generation\":7,"},
       {"/api/v1/topology?pretty=1", 200, "application/json", "{\"generation\":7,"},
+      {"/api/v1/traffic", 200, "application/json", "\"listeners\":[{\"name\":\"rw\""},
+      {"/api/v1/failovers", 200, "application/json", "\"failovers\":[{\"number\":2"},
       {"/", 200, "text/html; charset=utf-8", "<!doctype html>"},
       {"/?x", 200, "text/html; charset=utf-8", "<!doctype html>"},
       {"/livez/", 404, "text/plain; charset=utf-8", "no such page"},
@@ -53,7 +55,8 @@ TEST(AdminServer, AnswersEachRoute) {
 
 TEST(AdminServer, HeadAnswersWithTheSameHeaderAndNoBody) {
   served_admin admin;
-  for (const char* target : {"/livez", "/readyz", "/metrics", "/api/v1/topology", "/nothing"}) {
+  for (const char* target : {"/livez", "/readyz", "/metrics", "/api/v1/topology", "/api/v1/traffic",
+                             "/api/v1/failovers", "/nothing"}) {
     SCOPED_TRACE(target);
     raw_client client(admin.port());
     client.send_request("HEAD", target);

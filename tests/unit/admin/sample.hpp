@@ -62,6 +62,48 @@ inline topology_view sample_view() {
       std::make_shared<const topology::topology_snapshot>(std::move(snapshot)), {0, 12, 345}, now, "<east>"};
 }
 
+inline traffic_view sample_traffic() {
+  traffic_view view;
+  view.now = sample_view().now;
+  view.start_time_seconds = 1'764'432'000.125;
+  view.unix_now_seconds = 1'764'433'000.5;
+  view.listeners = {{.sessions = 3,
+                     .accepted = 41,
+                     .rejected = 2,
+                     .held = 1,
+                     .held_total = 9,
+                     .released = 7,
+                     .expired = 5,
+                     .bytes = {2'048, 3'670'016}},
+                    {.sessions = 4, .accepted = 1'234}};
+  view.backends = {{{1}, 0, 6, 8}, {{2}, 12, 700, 0}, {{3}, 345, 20'000, 1}};
+  return view;
+}
+
+// Two failovers, the second one under way, and a change of role; their backend has a hostile name.
+inline story::history sample_history() {
+  const time_point begin = sample_view().now - seconds{100};
+  const story::wall_time wall{seconds{1'764'432'900}};
+  const story::past_primary old{hostile_name, "10.0.0.1:5432", {1}};
+  const story::past_primary successor{"10.0.0.2:5432", "10.0.0.2:5432", {2}};
+  story::history told;
+  told.note_loss({old, 12, "connection_lost", begin, wall}, begin + milliseconds{40}, {});
+  told.note_logins(begin + milliseconds{50}, {.held = 7, .stale_refused = 1});
+  told.note_proof(successor, true, begin + milliseconds{240});
+  told.note_settled(begin + milliseconds{1'240});
+  told.note_login(begin + milliseconds{1'250});
+  told.note_logins(begin + milliseconds{1'260}, {.held = 7, .released = 6, .expired = 1, .stale_refused = 1});
+  told.note_emptied(begin + milliseconds{1'300});
+  topology::topology_snapshot snapshot = *sample_view().snapshot;
+  snapshot.backends[0].role = topology::role::primary;
+  told.note_roles(snapshot, wall);
+  snapshot.backends[0].role = topology::role::standby;
+  told.note_roles(snapshot, wall + seconds{1});
+  told.note_loss({successor, 3, "a probe is late", begin + seconds{97}, wall + seconds{97}},
+                 begin + seconds{97}, {});
+  return told;
+}
+
 // What a provider shows; tests change it between requests.
 struct sample_state {
   topology_view view = sample_view();
@@ -69,6 +111,8 @@ struct sample_state {
       {"rw", "0.0.0.0:5432", "primary", true, ""},
       {"ro", "0.0.0.0:5433", "prefer-standby", false, "no <standby> within max_replay_lag"}};
   bool is_draining = false;
+  traffic_view traffic = sample_traffic();
+  story::history history = sample_history();
   int calls = 0;  // of metrics_text
 };
 
@@ -78,8 +122,11 @@ inline admin_provider provider_of(sample_state& state) {
             ++state.calls;
             return std::string("# TYPE pgsteer_sessions gauge\npgsteer_sessions 3\n");
           },
-          [&state] { return state.listeners; }, [&state] { return state.view; },
-          [&state] { return state.is_draining; }};
+          [&state] { return state.listeners; },
+          [&state] { return state.view; },
+          [&state] { return state.is_draining; },
+          [&state] { return state.traffic; },
+          [&state]() -> const story::history& { return state.history; }};
 }
 
 }  // namespace pgsteer::admin
