@@ -69,11 +69,13 @@ std::string make_nonce() {
 page status(const admin_provider& provider) {
   const std::string nonce = make_nonce();
   return {.content_type = "text/html; charset=utf-8",
-          .body = status_page(readiness_of(provider), provider.topology(), nonce),
+          .body = status_page(
+              {readiness_of(provider), provider.topology(), provider.traffic(), provider.history()}, nonce),
           .content_security_policy = "default-src 'none'; style-src 'nonce-" + nonce +
                                      "'; script-src 'nonce-" + nonce +
                                      "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action "
-                                     "'none'; frame-ancestors 'none'"};
+                                     "'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+                                     "trusted-types 'none'"};
 }
 
 struct route {

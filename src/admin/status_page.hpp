@@ -1,8 +1,8 @@
 #pragma once
-// The status page: one self-contained HTML document, rendered here and nowhere else.
+// The status page: one self-contained HTML document, complete and readable without its script.
 //
-// Its script fetches the same page every two seconds and carries the differences over, so that there is one
-// renderer and one place that escapes. Pure; any thread.
+// The script (src/admin/page) keeps it up to date from the JSON addresses: it rebuilds the same elements from
+// text alone, never from markup. Pure; any thread.
 #include <string>
 #include <string_view>
 
@@ -11,8 +11,14 @@
 
 namespace pgsteer::admin {
 
+struct page_view {
+  const readiness& ready;
+  const topology_view& topology;
+  const traffic_view& traffic;
+  const story::history& history;
+};
+
 // nonce: what the answer's Content-Security-Policy allows its style and script by; hexadecimal.
-[[nodiscard]] std::string status_page(const readiness& ready, const topology_view& view,
-                                      std::string_view nonce);
+[[nodiscard]] std::string status_page(const page_view& view, std::string_view nonce);
 
 }  // namespace pgsteer::admin

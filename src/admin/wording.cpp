@@ -37,6 +37,14 @@ std::string age_in_words(std::chrono::milliseconds age) {
   return std::to_string(ms / 3'600'000) + " h";
 }
 
+std::string ago_in_words(std::chrono::milliseconds age) {
+  const auto ms = age.count();
+  if (ms < 1'000) return "just now";
+  if (ms < 60'000) return std::to_string(ms / 1'000) + " s ago";
+  if (ms < 86'400'000) return age_in_words(age) + " ago";
+  return std::to_string(ms / 86'400'000) + " d ago";
+}
+
 std::string well_formed(std::string_view text) {
   using traits = boost::nowide::utf::utf_traits<char>;
   std::string well;

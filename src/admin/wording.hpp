@@ -13,6 +13,8 @@ namespace pgsteer::admin {
 [[nodiscard]] std::string bytes_in_words(std::uint64_t bytes);
 // "41 ms", "3.2 s", "12 min", "5 h".
 [[nodiscard]] std::string age_in_words(std::chrono::milliseconds age);
+// "just now", "3 s ago", "12 min ago", "5 h ago", "2 d ago".
+[[nodiscard]] std::string ago_in_words(std::chrono::milliseconds age);
 
 // The text with ill-formed UTF-8 replaced by U+FFFD: a backend's message may be in any encoding, and neither
 // JSON nor HTML may carry that on.

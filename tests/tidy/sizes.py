@@ -56,7 +56,7 @@ def python_functions(source: Source) -> list:
 
 def check(source: Source) -> list:
     problems = []
-    is_code = source.is_cpp or source.is_python or source.text.startswith("#!") or source.path.endswith(".sh")
+    is_code = source.is_cpp or source.is_python or source.text.startswith("#!") or source.path.endswith((".sh", ".js", ".css"))
     if is_code and len(source.lines) > FILE_LINES_MAX:
         message = f"{len(source.lines)} lines, at most {FILE_LINES_MAX}: split it by idea"
         problems.append(source.problem(1, "file-size", message))

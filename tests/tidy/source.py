@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CPP_SUFFIXES = {".hpp", ".cpp", ".h", ".cc"}
-TEXT_SUFFIXES = CPP_SUFFIXES | {".py", ".sh", ".cmake", ".yaml", ".yml", ".json", ".txt", ".service", ".in"}
+TEXT_SUFFIXES = CPP_SUFFIXES | {".py", ".sh", ".cmake", ".yaml", ".yml", ".json", ".txt", ".service", ".in", ".js",
+                                ".css"}
 
 _CPP_TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/"""

@@ -56,7 +56,7 @@ TEST(AdminServer, AnswersEachRoute) {
 TEST(AdminServer, HeadAnswersWithTheSameHeaderAndNoBody) {
   served_admin admin;
   for (const char* target : {"/livez", "/readyz", "/metrics", "/api/v1/topology", "/api/v1/traffic",
-                             "/api/v1/failovers", "/nothing"}) {
+                             "/api/v1/failovers", "/", "/nothing"}) {
     SCOPED_TRACE(target);
     raw_client client(admin.port());
     client.send_request("HEAD", target);
@@ -93,6 +93,8 @@ TEST(AdminServer, AllowsTheScriptAndStyleOfThePageByANonceOfEachAnswer) {
     ASSERT_NE(at, std::string::npos);
     const std::string nonce = policy.substr(at + 18, 32);
     EXPECT_THAT(answer.body(), HasSubstr("<script nonce=\"" + nonce + "\">"));
+    EXPECT_THAT(policy, HasSubstr("require-trusted-types-for 'script'"));
+    EXPECT_THAT(policy, testing::Not(HasSubstr("unsafe")));
     nonces.insert(nonce);
   }
   EXPECT_EQ(nonces.size(), 3U);

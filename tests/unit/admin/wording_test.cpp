@@ -33,6 +33,15 @@ TEST(Wording, AgesTakeTheUnitThatReadsBest) {
   for (const auto& each : cases) EXPECT_EQ(age_in_words(std::chrono::milliseconds{each.ms}), each.words);
 }
 
+TEST(Wording, WhatIsLongAgoHasNoFractions) {
+  const struct {
+    int ms;
+    const char* words;
+  } cases[] = {{-5, "just now"},     {999, "just now"},    {1000, "1 s ago"},    {59999, "59 s ago"},
+               {60000, "1 min ago"}, {7200000, "2 h ago"}, {86400000, "1 d ago"}};
+  for (const auto& each : cases) EXPECT_EQ(ago_in_words(std::chrono::milliseconds{each.ms}), each.words);
+}
+
 TEST(Wording, IllFormedUtf8IsReplaced) {
   const struct {
     const char* name;
