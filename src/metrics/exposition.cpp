@@ -132,6 +132,21 @@ void add_process(document& out, const metrics_view& view) {
   add_figures_of_the_kernel(out, view.process);
 }
 
+// Gauges by the names that Prometheus has for its own configuration.
+void add_reloads(document& out, const metrics_view& view) {
+  if (view.reloads == nullptr) return;
+  out.counter("config_reloads_total", "How often the configuration was to be taken in, by what became of it.")
+      .add({label("result", "applied")}, view.reloads->applied)
+      .add({label("result", "invalid")}, view.reloads->invalid)
+      .add({label("result", "impossible")}, view.reloads->impossible);
+  out.gauge("config_last_reload_successful",
+            "0 if the configuration could not be taken in the last time, so that the one before is in force.")
+      .add({}, view.reloads->is_last_applied);
+  out.gauge("config_last_reload_success_timestamp_seconds",
+            "When the configuration in force was taken in, in seconds since the Unix epoch.")
+      .add({}, view.reloads->last_applied_seconds);
+}
+
 void add_topology(document& out, const metrics_view& view) {
   out.gauge("topology_generation", "Grows with every change of a verdict, a role or the list of backends.")
       .add({}, view.topology_generation);
@@ -372,6 +387,7 @@ std::string exposition(const metrics_view& view) {
   document out;
   add_process(out, view);
   add_limits(out, view);
+  add_reloads(out, view);
   add_topology(out, view);
   add_listeners(out, view);
   add_backends(out, view);

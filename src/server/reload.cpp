@@ -56,4 +56,22 @@ void log_reload(const admin::reload_report& report) {
       {{"changes", static_cast<std::int64_t>(report.changes.size())}});
 }
 
+void count_reload(const admin::reload_report& report, double unix_now_seconds,
+                  metrics::reload_counters& counters) noexcept {
+  using outcome = admin::reload_report::outcome;
+  counters.is_last_applied = report.what == outcome::applied;
+  if (counters.is_last_applied) counters.last_applied_seconds = unix_now_seconds;
+  switch (report.what) {
+    case outcome::applied:
+      ++counters.applied;
+      return;
+    case outcome::invalid:
+      ++counters.invalid;
+      return;
+    case outcome::impossible:
+      ++counters.impossible;
+      return;
+  }
+}
+
 }  // namespace pgsteer::server

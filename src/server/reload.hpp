@@ -7,6 +7,7 @@
 
 #include "pgsteer/admin/control_server.hpp"
 #include "pgsteer/config/config.hpp"
+#include "pgsteer/metrics/server_counters.hpp"
 
 namespace pgsteer::server {
 
@@ -22,5 +23,7 @@ namespace pgsteer::server {
 
 // One line for each change and each problem, and what became of it all.
 void log_reload(const admin::reload_report& report);
+void count_reload(const admin::reload_report& report, double unix_now_seconds,
+                  metrics::reload_counters& counters) noexcept;
 
 }  // namespace pgsteer::server

@@ -162,6 +162,8 @@ class server::implementation {
     loader_.load([this, told = std::move(on_done)](loaded_config loaded) {
       admin::reload_report report = apply(std::move(loaded));
       log_reload(report);
+      // A pgsteer that stops takes in nothing, whatever is in the file.
+      if (!is_draining()) count_reload(report, unix_now_seconds(), reloads_);
       if (told) told(report);
     });
   }
@@ -297,8 +299,8 @@ class server::implementation {
   }
 
   view_sources sources() const {
-    return {keeper_,  publication_,     fence_memory_, listeners_,
-            workers_, cancel_counters_, permits_,      start_time_seconds_};
+    return {keeper_,          publication_, fence_memory_, listeners_,         workers_,
+            cancel_counters_, reloads_,     permits_,      start_time_seconds_};
   }
 
   admin::admin_provider pages() {
@@ -385,6 +387,7 @@ class server::implementation {
   login::permit_pools permits_;
   session::cancel_registry cancels_;
   metrics::cancel_counters cancel_counters_;
+  metrics::reload_counters reloads_{.last_applied_seconds = start_time_seconds_};
   session::awaited_login awaited_;
   session::worker_shared shared_;
   topology_keeper keeper_;

@@ -68,6 +68,7 @@ metrics::metrics_view view_metrics(const view_sources& sources) {
     view.backends.push_back(view_backend(published.snapshot->backends[i], *published.uses[i], now));
   for (const auto& figures : sources.keeper.discovery_figures())
     view.discovery.push_back(view_discovery(figures, now));
+  view.reloads = &sources.reloads;
   view.cancels = &sources.cancels;
   view.probes = &sources.keeper.counters();
   view.failovers = &sources.keeper.story().histograms();

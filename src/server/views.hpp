@@ -24,6 +24,7 @@ struct view_sources {
   const listener_set& listeners;
   const std::vector<std::unique_ptr<worker>>& workers;
   const metrics::cancel_counters& cancels;
+  const metrics::reload_counters& reloads;
   const login::permit_pools& permits;
   double start_time_seconds;  // Unix epoch
 };

@@ -30,6 +30,7 @@ TEST_P(Reload, WithoutAChangeChangesNothing) {
   const auto report = proxy_.reload([](config::config&) {});
   EXPECT_EQ(report.what, outcome::applied);
   EXPECT_TRUE(report.restart_keys.empty());
+  EXPECT_EQ(proxy_.metric("pgsteer_config_reloads_total", {{"result", "applied"}}), 1);
   EXPECT_EQ(session.query("whoami").value(), "primary");
   EXPECT_EQ(who_answers(proxy_.rw()), "primary");
 }
@@ -98,6 +99,23 @@ TEST_P(Reload, APortThatIsTakenChangesNothing) {
   fake_client two(proxy_.ro());
   EXPECT_TRUE(one.startup().is_logged_in);
   EXPECT_TRUE(two.startup().is_logged_in);
+  EXPECT_EQ(proxy_.metric("pgsteer_config_reloads_total", {{"result", "impossible"}}), 1);
+  EXPECT_EQ(proxy_.metric("pgsteer_config_last_reload_successful"), 0);
+  EXPECT_EQ(proxy_.metric("pgsteer_config_last_reload_success_timestamp_seconds"),
+            proxy_.metric("pgsteer_start_time_seconds"));
+}
+
+// It ends with the configuration that it has, and nobody needs to be told that this one failed.
+TEST_P(Reload, WhileItStopsNothingIsTakenInAndNothingCounted) {
+  ASSERT_TRUE(proxy_.wait_for_backends(1, 1));
+  fake_client session(proxy_.rw());
+  ASSERT_TRUE(session.startup().is_logged_in);
+  proxy_.request_stop();
+  const auto report = proxy_.reload([](config::config&) {});
+  EXPECT_EQ(report.what, outcome::impossible);
+  EXPECT_EQ(report.problems, std::vector<std::string>{"pgsteer is stopping"});
+  EXPECT_EQ(proxy_.metric("pgsteer_config_reloads_total"), 0);
+  EXPECT_EQ(proxy_.metric("pgsteer_config_last_reload_successful"), 1);
 }
 
 TEST_P(Reload, LimitsAndEngineOptionsTakeEffectAtOnce) {

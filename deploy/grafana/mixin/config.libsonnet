@@ -64,6 +64,8 @@
     discoveryAgeSecondsMax: 120,
     discoveryForSeconds: 120,
     logWindowSeconds: 600,
+    // Pods that an update is about to replace may be given what only their successors can have.
+    configNotReloadedForSeconds: 300,
 
     dashboardUid: 'pgsteer',
     dashboardTitle: 'pgsteer',

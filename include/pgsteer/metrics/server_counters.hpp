@@ -61,6 +61,15 @@ struct failover_histograms {
   duration_histogram total;   // first sign to first login
 };
 
+// What became of the configuration file; the start is a success, and counted nowhere. Control thread only.
+struct reload_counters {
+  std::uint64_t applied = 0;        // pgsteer_config_reloads_total{result="applied"}
+  std::uint64_t invalid = 0;        // {result="invalid"}: the file is wrong
+  std::uint64_t impossible = 0;     // {result="impossible"}: it is right, and this process or host cannot
+  bool is_last_applied = true;      // pgsteer_config_last_reload_successful 0|1
+  double last_applied_seconds = 0;  // pgsteer_config_last_reload_success_timestamp_seconds, Unix epoch
+};
+
 struct probe_counters {
   std::map<std::string, std::uint64_t, std::less<>>
       results;                  // pgsteer_probes_total{outcome=...}; control thread only
@@ -121,6 +130,7 @@ struct metrics_view {
   std::vector<std::string> close_reasons;  // label values by index
   std::vector<backend_view> backends;
   std::vector<discovery_view> discovery;  // none for a source that asks again and again
+  const reload_counters* reloads = nullptr;
   const cancel_counters* cancels = nullptr;
   const probe_counters* probes = nullptr;
   const failover_histograms* failovers = nullptr;

@@ -42,6 +42,7 @@ class Exposition : public testing::Test {
     failovers_.prove.observe(0.05);
     failovers_.login.observe(0.004);
     failovers_.total.observe(0.064);
+    reloads_ = {101, 102, 103, false, 1700000200.75};
     cancels_.forwarded.add(41);
     cancels_.broadcast.add(42);
     cancels_.dropped.add(43);
@@ -70,6 +71,7 @@ class Exposition : public testing::Test {
     view_.backends[0].zone = "west";
     view_.backends[0].is_in_own_zone = true;
     view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
+    view_.reloads = &reloads_;
     view_.cancels = &cancels_;
     view_.probes = &probes_;
     view_.failovers = &failovers_;
@@ -86,6 +88,7 @@ class Exposition : public testing::Test {
   listener_counters rw_{"rw", 2};
   listener_counters ro_{"ro", 2};
   backend_counters first_;
+  reload_counters reloads_;
   cancel_counters cancels_;
   probe_counters probes_;
   failover_histograms failovers_;
@@ -110,6 +113,11 @@ const series_case series_cases[] = {
     {R"(pgsteer_limit_max{limit="sessions"})", 95},
     {R"(pgsteer_limit_max{limit="concurrent_dials"})", 64},
     {R"(pgsteer_limit_used{limit="sessions"})", 96},
+    {R"(pgsteer_config_reloads_total{result="applied"})", 101},
+    {R"(pgsteer_config_reloads_total{result="invalid"})", 102},
+    {R"(pgsteer_config_reloads_total{result="impossible"})", 103},
+    {R"(pgsteer_config_last_reload_successful)", 0},
+    {R"(pgsteer_config_last_reload_success_timestamp_seconds)", 1700000200.75},
     {R"(pgsteer_topology_generation)", 7},
     {R"(pgsteer_fence_timeline)", 3},
     {R"(pgsteer_primary_known)", 1},

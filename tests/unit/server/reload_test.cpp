@@ -23,5 +23,29 @@ TEST(KeepUntilRestart, NamesWhatDiffersAndSetsItBack) {
   EXPECT_EQ(next.settings, present.settings);
 }
 
+// One that fails leaves the configuration of the one before in force, and its date.
+TEST(CountReload, DatesTheConfigurationInForce) {
+  using outcome = admin::reload_report::outcome;
+  const auto report_of = [](outcome what) {
+    admin::reload_report report;
+    report.what = what;
+    return report;
+  };
+  metrics::reload_counters counters{.last_applied_seconds = 1000};
+  count_reload(report_of(outcome::applied), 1001, counters);
+  EXPECT_TRUE(counters.is_last_applied);
+  count_reload(report_of(outcome::invalid), 1002, counters);
+  EXPECT_FALSE(counters.is_last_applied);
+  count_reload(report_of(outcome::impossible), 1003, counters);
+  EXPECT_FALSE(counters.is_last_applied);
+  EXPECT_EQ(counters.last_applied_seconds, 1001);
+  count_reload(report_of(outcome::applied), 1004, counters);
+  EXPECT_TRUE(counters.is_last_applied);
+  EXPECT_EQ(counters.last_applied_seconds, 1004);
+  EXPECT_EQ(counters.applied, 2U);
+  EXPECT_EQ(counters.invalid, 1U);
+  EXPECT_EQ(counters.impossible, 1U);
+}
+
 }  // namespace
 }  // namespace pgsteer::server

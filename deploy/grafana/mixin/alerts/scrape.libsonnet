@@ -22,6 +22,10 @@ function(config)
       changes(pgsteer_start_time_seconds{%(pgsteerSelector)s}[%(restartWindowSeconds)ds]) > %(restartsMax)d
     |||, 'A pgsteer restarts again and again.', 'pgsteer {{ $labels.instance }} was started {{ $value }} times in %(restartWindowSeconds)d s; each time its sessions end.'),
 
+    alert('PgsteerConfigNotReloaded', 'warning', config.configNotReloadedForSeconds, |||
+      pgsteer_config_last_reload_successful{%(pgsteerSelector)s} == 0
+    |||, 'A changed configuration is not in force.', 'pgsteer {{ $labels.instance }} could not take in its configuration file and goes on with the one before; its log says why. A restart would fail.'),
+
     alert('PgsteerLogLinesLost', 'warning', 0, |||
       increase(pgsteer_log_lines_lost_total{%(pgsteerSelector)s}[%(logWindowSeconds)ds]) > 0
     |||, 'Lines of the log were dropped.', 'Nobody read the log of pgsteer {{ $labels.instance }} in time; {{ $value | humanize }} lines are lost.'),

@@ -28,5 +28,14 @@ function(g, q) {
     g.table('Versions', 'What each pgsteer runs.', 'short', [
       g.row_of_table(q.named(q.max('namespace, job, pod, instance, version', q.of_pgsteer('pgsteer_build_info'))), '{{pgsteer}} {{version}}'),
     ], [['pgsteer', 'pgsteer'], ['version', 'version']], 6),
+    g.state_timeline('Configuration', 'Whether the configuration file could be taken in the last time that it was to be. If not, the one before is in force.', [
+      g.target(q.of_each(q.of_pgsteer('pgsteer_config_last_reload_successful')), '{{pgsteer}}'),
+    ], [['0', 'refused', 'red'], ['1', 'in force', 'green']], 8),
+    g.timeseries('Reloads of the configuration', 'By what became of them, over all pgsteers: applied, or the file was invalid, or what it says was impossible there.', 'short', [
+      g.target('sum by (result) (increase(%s[$__rate_interval]))' % q.of_pgsteer('pgsteer_config_reloads_total'), '{{result}}'),
+    ]) + g.bars,
+    g.timeseries('Configuration in force for', 'Since it was taken in, at the start or later.', 's', [
+      g.target(q.of_each('time() - %s' % q.of_pgsteer('pgsteer_config_last_reload_success_timestamp_seconds')), '{{pgsteer}}'),
+    ]),
   ],
 }
