@@ -43,12 +43,14 @@ def dry_run(kube, namespace, surroundings) -> DryRun:  # pylint: disable=unused-
     return DryRun(kube.admin, namespace)
 
 
-def check(text: str, folder: Path) -> None:
-    """pgsteer reads it, with a folder of the test for its state; its secrets are those of a pod."""
+def check(objects: list, folder: Path) -> None:
+    """pgsteer reads its configuration in the environment of its pod, with a folder of the test for its state; its secrets
+    are those of a pod."""
     path = folder / "pgsteer.yaml"
-    path.write_text(text.replace(STATE_FOLDER, str(folder)))
+    path.write_text(configuration(objects).replace(STATE_FOLDER, str(folder)))
+    variables = {each["name"]: each["value"] for each in pod_of(objects)["spec"]["containers"][0]["env"] if "value" in each}
     done = subprocess.run([os.environ["PGSTEER_BINARY"], "check", "--no-files", "--config", path], text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
 
 
@@ -62,7 +64,7 @@ def test_chart(values, dry_run, namespace, tmp_path):
     for each in objects:
         dry_run.apply(each)
     dry_run.apply(pod_of(objects))
-    check(configuration(objects), tmp_path)
+    check(objects, tmp_path)
 
 
 # Names that YAML takes for something else, and the longest one.
@@ -78,9 +80,9 @@ def test_network_policy_shuts_the_admin_port_to_whoever_is_not_named():
         policy = named(helm_template(LEAST, "--set", "networkPolicy.enabled=true", *more), "NetworkPolicy")
         return [[each["port"] for each in rule["ports"]] for rule in policy["spec"]["ingress"]]
 
-    assert ports() == [["rw", "ro"]]
+    assert ports() == [[5432, 5433]]
     assert ports("--set", "networkPolicy.adminFrom[0].podSelector.matchLabels.app=prometheus") == [
-        ["rw", "ro"], ["admin"]]
+        [5432, 5433], ["admin"]]
 
 
 # Of two releases each has alerts and a dashboard of its own, whatever they are called.
@@ -121,7 +123,7 @@ def test_overlay_is_the_chart_with_its_values(overlay, dry_run, tmp_path):
     assert without_helm(objects) == without_helm(helm_template(overlay / "chart-values.yaml"))
     for each in without_helm(objects):
         dry_run.apply(each)
-    check(configuration(objects), tmp_path)
+    check(objects, tmp_path)
 
 
 def test_overlay_binds_its_own_account():
@@ -193,6 +195,13 @@ WRONG = [
     ("config.drain_timeout=60", "/config/drain_timeout"),
     ("config.drain_timeout=01s", "/config/drain_timeout"),
     ("config.cluster.state_dir=state", "/config/cluster/state_dir"),
+    ("config.cluster.state_dir=/${FOLDER}", "/config/cluster/state_dir"),
+    ("config.control.socket=control.sock", "/config/control/socket"),
+    ("config.control.socket=/control.sock", "/config/control/socket"),
+    ("config.control=null", "missing property 'control'"),
+    ("config.reload_on_change=true", "/config/reload_on_change"),
+    ("config.drain_timeout=${SECONDS}s", "/config/drain_timeout"),
+    ("config.cluster.backends.kubernetes.cnpg_cluster=${CLUSTER}", "/config/cluster/backends/kubernetes/cnpg_cluster"),
     ("config.admin.bind=localhost:9464", "/config/admin/bind"),
     ("config.admin.bind=127.0.0.1:9464", "config.admin.bind: nobody outside of the pod reaches 127.0.0.1:9464"),
     ("config.admin.bind=0.0.0.0:5432", "config.listeners[0].bind: its port is the one of config.admin"),
@@ -216,6 +225,7 @@ WRONG = [
     ("keda.enabled=true", "keda.triggers: name at least one"),
     ("probeRoleJob.enabled=true", "probePassword.secretName names the Secret"),
     ("probeRoleJob.enabled=true,probePassword.secretName=a,probeRoleJob.image=b", "probeRoleJob.adminSecretName: name"),
+    ("probeRoleJob.enabled=true,probePassword.secretName=a,config.probe.user=${WHO}", "probeRoleJob: config.probe.user"),
     ("probePassword.secretName=a,config.probe.passfile=/b", "only one of the two has the password"),
     ("probePassword.secretName=a,config.probe.password_file=/b", "only one of the two has the password"),
     ("probeCA.secretName=a,config.probe.sslrootcert=/b", "only one of the two has the authority"),

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kube_api.manifests import CHART
 from kube_api.release import NAME, Release
@@ -59,6 +60,26 @@ def configuration(kube, namespace: str) -> str:
     return kube.admin.get(f"/api/v1/namespaces/{namespace}/configmaps/{NAME}")["data"]["pgsteer.yaml"]
 
 
+def service_ports(kube, namespace: str) -> dict:
+    """Where each leads to, by its name."""
+    service = kube.admin.get(f"/api/v1/namespaces/{namespace}/services/{NAME}")
+    return {each["name"]: each["targetPort"] for each in service["spec"]["ports"]}
+
+
+# pgsteer takes in what changes, a new listener too, once its ConfigMap is there; the Service has it at once.
+def test_new_listener_restarts_nobody(kube, namespace, release, tmp_path):
+    release.install(LEAST)
+    before = template(kube, namespace)
+    more = tmp_path / "more.yaml"
+    more.write_text(yaml.dump({"config": {"listeners": [
+        {"name": name, "bind": f"0.0.0.0:{port}", "route": "any"} for name, port in (("rw", 5432), ("reports", 5434))]}}))
+    notes = release.upgrade(LEAST, "--values", more)
+    assert service_ports(kube, namespace) == {"rw": 5432, "reports": 5434}
+    assert template(kube, namespace) == before
+    for line in ("A changed config is in force without a restart", "-- pgsteer config\n", "-- pgsteer reload\n"):
+        assert line in notes, notes
+
+
 # Pods stay as they are until somebody asks for it.
 def test_upgrade_restarts_nobody_by_itself(kube, namespace, release, tmp_path):
     release.install(LEAST)
@@ -82,8 +103,11 @@ def test_changed_configuration_restarts_pods_if_asked_to(kube, namespace, releas
     before = template(kube, namespace)
     release.upgrade(LEAST, *asked)
     assert template(kube, namespace) == before
-    release.upgrade(LEAST, *asked, "--set", "config.log.level=debug")
+    notes = release.upgrade(LEAST, *asked, "--set", "config.log.level=debug")
     assert template(kube, namespace) != before
+    # Each pod has one configuration for its life.
+    assert "reload_on_change: \"off\"\n" in configuration(kube, namespace)
+    assert "without a restart" not in notes
 
 
 # One pod instead of four would end the sessions of three.

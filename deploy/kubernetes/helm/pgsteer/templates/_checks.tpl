@@ -105,6 +105,9 @@
 {{- with .Values.probeRoleJob }}
 {{- if .enabled }}
 {{- $_ := required "probeRoleJob: probePassword.secretName names the Secret with the role's password" $.Values.probePassword.secretName }}
+{{- if contains "${" (toString $.Values.config.probe.user) }}
+{{- fail "probeRoleJob: config.probe.user: the role's name itself, which the Job does not know by a variable" }}
+{{- end }}
 {{- range $name, $what := dict "image" "an image with psql 15 or newer" "host" "where the primary is, without pgsteer, which does not know it yet" "adminSecretName" "the Secret of a role that may create roles" }}
 {{- if not (get $.Values.probeRoleJob $name) }}{{ fail (printf "probeRoleJob.%s: name %s" $name $what) }}{{ end }}
 {{- end }}

@@ -154,6 +154,9 @@ annotations:
 {{- if or .Values.probeCA.secretName .Values.probeCA.configMapName }}
 {{- $_ := set $config.probe "sslrootcert" "/etc/pgsteer/probe-ca/ca.crt" }}
 {{- end }}
+{{- if and .Values.restartOnConfigChange (not (hasKey $config "reload_on_change")) }}
+{{- $_ := set $config "reload_on_change" "off" }}
+{{- end }}
 {{- with $config.cluster.backends.kubernetes }}
 {{- $isNear := eq (include "pgsteer.podsNamespace" $) (include "pgsteer.namespace" $) }}
 {{- if and $isNear $.Values.rbac.endpointSlices (not (hasKey . "zone_services")) }}
@@ -166,6 +169,19 @@ annotations:
 
 {{- define "pgsteer.hasState" -}}
 {{- if .Values.config.cluster.state_dir }}true{{ end }}
+{{- end }}
+
+{{/* Where the control socket needs a volume: nothing else of the root may be written to. */}}
+{{- define "pgsteer.controlFolder" -}}
+{{- with .Values.config.control.socket }}
+{{- if ne (dir .) (clean (default "/" $.Values.config.cluster.state_dir)) }}{{ dir . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The option by which pgsteer's commands find the control socket, where it is not at its usual place. */}}
+{{- define "pgsteer.controlOption" -}}
+{{- $socket := .Values.config.control.socket -}}
+{{- if ne $socket "/run/pgsteer/control.sock" }} --control {{ $socket }}{{ end }}
 {{- end }}
 
 {{/* A probe of the kubelet's: httpGet is a default, and goes where there is another way to ask. */}}
