@@ -80,6 +80,14 @@ def test_new_listener_restarts_nobody(kube, namespace, release, tmp_path):
         assert line in notes, notes
 
 
+def test_control_socket_by_another_name_restarts_nobody_either(kube, namespace, release):
+    release.install(LEAST)
+    before = template(kube, namespace)
+    notes = release.upgrade(LEAST, "--set", "config.control.socket=/run/pgsteer/other.sock")
+    assert template(kube, namespace) == before
+    assert "-- pgsteer reload --control /run/pgsteer/other.sock\n" in notes, notes
+
+
 # Pods stay as they are until somebody asks for it.
 def test_upgrade_restarts_nobody_by_itself(kube, namespace, release, tmp_path):
     release.install(LEAST)
