@@ -5,68 +5,16 @@ import threading
 import time
 from datetime import datetime
 
-import psycopg2
 import pytest
 
-from harness.queries import ask
 from harness.wait import PATIENCE, wait_until
 from harness.wire import WireClient
+from testbed.clients import WHO, Logins
 from testbed.cnpg import APP, NAMESPACE
 from testbed.release import RW_PORT
 
 LOGINS_PER_SECOND = 100
-CLIENTS = 24  # At once: 240 ms a login, many times what one takes.
-CONNECT_SECONDS_MAX = 90  # Longer than a login is held.
 BUSY_EVERY_SECONDS = 0.05
-WHO = "select host(inet_client_addr())"  # The pgsteer that PostgreSQL sees.
-
-
-class Logins:
-    """100 a second through the Service, whatever becomes of the earlier ones.
-
-    Flow: with Logins(address) as logins -> ... -> failures, taken_by.
-    """
-
-    def __init__(self, address: str):
-        self.failures, self.taken_by = [], {}
-        self.count = 0
-        self._address = address
-        self._lock = threading.Lock()
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._log_in_by_turns, daemon=True) for _ in range(CLIENTS)]
-
-    def __enter__(self) -> "Logins":
-        self._began = time.monotonic()
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *unused) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join(2 * CONNECT_SECONDS_MAX)
-        self.seconds = time.monotonic() - self._began
-
-    def _log_in_by_turns(self) -> None:
-        while not self._is_over.is_set():
-            with self._lock:
-                number, self.count = self.count, self.count + 1
-            time.sleep(max(0, self._began + number / LOGINS_PER_SECOND - time.monotonic()))
-            self._log_in(number)
-
-    def _log_in(self, number: int) -> None:
-        began = time.monotonic() - self._began
-        try:
-            # In the clear, but every fourth as drivers do by default: more in TLS is more than two cores can do.
-            connection = psycopg2.connect(host=self._address, port=RW_PORT, connect_timeout=CONNECT_SECONDS_MAX,
-                                          sslmode="prefer" if number % 4 == 0 else "disable", **APP)
-            pgsteer = ask(connection, WHO)
-            connection.close()
-            with self._lock:
-                self.taken_by[pgsteer] = self.taken_by.get(pgsteer, 0) + 1
-        except psycopg2.Error as error:
-            with self._lock:
-                self.failures.append(f"login {number}, {began:.2f} s after the first: {error}")
 
 
 class LongSession:
@@ -145,14 +93,13 @@ def followed(bed, release, tmp_path) -> dict:
 # Endpoints are withdrawn a moment after a pod is told to stop; the old pods' sessions end when their drain is over.
 def test_no_login_is_refused_and_sessions_live_until_the_drain_is_over(release, followed, drain_seconds):
     sessions = long_sessions(release)
-    with Logins(release.address()) as logins:
+    with Logins(release.address(), LOGINS_PER_SECOND) as logins:
         wait_until(lambda: set(logins.taken_by) == set(followed), what="logins through both old pgsteers")
         release.restart()
         new = {pod.address for pod in release.pods()}
         wait_until(lambda: new <= set(logins.taken_by), what="logins through both new pgsteers")
-    print(f"{logins.count} logins in {logins.seconds:.1f} s, by each pgsteer: {logins.taken_by}")
-    assert not logins.failures
-    assert logins.count == sum(logins.taken_by.values())
+    print(logins)
+    logins.assert_none_failed()
     drain_began = {address: when(log.lines(), "draining") for address, log in followed.items()}
     for session in sessions:
         session.wait_ended()
