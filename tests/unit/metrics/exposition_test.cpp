@@ -42,7 +42,6 @@ class Exposition : public testing::Test {
     failovers_.prove.observe(0.05);
     failovers_.login.observe(0.004);
     failovers_.total.observe(0.064);
-    reloads_ = {101, 102, 103, false, 1700000200.75};
     cancels_.forwarded.add(41);
     cancels_.broadcast.add(42);
     cancels_.dropped.add(43);
@@ -88,7 +87,7 @@ class Exposition : public testing::Test {
   listener_counters rw_{"rw", 2};
   listener_counters ro_{"ro", 2};
   backend_counters first_;
-  reload_counters reloads_;
+  reload_counters reloads_{101, 102, 103, false, 1700000200.75};
   cancel_counters cancels_;
   probe_counters probes_;
   failover_histograms failovers_;
