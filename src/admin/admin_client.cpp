@@ -63,12 +63,12 @@ asio::awaitable<error_code> connect_to_host(client_stream& stream, endpoint wher
 
 asio::awaitable<error_code> send(client_stream& stream, beast::flat_buffer& buffer,
                                  http::request<http::empty_body> ask, outcome& out) {
+  // Who is turned away before he asks is told why all the same.
   const auto [unsent, sent] = co_await http::async_write(stream, ask, as_result);
-  if (unsent) co_return unsent;
   http::response_parser<http::string_body> parser;
   parser.body_limit(body_bytes_max);
   const auto [ec, n] = co_await http::async_read(stream, buffer, parser, as_result);
-  if (ec) co_return ec;
+  if (ec) co_return unsent ? unsent : ec;
   auto answer = parser.release();
   out.answers.push_back({answer.result(), std::move(answer.body())});
   co_return error_code{};

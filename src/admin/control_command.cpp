@@ -10,6 +10,8 @@
 namespace pgsteer::admin {
 namespace {
 
+namespace http = boost::beast::http;
+
 constexpr int exit_done = 0;
 constexpr int exit_impossible = 1;
 constexpr int exit_invalid = 2;
@@ -66,7 +68,9 @@ int run_reload(const std::string& control_socket, std::ostream& out, std::ostrea
   const auto answer = answer_to(here, {"/v1/reload", question::kind::order});
   if (!answer) return exit_nobody;
   const auto report = read_reload_report(answer->body);
-  if (!report) return nobody_there(here, "something answers there, but not with what became of a reload");
+  if (!report && answer->status == http::status::not_found)
+    return nobody_there(here, "something answers there, but not with what became of a reload");
+  if (!report) return nobody_there(here, terminal_safe(answer->body));
   for (const std::string& problem : report->problems) err << terminal_safe(problem) << '\n';
   switch (report->what) {
     case reload_report::outcome::applied:
@@ -84,7 +88,7 @@ int run_config(const std::string& control_socket, std::ostream& out, std::ostrea
   const command here{"config", control_socket, out, err};
   const auto answer = answer_to(here, {"/v1/config"});
   if (!answer) return exit_nobody;
-  if (answer->status != boost::beast::http::status::ok)
+  if (answer->status != http::status::ok)
     return nobody_there(here, "something answers there, but not with a configuration");
   out << answer->body;
   return exit_done;

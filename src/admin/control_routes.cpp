@@ -37,8 +37,33 @@ response plain(http::status status, std::string_view type, std::string body, uns
   return made;
 }
 
+// Boost.JSON checks what it reads, not what it writes.
+bool is_utf8(const std::string& text) {
+  boost::system::error_code ec;
+  (void)json::parse(json::serialize(json::string(text)), ec);
+  return !ec;
+}
+
+// JSON is UTF-8. What is not is taken for Latin-1.
+std::string as_utf8(const std::string& text) {
+  if (is_utf8(text)) return text;
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      out += c;
+    } else {
+      out += static_cast<char>(0xc0U | byte >> 6U);
+      out += static_cast<char>(0x80U | (byte & 0x3fU));
+    }
+  }
+  return out;
+}
+
 json::array words(const std::vector<std::string>& from) {
-  return json::array(from.begin(), from.end());
+  json::array out;
+  for (const std::string& each : from) out.emplace_back(as_utf8(each));
+  return out;
 }
 
 bool read_words(const json::object& from, std::string_view key, std::vector<std::string>& out) {
@@ -80,7 +105,8 @@ struct awaited_report {
 std::string to_json(const reload_report& report) {
   json::array changes;
   for (const auto& each : report.changes)
-    changes.push_back({{"key", each.key}, {"before", each.before}, {"after", each.after}});
+    changes.push_back(
+        {{"key", as_utf8(each.key)}, {"before", as_utf8(each.before)}, {"after", as_utf8(each.after)}});
   return json::serialize(json::object{{"outcome", word_of(report.what)},
                                       {"problems", words(report.problems)},
                                       {"changes", std::move(changes)},
@@ -130,7 +156,7 @@ asio::awaitable<response> control_pages::reload(unsigned version) {
   const bool is_over = co_await awaited->said.wait_until(clock::now() + reload_patience);
   if (!is_over) {
     co_return plain(http::status::gateway_timeout, "text/plain; charset=utf-8",
-                    "the configuration is still being read\n", version);
+                    "the configuration is still being read, and is taken in once it is", version);
   }
   const bool is_applied = awaited->report->what == reload_report::outcome::applied;
   co_return plain(is_applied ? http::status::ok : http::status::unprocessable_entity, "application/json",

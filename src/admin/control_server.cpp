@@ -13,8 +13,8 @@
 namespace pgsteer::admin {
 namespace {
 
-// Commands come one at a time. A configuration may lie on a slow disk.
-constexpr admin_limits control_limits{.request_deadline = seconds{60}, .connections_max = 16};
+// Commands come one at a time, and ask at once.
+constexpr admin_limits control_limits{.request_deadline = seconds{5}, .connections_max = 16};
 
 std::uint64_t inode_of(const std::string& path) noexcept {
   struct stat seen {};
@@ -42,6 +42,10 @@ std::string control_server::start() {
   inode_ = inode_of(options_.socket);
   server_->start(std::move(*listening));
   return {};
+}
+
+bool control_server::is_in_place() const {
+  return options_.socket.empty() || (inode_ != 0 && inode_of(options_.socket) == inode_);
 }
 
 // Another process may have put its own there meanwhile.

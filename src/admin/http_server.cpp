@@ -24,10 +24,10 @@ constexpr duration accept_pause = milliseconds{100};
 constexpr std::string_view too_many_connections =
     "HTTP/1.1 503 Service Unavailable\r\n"
     "Content-Type: text/plain; charset=utf-8\r\n"
-    "Content-Length: 42\r\n"
+    "Content-Length: 21\r\n"
     "Connection: close\r\n"
     "\r\n"
-    "too many connections to the admin address\n";
+    "too many connections\n";
 
 }  // namespace
 

@@ -55,8 +55,8 @@ void http_session::close() {
 asio::awaitable<void> http_session::run() {
   bool is_open = true;
   while (is_open) {
-    // One deadline for waiting, reading and answering: neither an idle nor a slow peer keeps its place
-    // longer.
+    // For waiting and reading, and once more for what is said: neither an idle nor a slow peer keeps its
+    // place longer.
     stream_.expires_after(limits_.request_deadline);
     received next = co_await read();
     if (is_closed_ || (!next.asked && !next.refusal)) co_return;
@@ -67,6 +67,7 @@ asio::awaitable<void> http_session::run() {
       response made = co_await pages_.answer(std::move(*next.asked));
       if (is_closed_) co_return;
       answer = std::move(made);
+      stream_.expires_after(limits_.request_deadline);  // the answer may have taken longer
     }
     is_open = co_await write(std::move(*answer), is_header_only);
     if (is_closed_) co_return;

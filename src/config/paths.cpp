@@ -71,9 +71,12 @@ std::optional<std::string> obstacle_to_writing(const std::string& folder) {
 // a file that is no regular one is not even opened: a FIFO or a device may wait.
 std::optional<std::string> obstacle(const named_path& named) {
   if (named.rule == path_rule::writable_folder) return obstacle_to_writing(named.path);
-  if (named.rule == path_rule::socket)
-    return obstacle_to_writing(named.path.substr(0, named.path.rfind('/') + 1));
   struct stat seen {};
+  if (named.rule == path_rule::socket) {
+    const bool is_there = ::lstat(named.path.c_str(), &seen) == 0;
+    if (is_there && !S_ISSOCK(seen.st_mode)) return ", which is there and no socket";
+    return obstacle_to_writing(named.path.substr(0, named.path.rfind('/') + 1));
+  }
   if (::stat(named.path.c_str(), &seen) != 0) return reason_of(errno);
   if (S_ISDIR(seen.st_mode)) return reason_of(EISDIR);
   if (!S_ISREG(seen.st_mode)) return ", which is no regular file";

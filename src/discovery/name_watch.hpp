@@ -29,6 +29,8 @@ class name_watch : public std::enable_shared_from_this<name_watch> {
 
   void start(on_answer handler);
   void refresh_now();
+  // There was an answer, or an error.
+  [[nodiscard]] bool has_tried() const noexcept { return last_.has_value(); }
   void stop();
 
  private:

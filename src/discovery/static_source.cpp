@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -12,6 +13,9 @@
 
 namespace pgsteer::discovery {
 namespace {
+
+constexpr auto first_answers_max = seconds{2};
+constexpr auto look_interval = milliseconds{10};
 
 // One line of the list.
 struct entry {
@@ -25,8 +29,9 @@ entry make_entry(boost::asio::io_context& context, const endpoint& configured, c
   error_code ec;
   const auto numeric = boost::asio::ip::make_address(configured.host, ec);
   if (!ec) return {configured, numeric.to_string(), nullptr};
-  const auto before = options.resolved.find(configured);
-  return {configured, before == options.resolved.end() ? std::string() : before->second,
+  std::string address;
+  if (options.resolved && options.resolved->contains(configured)) address = options.resolved->at(configured);
+  return {configured, address,
           std::make_shared<name_watch>(context, resolve, configured.host, options.refresh)};
 }
 
@@ -35,6 +40,7 @@ class static_source final : public source {
   static_source(boost::asio::io_context& context, const static_options& options,
                 const resolve_function& resolve, own_place own)
       : context_(context), zones_(options.zones), finder_(std::move(own), false) {
+    if (options.resolved) is_waiting_ = true;
     for (const endpoint& configured : options.backends) {
       entries_.push_back(make_entry(context, configured, options, resolve));
     }
@@ -47,6 +53,7 @@ class static_source final : public source {
       if (!entries_[i].watch) continue;
       entries_[i].watch->start([this, i](const addresses& answer) { take(entries_[i], answer); });
     }
+    if (is_waiting_) look_later();
     // As a name's answer would come: never from inside start().
     boost::asio::post(context_, [this, life = std::weak_ptr<bool>(life_)] {
       if (!life.expired()) publish();
@@ -75,7 +82,22 @@ class static_source final : public source {
     publish();
   }
 
+  // Asked again and again: a name that has no answer tells nobody so.
+  void look_later() {
+    const bool is_missing = std::ranges::any_of(
+        entries_, [](const entry& each) { return each.address.empty() && !each.watch->has_tried(); });
+    if (!is_missing || clock::now() >= begun_at_ + first_answers_max) {
+      is_waiting_ = false;
+      return publish();
+    }
+    timer_.expires_after(look_interval);
+    timer_.async_wait([this, life = std::weak_ptr<bool>(life_)](const error_code& ec) {
+      if (!ec && !life.expired()) look_later();
+    });
+  }
+
   void publish() {
+    if (is_waiting_) return;
     std::vector<discovered_backend> found;
     for (const entry& each : entries_) {
       if (each.address.empty()) continue;
@@ -92,6 +114,9 @@ class static_source final : public source {
 
   boost::asio::io_context& context_;
   std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // gone once stopped
+  bool is_waiting_ = false;                                    // for the first answers
+  const time_point begun_at_ = clock::now();
+  boost::asio::steady_timer timer_{context_};
   std::vector<entry> entries_;
   const std::map<endpoint, std::string> zones_;
   zone_finder finder_;

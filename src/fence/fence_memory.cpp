@@ -112,23 +112,29 @@ void fence_memory::on_read(const fence_reading& reading) {
   }
 }
 
-void fence_memory::move_to(const std::string& state_dir, const fence_reading& found,
-                           topology::system_identifier named) {
-  named_ = named;
-  if (state_dir == state_dir_) return;
-  state_dir_ = state_dir;
-  saved_ = found.mark;
+void fence_memory::move_to(const place& next, const std::optional<topology::fence_mark>& present) {
+  named_ = next.named;
+  if (next.state_dir == state_dir_) return;
+  state_dir_ = next.state_dir;
+  const auto& found = next.found.mark;
+  saved_ = found;
+  wanted_ = present;
   problem_.clear();
   if (state_dir_.empty()) return;
   if (!disk_) disk_.emplace(1);
+  const bool is_ours = found && (named_.value == 0 || named_ == found->system);
   const bool is_ahead =
-      found.mark &&
-      (!wanted_ || (wanted_->system == found.mark->system && wanted_->timeline < found.mark->timeline));
-  if (is_ahead) return take(found.mark);
-  if (wanted_ && found.mark && found.mark->system != wanted_->system)
+      is_ours && (!present || (present->system == found->system && present->timeline < found->timeline));
+  if (is_ahead) return take(found);
+  if (!present) {
+    wanted_ = found;
+    return;
+  }
+  if (found && found->system != present->system) {
     log(log_level::warning, "the folder remembered another cluster's fence, which is replaced",
         {{"file", std::string_view(fence_path(state_dir_))}});
-  if (wanted_ && is_unsaved() && !is_writing_) write();
+  }
+  if (is_unsaved() && !is_writing_) write();
 }
 
 void fence_memory::take(const std::optional<topology::fence_mark>& mark) {

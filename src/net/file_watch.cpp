@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <set>
+#include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "pgsteer/base/log.hpp"
@@ -15,12 +16,33 @@
 namespace pgsteer::net {
 namespace {
 
-constexpr std::uint32_t changes =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MODIFY | IN_ATTRIB |
+                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+// As many as the kernel follows: path_resolution(7).
+constexpr int links_max = 40;
 
 std::string folder_of(const std::string& file) {
   const std::size_t slash = file.rfind('/');
-  return slash == std::string::npos ? "." : file.substr(0, slash + 1);
+  return slash == std::string::npos ? "./" : file.substr(0, slash + 1);
+}
+
+// Where a link leads; empty if it is none.
+std::string target_of(const std::string& file) {
+  std::error_code ec;
+  const auto target = std::filesystem::read_symlink(file, ec);
+  if (ec) return {};
+  return target.is_absolute() ? target.string() : folder_of(file) + target.string();
+}
+
+// The file, and what it leads through if it is a link.
+std::vector<std::string> all_names_of(const std::string& file) {
+  std::vector<std::string> names{file};
+  for (int i = 0; i < links_max; ++i) {
+    std::string next = target_of(names.back());
+    if (next.empty()) break;
+    names.push_back(std::move(next));
+  }
+  return names;
 }
 
 }  // namespace
@@ -54,6 +76,8 @@ void file_watch::watch(const std::vector<std::string>& files) {
 
 void file_watch::stop() {
   files_.clear();
+  folders_.clear();
+  being_written_.clear();
   timer_.cancel();
   error_code ignored;
   events_.close(ignored);
@@ -67,33 +91,55 @@ void file_watch::open() {
     return;
   }
   events_.assign(descriptor);
+  watch_folders();
   wait();
   look_at(clock::now() + settle_time);  // between its identity and the watch it may have changed
 }
 
 // The same folder again is no second watch.
 void file_watch::watch_folders() {
-  std::set<std::string> folders;
-  for (const auto& [file, last] : files_) folders.insert(folder_of(file));
   bool are_all_there = true;
-  for (const std::string& folder : folders)
-    are_all_there =
-        ::inotify_add_watch(events_.native_handle(), folder.c_str(), changes) >= 0 && are_all_there;
+  folders_.clear();
+  for (const auto& [file, last] : files_) {
+    for (const std::string& name : all_names_of(file)) {
+      const std::string folder = folder_of(name);
+      const int watch = ::inotify_add_watch(events_.native_handle(), folder.c_str(), changes);
+      if (watch < 0) are_all_there = false;
+      if (watch >= 0) folders_[watch].insert(folder);
+    }
+  }
   if (!are_all_there) look_at(clock::now() + retry_interval);
 }
 
 void file_watch::wait() {
   events_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& ec) {
     if (ec) return;
-    // Which file it was will be seen.
-    std::array<char, 4096> unread{};
-    while (::read(events_.native_handle(), unread.data(), unread.size()) > 0) {
+    alignas(inotify_event) std::array<char, 4096> unread{};
+    for (ssize_t n = 0; (n = ::read(events_.native_handle(), unread.data(), unread.size())) > 0;) {
+      for (const char* at = unread.data(); at < unread.data() + n;) {
+        inotify_event event{};
+        std::memcpy(&event, at, sizeof event);
+        note(event.wd, event.mask, event.len == 0 ? "" : at + sizeof event);
+        at += sizeof event + event.len;
+      }
     }
     const time_point now = clock::now();
     if (!noted_at_) noted_at_ = now;
     look_at(std::min(now + settle_time, *noted_at_ + settle_time_max));
     wait();
   });
+}
+
+void file_watch::note(int folder, std::uint32_t what, const std::string& name) {
+  const auto found = folders_.find(folder);
+  if (found == folders_.end()) return;
+  const bool is_over = (what & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0;
+  const bool is_begun = (what & (IN_CREATE | IN_MODIFY)) != 0;
+  for (const std::string& spelling : found->second) {
+    const std::string file = spelling + name;
+    if (is_over) being_written_.erase(file);
+    if (is_begun && target_of(file).empty()) being_written_[file] = clock::now();
+  }
 }
 
 void file_watch::look_at(time_point due) {
@@ -106,10 +152,17 @@ void file_watch::look_at(time_point due) {
 void file_watch::look() {
   noted_at_.reset();
   watch_folders();  // another one may have taken a folder's place
+  const time_point present = clock::now();
+  std::erase_if(being_written_, [&](const auto& each) { return present >= each.second + retry_interval; });
   std::vector<std::string> changed;
   for (auto& [file, last] : files_) {
     const identity now = identity_of(file);
     if (now == last) continue;
+    const auto names = all_names_of(file);
+    if (std::ranges::any_of(names, [this](const auto& name) { return being_written_.contains(name); })) {
+      look_at(present + retry_interval);
+      continue;
+    }
     last = now;
     if (now) changed.push_back(file);  // one that is gone will come back
   }

@@ -223,7 +223,9 @@ asio::awaitable<probe_result> backend_probe::log_in(std::shared_ptr<role_connect
 // A login that counts as answered once the server asks for a password. Every password_interval it goes on to
 // the end, so that the password is checked too.
 asio::awaitable<probe_result> backend_probe::try_login(std::shared_ptr<role_connection> connection) {
-  if (clock::now() >= password_due_ || is_login_changed_) {
+  // Only the password shows that it is right by now.
+  const bool was_wrong = login_trouble_ && login_trouble_->outcome == probe_outcome::wrong_credentials;
+  if (clock::now() >= password_due_ || is_login_changed_ || was_wrong) {
     probe_result result = co_await log_in(connection);
     co_return result;
   }

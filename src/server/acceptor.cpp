@@ -47,10 +47,16 @@ void acceptor::stop(bool has_successor, std::function<void()> on_closed) {
   pause_timer_.async_wait([this, told = std::move(on_closed)](const error_code&) { close(told); });
 }
 
-void acceptor::close(std::function<void()> on_closed) {
+void acceptor::finish() {
+  if (!socket_.is_open()) return;
   accept_all();
   error_code ignored;
   socket_.close(ignored);
+}
+
+void acceptor::close(std::function<void()> on_closed) {
+  finish();
+  pause_timer_.cancel();
   // Behind what is under way.
   boost::asio::post(socket_.get_executor(), [told = std::move(on_closed)] { told(); });
 }

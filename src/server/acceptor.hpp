@@ -24,10 +24,12 @@ class acceptor {
            const std::vector<std::unique_ptr<worker>>& workers);
 
   void start() { wait(); }
-  // Accepts whoever is waiting or about to, and nobody any more; on_closed is called on its thread after that,
-  // when nothing of it is under way and it may be destroyed. has_successor: another socket listens on the
-  // port, which new clients are to find.
+  // Accepts whoever is waiting or about to, and nobody any more; on_closed is called on its thread after
+  // that, when nothing of it is under way and it may be destroyed. has_successor: another socket listens on
+  // the port, which new clients are to find.
   void stop(bool has_successor, std::function<void()> on_closed);
+  // Of one that stops: its port is wanted now. on_closed is called as before.
+  void finish();
   // Whose clients come from now on, those that wait to be accepted too.
   void serve(session::listener_state& listener) noexcept { listener_ = &listener; }
   // What accepted sockets inherit. Errors: of setsockopt(2).

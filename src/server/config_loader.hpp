@@ -2,19 +2,19 @@
 // config_loader: reads the configuration anew on a thread of its own, since a slow disk must not delay a
 // failover.
 //
-// Applies nothing. Control thread. Destruction waits for the disk.
+// Applies nothing. Control thread. Destruction does not wait for the disk, which may never answer.
 //
 // Flow: load() -> on_loaded on the control thread; one after the other.
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "pgsteer/config/config.hpp"
 #include "pgsteer/fence/fence_file.hpp"
+#include "pgsteer/server/server.hpp"
 
 namespace pgsteer::server {
 
@@ -28,10 +28,10 @@ class config_loader {
  public:
   using on_loaded = std::function<void(loaded_config)>;
 
-  // read: throws config_error. Called on the thread of its own. state_dir: the present one.
-  config_loader(boost::asio::io_context& control, std::function<config::config()> read,
-                std::function<std::string()> state_dir);
-  ~config_loader();
+  // present: the configuration that is in force.
+  config_loader(boost::asio::io_context& control, config_source source,
+                std::function<config::config()> present);
+  ~config_loader();  // nothing is called any more
   config_loader(const config_loader&) = delete;
   config_loader& operator=(const config_loader&) = delete;
 
@@ -39,12 +39,12 @@ class config_loader {
 
  private:
   void load_next();
+  void on_read(loaded_config loaded);
 
-  boost::asio::io_context& control_;
-  const std::function<config::config()> read_;
-  const std::function<std::string()> state_dir_;
-  std::deque<on_loaded> waiting_;                 // the first one's is under way; bounded by who may ask
-  std::optional<boost::asio::thread_pool> disk_;  // one thread, once there is something to read
+  struct shared;  // with the thread that reads
+  const std::shared_ptr<shared> shared_;
+  const std::function<config::config()> present_;
+  std::deque<on_loaded> waiting_;  // the first one's is under way; bounded by who may ask
 };
 
 }  // namespace pgsteer::server

@@ -28,9 +28,16 @@ listener_set::listener_set(boost::asio::io_context& control, const runtime::publ
       permits_(permits),
       removed_timer_(control) {}
 
-result<listener_set::change> listener_set::prepare(const std::vector<runtime::listener_options>& wanted,
-                                                   const net::tcp_options& tcp) {
+result<listener_set::change> listener_set::prepare(std::vector<runtime::listener_options> wanted,
+                                                   const net::tcp_options& tcp, std::span<const int> before) {
   change next;
+  if (!closing_.empty()) on_accepting_thread([this] { finish_closing(); });
+  // Who follows another one comes last: should somebody fail, no client has found his way there yet.
+  std::ranges::stable_partition(wanted, [this](const runtime::listener_options& each) {
+    return std::ranges::none_of(entries_, [&](const entry& present) {
+      return present.socket && present.bind.port == each.bind.port;
+    });
+  });
   const auto& present = publication_.newest()->options->listeners;
   next.options.assign(present.begin(), present.begin() + static_cast<std::ptrdiff_t>(entries_.size()));
   next.tcp = tcp;
@@ -44,7 +51,7 @@ result<listener_set::change> listener_set::prepare(const std::vector<runtime::li
     next.options[place] = each;
     next.doors[place].kept = socket_on(each);
     if (next.doors[place].kept != nullptr) continue;
-    auto made = bind(each, tcp);
+    auto made = bind(each, tcp, before);
     if (!made) return made.error();
     next.doors[place].made = std::move(*made);
   }
@@ -76,8 +83,8 @@ const acceptor* listener_set::socket_on(const runtime::listener_options& wanted)
 }
 
 result<net::tcp::acceptor> listener_set::bind(const runtime::listener_options& wanted,
-                                              const net::tcp_options& tcp) {
-  auto made = net::listen(context(), wanted.bind, sockets());
+                                              const net::tcp_options& tcp, std::span<const int> before) {
+  auto made = net::listen(context(), wanted.bind, before);
   error_code ec = made ? error_code() : made.error();
   // Accepted sockets inherit them, which saves six system calls a session.
   if (!ec) ec = net::configure(made->native_handle(), tcp);
@@ -132,16 +139,23 @@ void listener_set::close(std::unique_ptr<acceptor> socket) {
   const bool has_successor = std::ranges::any_of(entries_, [&](const entry& each) {
     return each.socket && each.socket->address().port == socket->address().port;
   });
-  acceptor& closing = *socket;
-  closing.stop(has_successor, [over = std::shared_ptr<acceptor>(std::move(socket))] {});
+  const std::shared_ptr<acceptor> closing = std::move(socket);
+  closing_.push_back(closing);
+  closing->stop(has_successor, [closing] {});
+}
+
+// Somebody may want their ports again already. On the accepting thread.
+void listener_set::finish_closing() {
+  for (const auto& each : closing_)
+    if (const auto still = each.lock()) still->finish();
+  closing_.clear();
 }
 
 void listener_set::stop(std::function<void()> on_closed) {
   removed_timer_.cancel();
   // Called once the last one is closed, which may be of another thread.
-  const std::shared_ptr<void> all_closed(nullptr, [this, told = std::move(on_closed)](void*) {
-    boost::asio::post(control_, told);
-  });
+  const std::shared_ptr<void> all_closed(
+      nullptr, [this, told = std::move(on_closed)](void*) { boost::asio::post(control_, told); });
   on_accepting_thread([&] {
     for (const entry& each : entries_) {
       if (each.socket) each.socket->stop(false, [all_closed] {});
@@ -160,7 +174,7 @@ void listener_set::forget_removed() {
   bool are_some_left = false;
   for (entry& each : entries_) {
     if (!each.state || each.socket) continue;
-    if (is_any_on_its_way || each.state->counters.active.value() > 0) {
+    if (is_any_on_its_way || each.state->users.load(std::memory_order_acquire) > 0) {
       are_some_left = true;
       continue;
     }

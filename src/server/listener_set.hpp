@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,8 +43,9 @@ class listener_set {
   };
   // A socket whose address is still wanted is kept, whoever has it then, and with it the clients that wait
   // there. Errors: errc::cannot_listen, with the reason in failure().
-  [[nodiscard]] result<change> prepare(const std::vector<runtime::listener_options>& wanted,
-                                       const net::tcp_options& tcp);
+  // before: sockets of ours that a listener may follow, as in net::listen().
+  [[nodiscard]] result<change> prepare(std::vector<runtime::listener_options> wanted,
+                                       const net::tcp_options& tcp, std::span<const int> before);
   void carry_out(change next);
   // Accepts whoever is waiting, and nobody any more; on_closed is called on the control thread after that.
   void stop(std::function<void()> on_closed);
@@ -75,9 +77,10 @@ class listener_set {
   [[nodiscard]] std::size_t place_for(const std::string& name, const change& next) const;
   [[nodiscard]] const acceptor* socket_on(const runtime::listener_options& wanted) const;
   [[nodiscard]] result<net::tcp::acceptor> bind(const runtime::listener_options& wanted,
-                                                const net::tcp_options& tcp);
+                                                const net::tcp_options& tcp, std::span<const int> before);
   void move_sockets(change& next);
   void close(std::unique_ptr<acceptor> socket);
+  void finish_closing();
   void forget_removed();
   static void add(story::login_totals& to, const session::listener_state& of);
   [[nodiscard]] bool is_workers_own() const { return workers_.size() == 1; }
@@ -89,7 +92,8 @@ class listener_set {
   const std::vector<std::unique_ptr<worker>>& workers_;
   login::permit_pools& permits_;
   std::vector<entry> entries_;  // by place
-  story::login_totals gone_;    // of those whose place is free again
+  std::vector<std::weak_ptr<acceptor>> closing_;
+  story::login_totals gone_;  // of those whose place is free again
   boost::asio::steady_timer removed_timer_;
   std::string failure_;
 };

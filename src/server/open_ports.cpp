@@ -13,12 +13,9 @@ open_ports::open_ports(boost::asio::io_context& control, listener_set& listeners
 
 result<open_ports::change> open_ports::prepare(const config::config& next) {
   change made;
-  auto listeners = listeners_.prepare(next.runtime.listeners, next.runtime.tcp);
-  if (!listeners) return cannot_listen(listeners_.failure());
-  made.listeners = std::move(*listeners);
+  std::vector<int> before = listeners_.sockets();
+  if (admin_) before.push_back(admin_->socket());
   if (!admin_ || next.admin != admin_options_) {
-    std::vector<int> before = listeners_.sockets();
-    if (admin_) before.push_back(admin_->socket());
     made.admin = std::make_unique<admin::admin_server>(control_thread_, next.admin, pages_);
     made.admin_options = next.admin;
     const auto bound = made.admin->start(before);
@@ -28,12 +25,15 @@ result<open_ports::change> open_ports::prepare(const config::config& next) {
     }
     made.admin_address = *bound;
   }
-  if (!control_ || next.control != control_options_) {
+  if (!control_ || next.control != control_options_ || !control_->is_in_place()) {
     made.control = std::make_unique<admin::control_server>(control_thread_, next.control, orders_);
     made.control_options = next.control;
     if (std::string problem = made.control->start(); !problem.empty())
       return cannot_listen(std::move(problem));
   }
+  auto listeners = listeners_.prepare(next.runtime.listeners, next.runtime.tcp, before);
+  if (!listeners) return cannot_listen(listeners_.failure());
+  made.listeners = std::move(*listeners);
   return made;
 }
 

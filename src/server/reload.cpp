@@ -24,6 +24,15 @@ std::vector<std::string> keep_until_restart(const config::config& present, confi
   return keys;
 }
 
+std::string config_in_force(const config::config& options, const runtime::options& fit) {
+  std::string comment;
+  if (fit.limits.sessions_max != options.runtime.limits.sessions_max) {
+    comment = "# limits.sessions is " + std::to_string(fit.limits.sessions_max) +
+              " here: the limit of open files (ulimit -n) is too low for more\n";
+  }
+  return comment + config::to_yaml(options);
+}
+
 bool is_read_by_probes(const config::named_path& named) {
   return named.key.starts_with("probe.");
 }
@@ -31,9 +40,13 @@ bool is_read_by_probes(const config::named_path& named) {
 bool reloads_on_change(const config::config& options, const std::string& file) {
   if (options.reload_on_change != config::reload_on_change::automatic)
     return options.reload_on_change == config::reload_on_change::on;
-  // Its files are links through ..data: pkg/volume/util/atomic_writer.go of Kubernetes.
+  // Its files are links through ..data, which stands in the volume's root: pkg/volume/util/atomic_writer.go
+  // of Kubernetes.
   std::error_code ignored;
-  return std::filesystem::is_symlink(std::filesystem::path(file).parent_path() / "..data", ignored);
+  std::filesystem::path folder = std::filesystem::absolute(file, ignored).parent_path();
+  for (; folder != folder.root_path(); folder = folder.parent_path())
+    if (std::filesystem::is_symlink(folder / "..data", ignored)) return true;
+  return false;
 }
 
 void log_reload(const admin::reload_report& report) {

@@ -16,6 +16,9 @@ namespace pgsteer::server {
 [[nodiscard]] std::vector<std::string> keep_until_restart(const config::config& present,
                                                           config::config& next);
 
+// The configuration as YAML, and, as a comment, what this host does not allow.
+[[nodiscard]] std::string config_in_force(const config::config& options, const runtime::options& fit);
+
 // By the probes' logins, each time.
 [[nodiscard]] bool is_read_by_probes(const config::named_path& named);
 // The file is taken in anew when it has changed.

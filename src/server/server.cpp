@@ -75,7 +75,7 @@ class server::implementation {
  public:
   implementation(config::config options, config_source source)
       : options_(std::move(options)),
-        config_file_(std::move(source.file)),
+        config_file_(source.file),
         shared_{permits_, cancels_, cancel_counters_,
                 [this](topology::backend_id id, topology::hint noticed) { keeper_.note_hint(id, noticed); },
                 awaited_},
@@ -93,7 +93,7 @@ class server::implementation {
                       .is_rw_closed = false}),
         listeners_(context_, publication_, workers_, permits_),
         ports_(context_, listeners_, pages(), orders()),
-        loader_(context_, std::move(source.read), [this] { return options_.state_dir; }),
+        loader_(context_, std::move(source), [this] { return options_; }),
         files_(context_, [this](const std::vector<std::string>& changed) { on_changed_files(changed); }),
         drain_(context_, around_drain()),
         signals_(context_) {
@@ -160,10 +160,14 @@ class server::implementation {
   using on_reloaded = std::function<void(const admin::reload_report&)>;
   void reload(on_reloaded on_done) {
     loader_.load([this, told = std::move(on_done)](loaded_config loaded) {
+      const log_options before = options_.log;
       admin::reload_report report = apply(std::move(loaded));
+      // What has changed is told, also where the log is to say less from now on.
+      change_logging({std::min(before.level, options_.log.level), options_.log.format});
       log_reload(report);
+      change_logging(options_.log);
       // A pgsteer that stops takes in nothing, whatever is in the file.
-      if (!is_draining()) count_reload(report, unix_now_seconds(), reloads_);
+      if (!drain_.has_begun()) count_reload(report, unix_now_seconds(), reloads_);
       if (told) told(report);
     });
   }
@@ -189,7 +193,8 @@ class server::implementation {
     report.restart_keys = keep_until_restart(options_, next);
     auto ports = ports_.prepare(next);
     if (!ports) return refuse(outcome::impossible, {ports_.failure()});
-    fence_memory_.move_to(next.state_dir, loaded.folder, next.topology.system);
+    keeper_.rename_cluster(next.topology);
+    fence_memory_.move_to({next.state_dir, loaded.folder, next.topology.system}, keeper_.mark());
     const config::config before = std::exchange(options_, std::move(next));
     take_in_options(before, std::move(*ports));
     return report;
@@ -208,7 +213,6 @@ class server::implementation {
     if (options_.relay != before.relay) {
       for (const auto& worker : workers_) worker->retune(options_.relay);
     }
-    change_logging(options_.log);
     watch_files();
     keeper_.change_options(before, options_);
   }
@@ -261,7 +265,7 @@ class server::implementation {
   admin::control_provider orders() {
     admin::control_provider provider;
     provider.reload = [this](on_reloaded on_done) { reload_all(std::move(on_done)); };
-    provider.config_yaml = [this] { return config::to_yaml(options_); };
+    provider.config_yaml = [this] { return config_in_force(options_, *publication_.newest()->options); };
     return provider;
   }
 
@@ -346,14 +350,14 @@ class server::implementation {
   void begin_drain() { drain_.begin({options_.drain_grace, options_.drain_timeout}); }
 
   drain::surroundings around_drain() {
-    return {.publish =
-                [this](const runtime::operator_orders& orders) {
-                  publish([&](runtime::state& next) { next.orders = orders; });
-                },
-            .close_listeners =
-                [this](std::function<void()> on_closed) { listeners_.stop(std::move(on_closed)); },
-            .session_count = [this] { return session_count(); },
-            .on_over = [this] { stop_control(); }};
+    return {
+        .publish =
+            [this](const runtime::operator_orders& orders) {
+              publish([&](runtime::state& next) { next.orders = orders; });
+            },
+        .close_listeners = [this](std::function<void()> on_closed) { listeners_.stop(std::move(on_closed)); },
+        .session_count = [this] { return session_count(); },
+        .on_over = [this] { stop_control(); }};
   }
 
   void stop_control() {

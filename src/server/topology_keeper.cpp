@@ -94,20 +94,23 @@ void topology_keeper::change_options(const config::config& before, const config:
   if (next.probe != before.probe) prober_->change_options(next.probe);
   if (next.discovery != before.discovery || next.zone != before.zone)
     change_source(next.discovery, next.zone);
-  if (next.topology == before.topology) return;
-  if (topology_.change_options(next.topology)) carry_out(attention_.note_mark_replaced());
-  decide();
+  if (next.topology != before.topology) decide();
+}
+
+void topology_keeper::rename_cluster(const topology::topology_options& next) {
+  if (topology_.change_options(next)) carry_out(attention_.note_mark_replaced());
 }
 
 // The backends of before stay until the new source has said which there are.
 void topology_keeper::change_source(discovery::discovery_options options,
                                     const discovery::zone_option& zone) {
   if (auto* const list = std::get_if<discovery::static_options>(&options)) {
+    list->resolved.emplace();
     for (const endpoint& named : list->backends) {
       const auto known = std::ranges::find_if(published_.snapshot->backends, [&](const auto& each) {
         return !each.is_leaving && each.name.text() == to_string(named);
       });
-      if (known != published_.snapshot->backends.end()) list->resolved.emplace(named, known->address.host);
+      if (known != published_.snapshot->backends.end()) list->resolved->emplace(named, known->address.host);
     }
   }
   source_->stop();

@@ -37,7 +37,11 @@ class topology_keeper {
   void start();
   void stop();
   // What differs takes its effect at once; what is known of the backends stays. before: what it goes by now.
+  // First rename_cluster(), then what is remembered of that cluster may be told, then change_options(), which
+  // decides and publishes.
+  void rename_cluster(const topology::topology_options& next);
   void change_options(const config::config& before, const config::config& next);
+  [[nodiscard]] std::optional<topology::fence_mark> mark() const { return topology_.mark(); }
   // What the probes log in with has changed in its files.
   void renew_logins() { prober_->renew_logins(); }
   // What an earlier process knew, or the operator's word: see topology::replace_mark().

@@ -124,8 +124,8 @@ admin::traffic_view view_traffic(const view_sources& sources) {
   view.now = clock::now();
   view.start_time_seconds = sources.start_time_seconds;
   view.unix_now_seconds = in_seconds(std::chrono::system_clock::now().time_since_epoch());
-  for (const auto& listener : sources.listeners) {
-    const metrics::listener_counters& of = listener->counters;
+  for (const listener_set::served& listener : sources.listeners.all_served()) {
+    const metrics::listener_counters& of = listener.state.counters;
     view.listeners.push_back({.sessions = of.active.value(),
                               .accepted = of.accepted.value(),
                               .rejected = of.rejected.value(),

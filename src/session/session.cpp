@@ -21,6 +21,7 @@ session::session(worker_context& worker, listener_state& listener, accepted_clie
   if (auto* admitted = std::get_if<login::admitted>(&client.admission))
     permit_ = std::move(admitted->session);
   login_ = std::make_unique<login_driver>(*this, std::move(client));
+  listener_.users.fetch_add(1, std::memory_order_relaxed);
   listener_.counters.active.add();
   worker_.enlist(*this);
 }
@@ -29,6 +30,8 @@ session::~session() {
   if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
   worker_.delist(*this);
   listener_.counters.active.subtract();
+  login_.reset();
+  listener_.users.fetch_sub(1, std::memory_order_release);
 }
 
 void session::start(const std::shared_ptr<session>& self) {
@@ -102,8 +105,8 @@ time_point session::first_query_due(const login::removal& why) const {
   const duration quiet = is_readable_ ? duration::zero() : *why.when_quiet_for;
   const time_point due = logged_in_at_ + std::max(options.first_query_time, quiet);
   if (why.reason != close_reason::draining) return due;
-  const time_point patient = std::min(logged_in_at_ + options.first_query_time_of_drain,
-                                      worker_.state()->orders.leave_by);
+  const time_point patient =
+      std::min(logged_in_at_ + options.first_query_time_of_drain, worker_.state()->orders.leave_by);
   return std::max(due, patient);
 }
 

@@ -80,7 +80,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   time_point logged_in_at_ = time_point::max();  // then as long as that is under way; else its login's start
   bool is_review_due_ = false;                   // it waits for its first query
   bool is_called_to_leave_ = false;
-  bool can_speak_ = false;                       // the refused login stood between two messages to the client
+  bool can_speak_ = false;  // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;
   std::unique_ptr<const std::string> detail_;  // for the log, and for the client's last message

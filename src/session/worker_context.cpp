@@ -151,9 +151,9 @@ void worker_context::call_to_leave() {
 
 metrics::byte_tally& worker_context::tally_of(listener_state& listener) {
   if (tallies_.size() <= listener.index) tallies_.resize(listener.index + 1);
-  metrics::byte_tally*& tally = tallies_[listener.index];
-  if (tally == nullptr) tally = &listener.counters.bytes.add();
-  return *tally;
+  listener_tally& known = tallies_[listener.index];
+  if (known.listener != listener.number) known = {listener.number, &listener.counters.bytes.add()};
+  return *known.tally;
 }
 
 void worker_context::enlist(session& member) {

@@ -43,6 +43,10 @@ struct topology::memory {
   // Until the cluster is pinned: the highest primary that each system identifier has shown.
   std::map<system_identifier, role_answer> early_primaries;
 
+  // Of clusters that were proven before the operator named another one: a wrong name must not forget them.
+  std::map<system_identifier, fence_mark> set_aside;
+  system_identifier last_set_aside;
+
   std::optional<backend_id> incumbent;
   lsn primary_write_lsn;
   time_point fresh_from = time_point::min();
@@ -71,6 +75,14 @@ struct topology::memory {
   }
   void raise_fence(const std::optional<role_answer>& answer) {
     if (answer && answer->system == cluster.system && !answer->is_in_recovery) current_fence.raise(*answer);
+  }
+
+  [[nodiscard]] std::optional<fence_mark> take_back(system_identifier of) {
+    const auto found = set_aside.find(of);
+    if (found == set_aside.end()) return std::nullopt;
+    const fence_mark mark = found->second;
+    set_aside.erase(found);
+    return mark;
   }
 
   void lapse_silent(time_point now) {
@@ -252,11 +264,21 @@ void topology::replace_mark(const std::optional<fence_mark>& mark) {
 
 bool topology::change_options(const topology_options& options) {
   memory& known = *memory_;
-  known.options = options;
-  const bool is_other =
-      options.system.value != 0 && !(known.cluster.is_pinned && known.cluster.system == options.system);
-  if (is_other) replace_mark({});
-  return is_other;
+  const bool was_named = std::exchange(known.options, options).system.value != 0;
+  if (options.system.value == 0) {
+    // What was named and never seen is no cluster to stay with.
+    const bool is_proven = known.current_fence.timeline.value != 0;
+    if (!was_named || is_proven) return false;
+    replace_mark(known.take_back(known.last_set_aside));
+    return true;
+  }
+  if (known.cluster.is_pinned && known.cluster.system == options.system) return false;
+  if (const auto present = mark()) {
+    known.set_aside[present->system] = *present;
+    known.last_set_aside = present->system;
+  }
+  replace_mark(known.take_back(options.system));
+  return true;
 }
 
 topology_snapshot topology::decide(time_point now) {

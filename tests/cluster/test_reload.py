@@ -1,17 +1,13 @@
 """A new configuration is taken in by the running process: all of it or nothing, and no session notices."""
-import os
 import signal
 import socket
-import stat
 import subprocess
-import threading
 
 import psycopg2
 import pytest
 
-from harness.logins import address_of, log_in_at_last
-from harness.proxy import Pgsteer
-from harness.queries import ask, assert_ended
+from harness.logins import address_of, under_logins
+from harness.queries import ask
 from harness.wait import PATIENCE, free_port, wait_until
 
 PROBES = "select array_agg(pid order by pid) from pg_stat_activity where application_name = 'pgsteer'"
@@ -61,7 +57,7 @@ def test_everything_changes_in_place(cluster, run_pgsteer, connect):
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", old_admin), PATIENCE)
     assert "concurrent_dials: 10" in proxy.command("config").stdout
-    assert proxy.log_text().count("configuration changed key=") == 7
+    proxy.wait_logged("configuration changed key=", 7)
     reader.close()
     wait_until(lambda: 'pgsteer_sessions{listener="ro"}' not in proxy.metrics(), what="the counters of ro to go")
 
@@ -76,7 +72,7 @@ def test_workers_and_engine_wait_for_a_restart(cluster, run_pgsteer):
     assert "drain_timeout: 7s -> 8s\n" in said
     for key in ("workers", "relay.engine"):
         assert f"{key}: not changed before the next start\n" in said
-        assert f"configuration changed, with effect at the next start only key={key}" in proxy.log_text()
+        proxy.wait_logged(f"configuration changed, with effect at the next start only key={key}")
     assert "workers: 1\n" in proxy.command("config").stdout
     assert "workers: 1 -> 2\n" in proxy.reload()
 
@@ -110,7 +106,7 @@ def test_a_broken_file_changes_nothing(cluster, run_pgsteer, connect, wrong, old
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == checked.stderr and str(proxy.config_path) in done.stderr
     assert proxy.command("config").stdout == effective
-    assert "configuration not reloaded: the present one stays" in proxy.log_text()
+    proxy.wait_logged("configuration not reloaded: the present one stays")
     assert ask(session, "select 1") == 1
     assert ask(connect(proxy.rw_port), "select 1") == 1
     proxy.config_path.write_text(good)
@@ -147,28 +143,6 @@ def test_sighup_reloads(cluster, run_pgsteer, connect):
     wait_until(lambda: "configuration not reloaded" in proxy.log_text(), what="the refusal")
     assert 'expected a duration from 0s to 24h' in proxy.log_text()
     assert ask(session, "select 1") == 1
-
-
-# The role that probes is replaced, or its password is rotated: the old connection serves until the new one does.
-def test_the_probe_logs_in_as_another_role(cluster, run_pgsteer):
-    proxy = run_pgsteer(cluster)
-    before = proxy.topology()["generation"]
-    cluster.primary.sql("create role watcher login password 'watcher-secret'")
-    try:
-        secret = proxy.folder / "watcher.password"
-        secret.touch(mode=0o600)
-        secret.write_text("watcher-secret\n")
-        count = "select count(*) from pg_stat_activity where usename = 'watcher'"
-        wait_until(lambda: all(b.sql("select count(*) from pg_roles where rolname = 'watcher'") == "1"
-                               for b in cluster.backends), what="the role on every standby")
-        proxy.reload(('"user": "pgsteer"', '"user": "watcher"'), ("probe.password", "watcher.password"))
-        wait_until(lambda: all(int(b.sql(count)) >= 1 for b in cluster.backends), what="probes by watcher")
-        wait_until(lambda: all(b.sql("select count(*) from pg_stat_activity where usename = 'pgsteer'") == "0"
-                               for b in cluster.backends), what="the end of the old connections")
-        assert proxy.topology()["generation"] == before, "what is believed has changed meanwhile"
-    finally:
-        proxy.stop()
-        cluster.primary.sql("drop role watcher")
 
 
 # A standby is added to the list, another one taken off; the sessions that it has stay.
@@ -221,41 +195,6 @@ def test_a_listener_moves_to_all_addresses_and_back(cluster, run_pgsteer):
             rival.bind(("127.0.0.1", proxy.rw_port))
 
 
-class under_logins:
-    """Logs in, asks and leaves all the time, at each of these ports; the failures."""
-
-    def __init__(self, cluster, *ports: int):
-        self.failures = []
-        self._is_over = threading.Event()
-        self._rounds = [0] * len(ports)
-        self._threads = [threading.Thread(target=self._run, args=(cluster.conninfo(port), i))
-                         for i, port in enumerate(ports)]
-
-    def _run(self, conninfo: dict, number: int) -> None:
-        while not self._is_over.is_set():
-            try:
-                connection = psycopg2.connect(**conninfo)
-                ask(connection, "select 1")
-                connection.close()
-            except psycopg2.Error as error:
-                self.failures.append(str(error))
-            self._rounds[number] += 1
-
-    def __enter__(self) -> list:
-        for thread in self._threads:
-            thread.start()
-        wait_until(lambda: all(self._rounds), what="the first logins")
-        return self.failures
-
-    def __exit__(self, *unused) -> None:
-        seen = list(self._rounds)
-        if unused[0] is None:
-            wait_until(lambda: all(now > before for now, before in zip(self._rounds, seen)), what="the last logins")
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-
 # Reload after reload, good ones and broken ones, while sessions work: nobody notices.
 def test_reloads_under_load(cluster, run_pgsteer, connect):
     proxy = run_pgsteer(cluster, extra="drain_timeout: 30s\n")
@@ -273,117 +212,16 @@ def test_reloads_under_load(cluster, run_pgsteer, connect):
     assert failures == []
     assert ask(busy, "select sum(n) from sums") == sum(range(40))
     assert ask(idle, "select 1") == 1
-    assert proxy.log_text().count("configuration reloaded changes=1") == 40
+    proxy.wait_logged("configuration reloaded changes=1", 40)
 
 
-# The fence moves with its folder; what the new one remembers of this cluster counts if it is higher.
-def test_the_folder_of_the_fence_moves(cluster, run_pgsteer, tmp_path):
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        folder.mkdir()
-    proxy = run_pgsteer(cluster, cluster_keys={"state_dir": str(folders[0])})
-    wait_until(lambda: (folders[0] / "fence.json").exists(), what="the fence on disk")
-    proxy.edit_config((str(folders[0]), str(tmp_path / "none")))
-    refused = proxy.command("reload")
-    assert refused.returncode == 2 and "none: expected an existing folder" in refused.stderr
-    proxy.reload((str(tmp_path / "none"), str(folders[1])))
-    wait_until(lambda: (folders[1] / "fence.json").exists(), what="the fence in the new folder")
-    assert (folders[1] / "fence.json").read_text() == (folders[0] / "fence.json").read_text()
-
-
-# Only pgsteer's own user may open it; what a killed process has left behind is replaced, a living one's is not.
-def test_the_control_socket_belongs_to_one_process(cluster, run_pgsteer, binary):
+# The admin port goes where a listener was, and the listener where the admin port was; and back.
+def test_admin_port_and_listener_exchange_ports(cluster, run_pgsteer, connect):
     proxy = run_pgsteer(cluster)
-    assert stat.S_IMODE(os.stat(proxy.control_path).st_mode) == 0o600
-    second = Pgsteer(cluster, binary)
-    second.edit_config((str(second.control_path), str(proxy.control_path)))
-    refused = subprocess.run([str(binary), "run", "--config", str(second.config_path)], capture_output=True, text=True,
-                             timeout=PATIENCE, check=False)
-    assert refused.returncode == 1
-    assert f"control: cannot listen on {proxy.control_path}: Address already in use" in refused.stderr
-    second.destroy()
-    assert proxy.reload() == "configuration reloaded, nothing has changed\n"
-    proxy.process.kill()
-    proxy.process.wait()
-    assert proxy.command("reload").returncode == 3
-    proxy.start()
-    proxy.wait_ready()
-    assert proxy.reload() == "configuration reloaded, nothing has changed\n"
-    elsewhere = proxy.folder / "elsewhere.sock"
-    assert "control.socket" in proxy.reload((str(proxy.control_path), str(elsewhere)))
-    assert not proxy.control_path.exists()
-    proxy.control_path = elsewhere
-    assert proxy.reload() == "configuration reloaded, nothing has changed\n"
-    proxy.reload((f'control: {{ socket: "{elsewhere}" }}\n', ""))
-    assert not elsewhere.exists()
-    nobody = proxy.command("reload")
-    assert nobody.returncode == 3 and "is control.socket set in its configuration?" in nobody.stderr
-    proxy.stop()
-
-
-# kubelet replaces the link ..data, and all files of the ConfigMap and the Secret with it. Nobody sends a signal.
-def test_a_changed_config_map_is_noticed(cluster, run_pgsteer, connect):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 7s\n")
-    proxy.stop()
-    text = proxy.config_path.read_text()
-    volume = proxy.folder / "volume"
-
-    def fill(name: str, config: str, password: str) -> None:
-        (volume / name).mkdir(parents=True)
-        (volume / name / "pgsteer.yaml").write_text(config)
-        (volume / name / "password").write_text(password)
-        (volume / "..data_tmp").symlink_to(name)
-        (volume / "..data_tmp").rename(volume / "..data")
-
-    secret = (proxy.folder / "probe.password").read_text()
-    text = text.replace(str(proxy.folder / "probe.password"), str(volume / "password"))
-    fill("..1", text, secret)
-    for name in ("pgsteer.yaml", "password"):
-        (volume / name).symlink_to(f"..data/{name}")
-    proxy.config_path = volume / "pgsteer.yaml"
-    proxy.start()
-    proxy.wait_ready()
-    session = connect(proxy.rw_port)
-    fill("..2", text.replace("drain_timeout: 7s", "drain_timeout: 8s"), "wrong\n")
-    wait_until(lambda: "configuration changed key=drain_timeout before=7s after=8s" in proxy.log_text(),
-               what="the new ConfigMap to be in force")
-    wait_until(lambda: proxy.log_text().count("outcome of fresh probe logins changed") == 3, what="the wrong password")
-    fill("..3", text.replace("drain_timeout: 7s", "drain_timeout: soon"), secret)
-    wait_until(lambda: "configuration not reloaded: the present one stays" in proxy.log_text(), what="the refusal")
-    wait_until(lambda: proxy.log_text().count("outcome of fresh probe logins changed") == 6, what="the right password")
-    assert ask(session, "select 1") == 1
-    assert "drain_timeout: 8s\n" in proxy.command("config").stdout
-
-
-# On a plain host an editor saves as often as it likes; the operator says when. Unless he wants otherwise.
-def test_a_file_elsewhere_is_watched_if_it_says_so(cluster, run_pgsteer):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 7s\nreload_on_change: on\n")
-    proxy.edit_config(("drain_timeout: 7s", "drain_timeout: 8s"), ("reload_on_change: on", "reload_on_change: auto"))
-    wait_until(lambda: "configuration reloaded changes=2" in proxy.log_text(), what="the reload")
-    proxy.edit_config(("drain_timeout: 8s", "drain_timeout: 9s"))
-    assert "drain_timeout: 8s -> 9s\n" in proxy.reload()
-    assert proxy.log_text().count("the configuration file has changed") == 1
-
-
-# A value from the environment, as in a container's.
-def test_a_value_from_the_environment(cluster, run_pgsteer):
-    proxy = run_pgsteer(cluster, extra="drain_timeout: 7s\n")
-    proxy.edit_config(("drain_timeout: 7s", "drain_timeout: ${GRACE_FOR_A_TEST}"))
-    refused = proxy.command("reload")
-    assert refused.returncode == 2 and "GRACE_FOR_A_TEST" in refused.stderr
-
-
-# The file names another cluster than the one in use: a wrong name would end every session, a right one is no news.
-def test_naming_the_cluster(cluster, run_pgsteer, connect):
-    system = cluster.primary.sql("select system_identifier from pg_control_system()")
-    proxy = run_pgsteer(cluster)
-    session = connect(proxy.rw_port)
-    generation = proxy.topology()["generation"]
-    proxy.reload(("role_ttl:", f"system_identifier: {system}, role_ttl:"))
-    assert proxy.topology()["generation"] == generation
-    assert ask(session, "select 1") == 1
-    proxy.reload((f"system_identifier: {system}", "system_identifier: 7"))
-    assert_ended(session)
-    wait_until(lambda: not proxy.is_ready(), what="nobody to be of cluster 7")
-    proxy.reload(("system_identifier: 7", f"system_identifier: {system}"))
-    assert log_in_at_last(cluster.conninfo(proxy.rw_port)) == cluster.primary.address
+    for _ in range(2):
+        ro, admin = proxy.ro_port, proxy.admin_port
+        proxy.reload((f'127.0.0.1:{ro}"', "one"), (f'127.0.0.1:{admin}"', "two"), ("one", f'127.0.0.1:{admin}"'),
+                     ("two", f'127.0.0.1:{ro}"'))
+        proxy.ro_port, proxy.admin_port = admin, ro
+        assert ask(connect(proxy.ro_port), "select pg_is_in_recovery()") is True
+        assert proxy.is_ready()

@@ -67,6 +67,29 @@ TEST_P(Reload, ListenersComeAndGo) {
   }
 }
 
+// Removed and wanted back in the next moment, while it still takes whoever was about to connect.
+TEST_P(Reload, APortIsFreeAgainAtOnce) {
+  ASSERT_TRUE(proxy_.wait_for_backends(1, 1));
+  const endpoint ro = proxy_.ro();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(proxy_
+                  .reload([](config::config& options) {
+                    std::erase(options.runtime.listeners, named(options, "ro"));
+                  })
+                  .what,
+              outcome::applied);
+    const auto report = proxy_.reload([&](config::config& options) {
+      runtime::listener_options again = options.runtime.listeners.front();
+      again.name = "ro";
+      again.bind = ro;
+      again.policy.route = routing::target_session_attrs::prefer_standby;
+      options.runtime.listeners.push_back(again);
+    });
+    ASSERT_EQ(report.what, outcome::applied) << report.problems.front();
+    EXPECT_EQ(who_answers(ro), "standby-1");
+  }
+}
+
 TEST_P(Reload, AHeldLoginGoesByTheNewRoute) {
   ASSERT_TRUE(proxy_.wait_for_backends(1, 1));
   cluster_.primary().crash();

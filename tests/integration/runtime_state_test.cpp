@@ -85,7 +85,8 @@ TEST(RuntimeState, ASessionThatBeginsDuringADrainIsCalledToo) {
   EXPECT_EQ(late.read_query_result().sqlstate, "57P01");
 }
 
-// Whoever has just logged in is about to ask something, which an end now would fail: a drain has time for that.
+// Whoever has just logged in is about to ask something, which an end now would fail: a drain has time for
+// that.
 TEST(RuntimeState, ADrainSparesWhoHasJustLoggedIn) {
   fake_postgres backend("primary", primary_role());
   one_worker worker(target_session_attrs::primary);

@@ -76,7 +76,8 @@ struct admin_provider {
 
 // Bounds on what a peer of the admin port can hold; not configurable, injected by tests.
 struct admin_limits {
-  duration request_deadline = seconds{10};  // from accept or the last answer to the end of the next one
+  // From accept or the last answer to the end of the next request; and for the answer again.
+  duration request_deadline = seconds{10};
   std::size_t connections_max = 64;       // a few scrapers and browsers; one more is answered 503 and closed
   std::uint32_t header_bytes_max = 8192;  // as other HTTP servers; a scrape needs 500
 };

@@ -51,6 +51,8 @@ class control_server {
 
   // Binds and serves, unless options.socket is empty. Returns why that is not possible, or nothing.
   [[nodiscard]] std::string start();
+  // False: the socket's file is gone, or another one's.
+  [[nodiscard]] bool is_in_place() const;
   // Takes the socket away; who has asked already is answered, even after the destruction of this.
   void retire();
   // Closes every connection too. Idempotent; the destructor does it unless retire() was called.

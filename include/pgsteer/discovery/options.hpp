@@ -32,8 +32,9 @@ struct static_options {
   std::vector<endpoint> backends;
   duration refresh = seconds{2};
   std::map<endpoint, std::string> zones = {};  // where they run, as far as it is known
-  // Addresses that names have had so far. Not a key: it is known after a change of the others.
-  std::map<endpoint, std::string> resolved = {};
+  // Addresses that names have had so far, if another source is followed: then nothing is told before each
+  // name has had an answer, or none, so that nobody is lost meanwhile. Not a key.
+  std::optional<std::map<endpoint, std::string>> resolved = {};
 
   friend bool operator==(const static_options&, const static_options&) = default;
 };

@@ -38,10 +38,15 @@ class fence_memory {
   // By an operator's `pgsteer fence`: what the file says now counts. A file that cannot be read changes
   // nothing.
   void reread();
-  // Remembers in another folder from now on, or in none, and goes by another name of the cluster. found: what
-  // read_fence() said of that folder, without a problem; of one cluster the higher timeline counts, ours or
-  // that.
-  void move_to(const std::string& state_dir, const fence_reading& found, topology::system_identifier named);
+  // Another folder to remember in, none, or the same.
+  struct place {
+    std::string state_dir;
+    fence_reading found;  // what read_fence() said of another one, without a problem
+    topology::system_identifier named;
+  };
+  // present: what is known of the cluster that is named by now. Of one cluster the higher timeline counts,
+  // that or the one found.
+  void move_to(const place& next, const std::optional<topology::fence_mark>& present);
 
   [[nodiscard]] const std::string& state_dir() const noexcept { return state_dir_; }
   // True while a restart would not know what was proven here.

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -26,11 +27,12 @@ namespace pgsteer::net {
 
 class file_watch {
  public:
-  // Several files are written in one go; and none is read half-written, if that takes no longer.
+  // Several files are changed in one go.
   static constexpr duration settle_time = milliseconds{100};
   // However many changes follow one another in the folders.
   static constexpr duration settle_time_max = seconds{1};
-  // A folder that is not there is looked for again so often.
+  // A folder that is not there is looked for again so often; and one that nobody has closed, though it was
+  // not changed for so long, is taken as it is: a hard link, or one that is mapped into memory.
   static constexpr duration retry_interval = seconds{5};
 
   using on_change = std::function<void(const std::vector<std::string>& files)>;
@@ -53,12 +55,15 @@ class file_watch {
   void wait();
   void look_at(time_point due);
   void look();
+  void note(int folder, std::uint32_t what, const std::string& name);
 
   const on_change handler_;
   boost::asio::posix::stream_descriptor events_;
   boost::asio::steady_timer timer_;
   std::map<std::string, identity> files_;
-  std::optional<time_point> noted_at_;  // the first change since it was looked
+  std::map<int, std::set<std::string>> folders_;     // by watch; each ends in a slash
+  std::map<std::string, time_point> being_written_;  // since its last change
+  std::optional<time_point> noted_at_;               // the first change since it was looked
 };
 
 }  // namespace pgsteer::net

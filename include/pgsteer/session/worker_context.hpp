@@ -42,8 +42,13 @@ class session;
 struct listener_state {
   listener_state(std::size_t index_in, std::string name)
       : index(index_in), counters(std::move(name), close_reason_count) {}
-  const std::size_t index;  // of its options
+  static inline std::atomic<std::uint64_t> made{0};
+  const std::size_t index;              // of its options; another one's once this is gone
+  const std::uint64_t number = ++made;  // never another one's
   metrics::listener_counters counters;
+  // Sessions that refer to this. Each lets go of it last of all, so that whoever finds none (acquire) may
+  // destroy it.
+  std::atomic<std::uint32_t> users{0};
   // Round-robin position: shared, so that logins split evenly over backends whichever worker takes them.
   std::atomic<std::uint64_t> ticket{0};
 };
@@ -136,7 +141,11 @@ class worker_context {
   };
 
   std::array<told, topology::hint_count> told_;  // by hint
-  std::vector<metrics::byte_tally*> tallies_;    // by listener; null until it is met
+  struct listener_tally {
+    std::uint64_t listener = 0;  // its number
+    metrics::byte_tally* tally = nullptr;
+  };
+  std::vector<listener_tally> tallies_;  // by listener's index
   const std::function<void()> wake_loop_;
   runtime::state_ptr state_;
   std::vector<std::uint32_t> loads_;        // of choose(), whose call it lives for

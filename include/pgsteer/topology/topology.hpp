@@ -94,7 +94,9 @@ class topology {
   void withdraw_switchover();
 
   // What is known stays known, unless options.system names another cluster than it is of: then only what the
-  // backends say from now on counts, as after replace_mark(). True if so.
+  // backends say from now on counts, as after replace_mark(). The fence that was proven before is set aside,
+  // and counts again once its cluster is named again, or once nothing is named and nothing was proven
+  // meanwhile. True if it is another cluster now.
   bool change_options(const topology_options& options);
 
   // Deterministic; O(backends).

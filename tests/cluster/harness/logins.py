@@ -98,3 +98,38 @@ def wait_held(proxy, count: int) -> None:
 
 __all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log_in_at_last", "reader_on", "readers",
            "retries", "wait_held", "wait_readers"]
+
+
+class under_logins:
+    """Logs in, asks and leaves all the time, at each of these ports; the failures."""
+
+    def __init__(self, cluster, *ports: int):
+        self.failures = []
+        self._is_over = threading.Event()
+        self._rounds = [0] * len(ports)
+        self._threads = [threading.Thread(target=self._run, args=(cluster.conninfo(port), i))
+                         for i, port in enumerate(ports)]
+
+    def _run(self, conninfo: dict, number: int) -> None:
+        while not self._is_over.is_set():
+            try:
+                connection = psycopg2.connect(**conninfo)
+                ask(connection, "select 1")
+                connection.close()
+            except psycopg2.Error as error:
+                self.failures.append(str(error))
+            self._rounds[number] += 1
+
+    def __enter__(self) -> list:
+        for thread in self._threads:
+            thread.start()
+        wait_until(lambda: all(self._rounds), what="the first logins")
+        return self.failures
+
+    def __exit__(self, *unused) -> None:
+        seen = list(self._rounds)
+        if unused[0] is None:
+            wait_until(lambda: all(now > before for now, before in zip(self._rounds, seen)), what="the last logins")
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()

@@ -207,6 +207,10 @@ class Pgsteer:
         found = re.findall(r"^(pgsteer_[^ #]+(?:\{[^}]*\})?) (\S+)$", self.get("/metrics")[1], re.MULTILINE)
         return {name: float(value) for name, value in found}
 
+    def wait_logged(self, words: str, count: int = 1) -> None:
+        """The log is written by a thread of its own."""
+        wait_until(lambda: self.log_text().count(words) == count, what=f"{words!r} in the log, {count} times")
+
     def rss_bytes(self, peak: bool = False) -> int:
         field = "VmHWM" if peak else "VmRSS"
         text = Path(f"/proc/{self.process.pid}/status").read_text()

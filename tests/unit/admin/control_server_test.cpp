@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -100,6 +101,32 @@ TEST_F(ControlServer, TheCommandPrintsProblemsAsCheckDoes) {
   EXPECT_NE(err_.str().find("a.yaml:2:2: q\n"), std::string::npos);
   report_.what = outcome::impossible;
   EXPECT_EQ(reload_command(), 1);
+}
+
+// A user's name in another encoding, or a binary file.
+TEST_F(ControlServer, TellsWhatIsNoUtf8) {
+  report_.changes = {{"probe.user", "a", "andr\xe9"}};
+  EXPECT_EQ(reload_command(), 0) << err_.str();
+  EXPECT_NE(out_.str().find("probe.user: a -> andr"), std::string::npos);
+  report_ = {outcome::invalid, {"\xff\xfe\x00"}, {}, {}};
+  EXPECT_EQ(reload_command(), 2) << err_.str();
+}
+
+TEST_F(ControlServer, TellsWhoIsOneTooMany) {
+  boost::asio::io_context context;
+  std::vector<boost::asio::local::stream_protocol::socket> silent;
+  for (int i = 0; i < 16; ++i) {
+    silent.emplace_back(context);
+    silent.back().connect(boost::asio::local::stream_protocol::endpoint(path()));
+  }
+  EXPECT_EQ(reload_command(), 3);
+  EXPECT_NE(err_.str().find("too many connections"), std::string::npos) << err_.str();
+}
+
+TEST_F(ControlServer, KnowsWhetherItsSocketIsInPlace) {
+  on_thread([this] { EXPECT_TRUE(server_->is_in_place()); });
+  std::filesystem::remove(path());
+  on_thread([this] { EXPECT_FALSE(server_->is_in_place()); });
 }
 
 TEST_F(ControlServer, TheCommandSaysThatNobodyIsThere) {

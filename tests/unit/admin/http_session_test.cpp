@@ -172,7 +172,7 @@ TEST(HttpSession, TurnsAwayConnectionsAboveTheLimitUntilOneEnds) {
   raw_client outside(admin.port());
   const auto refused = outside.receive();
   EXPECT_EQ(refused.result_int(), 503U);
-  EXPECT_EQ(refused.body(), "too many connections to the admin address\n");
+  EXPECT_EQ(refused.body(), "too many connections\n");
   EXPECT_TRUE(outside.is_ended());
 
   inside.front().send_request("GET", "/livez", "Connection: close\r\n");

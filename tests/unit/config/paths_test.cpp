@@ -70,6 +70,11 @@ TEST_F(UnusablePaths, OfASocketIsItsFolder) {
       problems_of_cluster(cluster + missing_ + "/s }\n"),
       ElementsAre("f:3:20: control.socket: expected a path in a folder that may be written to, found \"" +
                   missing_ + "/s\": No such file or directory"));
+  const std::string file = make("notes", 0644);
+  EXPECT_THAT(
+      problems_of_cluster(cluster + file + " }\n"),
+      ElementsAre("f:3:20: control.socket: expected a path in a folder that may be written to, found \"" +
+                  file + "\", which is there and no socket"));
 }
 
 TEST_F(UnusablePaths, AreToldAllAtOnceInTheFilesOrder) {

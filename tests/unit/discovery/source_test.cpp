@@ -58,6 +58,12 @@ class Source : public testing::Test {
     while (!claim() && clock::now() < limit) context_.run_one_for(milliseconds{50});
     return claim();
   }
+  // For some tens of looks; false if the claim never holds.
+  bool run_for_a_while(const std::function<bool()>& claim) {
+    const time_point limit = clock::now() + milliseconds{300};
+    while (!claim() && clock::now() < limit) context_.run_one_for(milliseconds{10});
+    return claim();
+  }
   bool run_until_calls(int count) {
     return run_until([this, count] { return calls_ >= count; });
   }
@@ -236,12 +242,31 @@ TEST_F(StaticSource, IsSilentOnceStopped) {
   EXPECT_TRUE(published_.empty());
 }
 
+// A reload names backends that were addresses before: nothing is told before they are resolved, or cannot be.
+TEST_F(StaticSource, WaitsForItsNamesWhereItFollowsAnotherSource) {
+  is_slow_ = true;
+  const static_options options{{{"pg-1", 5432}, {"10.0.0.9", 5432}, {"pg-2", 5432}},
+                               seconds{60},
+                               {},
+                               std::map<endpoint, std::string>{}};
+  start(make_static_source(context_, options, resolver()));
+  ASSERT_TRUE(run_until([&] { return pending_.size() == 2; }));
+  pending_[0]({}, {"10.0.0.1"});
+  EXPECT_FALSE(run_for_a_while([&] { return !published_.empty(); }));
+  pending_[1](boost::asio::error::host_not_found, {});
+  ASSERT_TRUE(run_until([&] { return published_.size() == 1; }));
+  EXPECT_EQ(published_.front(),
+            (backends{{"10.0.0.9:5432", {"10.0.0.9", 5432}, {}}, {"pg-1:5432", {"10.0.0.1", 5432}, {}}}));
+}
+
 // A reload makes a new source of the same names: nobody is lost until they have been resolved once more.
 TEST_F(StaticSource, BeginsWithTheAddressesThatNamesHadBefore) {
   scripts_["pg-1"] = {{boost::asio::error::host_not_found, {}}, {{}, {"10.0.0.2"}}};
   const endpoint named{"pg-1", 5432};
-  start(make_static_source(context_, {{named, {"10.0.0.9", 5432}}, refresh_, {}, {{named, "10.0.0.1"}}},
-                           resolver()));
+  start(make_static_source(
+      context_,
+      {{named, {"10.0.0.9", 5432}}, refresh_, {}, std::map<endpoint, std::string>{{named, "10.0.0.1"}}},
+      resolver()));
   ASSERT_TRUE(run_until([&] { return published_.size() == 2; }));
   EXPECT_EQ(published_.front(),
             (backends{{"10.0.0.9:5432", {"10.0.0.9", 5432}, {}}, {"pg-1:5432", {"10.0.0.1", 5432}, {}}}));

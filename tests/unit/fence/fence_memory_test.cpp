@@ -156,7 +156,7 @@ class MovedFenceMemory : public FenceMemory {
 TEST_F(MovedFenceMemory, GoesOnInTheOtherFolder) {
   const auto kept = memory();
   kept->keep(second);
-  kept->move_to(other_, read_fence(other_), {});  // while it is being written
+  kept->move_to({other_, read_fence(other_), {}}, second);  // while it is being written
   EXPECT_TRUE(kept->is_unsaved());
   ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
   EXPECT_EQ(read_fence(other_).mark, second);
@@ -172,9 +172,32 @@ TEST_F(MovedFenceMemory, TakesAHigherTimelineThatIsRememberedThere) {
   kept->keep(second);
   ASSERT_EQ(write_fence(other_, third), "");
   told_.clear();
-  kept->move_to(other_, read_fence(other_), {});
+  kept->move_to({other_, read_fence(other_), {}}, second);
   EXPECT_EQ(told_, std::vector{std::optional(third)});
   EXPECT_FALSE(kept->is_unsaved());
+}
+
+// The cluster is named anew in the same reload: what the folder says of that one counts, not what was known
+// of another.
+TEST_F(MovedFenceMemory, TakesWhatIsRememberedOfTheClusterThatIsNamedByNow) {
+  const auto kept = memory();
+  kept->keep({{8}, {9}, {1}});
+  ASSERT_EQ(write_fence(other_, second), "");
+  told_.clear();
+  kept->move_to({other_, read_fence(other_), second.system}, {});
+  EXPECT_EQ(told_, std::vector{std::optional(second)});
+  EXPECT_EQ(read_fence(other_).mark, second);
+  ASSERT_TRUE(run_until([&] { return on_disk() == fence_mark{{8}, {9}, {1}}; }));
+}
+
+TEST_F(MovedFenceMemory, LeavesAnotherClustersFileAloneWhileNothingIsKnown) {
+  const auto kept = memory();
+  ASSERT_EQ(write_fence(other_, second), "");
+  told_.clear();
+  kept->move_to({other_, read_fence(other_), {8}}, {});
+  EXPECT_TRUE(told_.empty());
+  EXPECT_FALSE(kept->is_unsaved());
+  EXPECT_EQ(read_fence(other_).mark, second);
 }
 
 TEST_F(MovedFenceMemory, KeepsItsOwnAgainstALowerOneAndAnotherClusters) {
@@ -183,7 +206,7 @@ TEST_F(MovedFenceMemory, KeepsItsOwnAgainstALowerOneAndAnotherClusters) {
     kept->keep(third);
     ASSERT_EQ(write_fence(other_, there), "");
     told_.clear();
-    kept->move_to(other_, read_fence(other_), {});
+    kept->move_to({other_, read_fence(other_), {}}, third);
     ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
     EXPECT_EQ(read_fence(other_).mark, third);
     EXPECT_TRUE(told_.empty());
@@ -195,10 +218,10 @@ TEST_F(MovedFenceMemory, RemembersWithoutAFolderWhatAFolderGetsLater) {
   EXPECT_EQ(kept.recall(), "");
   kept.keep(second);
   EXPECT_FALSE(kept.is_unsaved()) << "nobody relies on it";
-  kept.move_to(folder_, read_fence(folder_), {});
+  kept.move_to({folder_, read_fence(folder_), {}}, second);
   ASSERT_TRUE(run_until([&] { return !kept.is_unsaved(); }));
   EXPECT_EQ(on_disk(), second);
-  kept.move_to("", {}, {});
+  kept.move_to({}, second);
   kept.keep(third);
   EXPECT_FALSE(kept.is_unsaved());
   kept.reread();

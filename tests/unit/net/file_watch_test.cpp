@@ -79,6 +79,36 @@ TEST_F(FileWatch, TellsOfAConfigMapThatIsUpdated) {
   EXPECT_EQ(told_[0], std::vector<std::string>{seen});
 }
 
+// scp, or an editor on a slow disk; meanwhile something else changes in that folder.
+TEST_F(FileWatch, WaitsUntilTheWriterHasClosedIt) {
+  watch_.watch({file_});
+  run_a_while();
+  fs::remove(file_);
+  std::ofstream slow(file_);
+  slow << "half" << std::flush;
+  run_a_while();
+  write(folder_ / "neighbour", "two");
+  run_a_while();
+  EXPECT_TRUE(told_.empty());
+  slow << " and the rest";
+  slow.close();
+  EXPECT_TRUE(run_until_changes(1));
+}
+
+TEST_F(FileWatch, SeesWhatALinkLeadsTo) {
+  const fs::path elsewhere = folder_ / "elsewhere";
+  fs::create_directory(elsewhere);
+  write(elsewhere / "one.yaml", "one");
+  fs::create_symlink("elsewhere/one.yaml", folder_ / "link.yaml");
+  watch_.watch({folder_ / "link.yaml"});
+  run_a_while();
+  write(elsewhere / "one.yaml", "three");
+  EXPECT_TRUE(run_until_changes(1));
+  write(elsewhere / "draft", "four");
+  fs::rename(elsewhere / "draft", elsewhere / "one.yaml");
+  EXPECT_TRUE(run_until_changes(2));
+}
+
 TEST_F(FileWatch, IsSilentAboutItsNeighboursAndAboutAFileThatIsGone) {
   watch_.watch({file_});
   write(folder_ / "neighbour", "two");

@@ -47,5 +47,16 @@ TEST(CountReload, DatesTheConfigurationInForce) {
   EXPECT_EQ(counters.impossible, 1U);
 }
 
+TEST(ConfigInForce, SaysWhatTheHostDoesNotAllow) {
+  config::config options;
+  options.settings = {{"workers", "2"}};
+  runtime::options fit = options.runtime;
+  EXPECT_EQ(config_in_force(options, fit), "workers: 2\n");
+  fit.limits.sessions_max = 7;
+  EXPECT_EQ(
+      config_in_force(options, fit),
+      "# limits.sessions is 7 here: the limit of open files (ulimit -n) is too low for more\nworkers: 2\n");
+}
+
 }  // namespace
 }  // namespace pgsteer::server

@@ -101,6 +101,21 @@ TEST(ChangedOptions, ForgetNothingOfTheSameCluster) {
   }
 }
 
+// A typing error in the name, and its correction: the old primary, which has come back, stays out.
+TEST(ChangedOptions, AWrongNameForgetsNoFence) {
+  for (const system_identifier corrected : {system_identifier{our_system}, system_identifier{}}) {
+    history story({}, time_point{} + seconds{1000}, newcomers);
+    story.play("a primary 2 lsn 900; b primary 1; c standby 2");
+    EXPECT_TRUE(story.decider().change_options({.system = {77}}));
+    EXPECT_FALSE(story.decider().mark());
+    story.play("a refused; b primary 1; c standby 2");
+    EXPECT_TRUE(story.decider().change_options({.system = corrected}));
+    EXPECT_EQ(story.decider().mark(), on_timeline_2);
+    story.play("a refused; b primary 1; c refused");
+    EXPECT_EQ(to_string(story.of('b').reason), "primary on timeline 1, below the fence 2");
+  }
+}
+
 TEST(ChangedOptions, ThatNameAnotherClusterCountFromNowOn) {
   history story({}, time_point{} + seconds{1000}, newcomers);
   story.play("a primary 2 lsn 900; b standby 2; c primary 1 system 8");
