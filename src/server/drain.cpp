@@ -38,6 +38,7 @@ void drain::close() {
   timer_.cancel();
   deadline_ = clock::now() + allowed_.timeout;
   orders_.leave_by = clock::now() + allowed_.timeout / calling_share;
+  orders_.encrypted_quiet = allowed_.timeout / calling_share;
   around_.close_listeners([this] {
     is_closed_ = true;
     log(log_level::info, "draining: no new clients, sessions leave when they are idle",

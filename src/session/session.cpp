@@ -134,8 +134,12 @@ void session::review() {
     return;
   }
   auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
-  if (!removal && is_called_to_leave_)
-    removal = login::removal{close_reason::draining, {}, worker_.state()->options->encrypted_idle_time};
+  if (!removal && is_called_to_leave_) {
+    const runtime::state& present = *worker_.state();
+    removal = login::removal{close_reason::draining,
+                             {},
+                             std::max(present.options->encrypted_idle_time, present.orders.encrypted_quiet)};
+  }
   if (!removal) return stay();
   if (!removal->when_quiet_for || !waits_for_first_query(*removal)) request_close(*removal);
 }

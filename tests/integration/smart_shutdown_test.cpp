@@ -203,6 +203,30 @@ TEST(SmartShutdownOfEncrypted, ASessionEndsAtAQuietMoment) {
   EXPECT_EQ(worker.counters().closed[why].value(), 1U);
 }
 
+// A drain is in no hurry, and a transaction that nobody sees may pause for longer than encrypted_idle_time.
+TEST(DrainOfEncrypted, ASessionEndsAtALongerQuietMoment) {
+  encrypted_primary backend;
+  noting_engine* engine = nullptr;
+  std::optional<noting_engine> noting;
+  one_worker worker(target_session_attrs::primary, [&](relay::engine& real) -> relay::engine& {
+    engine = &noting.emplace(real);
+    return *engine;
+  });
+  worker.publish_options([](runtime::options& options) {
+    options.encrypted_idle_time = options.first_query_time = milliseconds{1};
+    options.first_query_time_of_drain = {};
+  });
+  worker.publish_backend(backend, proven_primary());
+  fake_client idle = connect_encrypted(worker);
+  worker.publish([](runtime::state& next) {
+    next.orders.drain = runtime::drain_step::leaving;
+    next.orders.leave_by = clock::now();
+    next.orders.encrypted_quiet = milliseconds{300};
+  });
+  EXPECT_EQ(idle.read_until_end().bytes, "");
+  EXPECT_EQ(engine->last_quiet.load(), milliseconds{300});
+}
+
 // Whatever ends it, nobody can tell it more than its backend has said.
 TEST(SmartShutdownOfEncrypted, ASessionThatMustEndAtOnceGetsAllThatItHasNotRead) {
   constexpr std::size_t bytes = 200'000;

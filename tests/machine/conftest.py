@@ -21,8 +21,3 @@ def release(whole_release) -> Release:
     """Two pgsteers, and each sees the primary and both standbys."""
     whole_release.wait_settled()
     return whole_release
-
-
-@pytest.fixture
-def drain_seconds() -> int:
-    return DRAIN_SECONDS

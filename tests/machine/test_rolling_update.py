@@ -17,13 +17,19 @@ LOGINS_PER_SECOND = 100
 BUSY_EVERY_SECONDS = 0.05
 
 
-class LongSession:
-    """Through the Service, in the clear; busy: with a question every 50 ms. Until the other side ends it."""
+KINDS = ("idle", "busy", "in transactions")
+TRANSACTION_SECONDS = 3
 
-    def __init__(self, address: str, is_busy: bool):
+
+class LongSession:
+    """Through the Service, in the clear; busy: with a question every 50 ms, in transactions: with transactions of three
+    seconds, one behind the other. Until the other side ends it."""
+
+    def __init__(self, address: str, kind: str):
         self._client = WireClient(RW_PORT, host=address).login(APP["user"], APP["password"], APP["dbname"])
         self.pgsteer = self._client.query(WHO)[0][0]
-        self.is_busy = is_busy
+        self.kind = kind
+        self.is_in_transaction = False
         self.ended, self.last_words = None, None
         self._client.socket.settimeout(None)
         self._thread = threading.Thread(target=self._live, daemon=True)
@@ -31,13 +37,25 @@ class LongSession:
 
     def _live(self) -> None:
         try:
-            while self.is_busy:
+            while self.kind == "busy":
                 self._client.query(WHO)
                 time.sleep(BUSY_EVERY_SECONDS)
+            while self.kind == "in transactions":
+                self._transact()
             self.last_words = self._client.read_message()
         except Exception as error:  # pylint: disable=broad-except
             self.last_words = error
         self.ended = time.time()
+
+    def _transact(self) -> None:
+        self._client.query("begin")
+        self.is_in_transaction = True
+        until = time.monotonic() + TRANSACTION_SECONDS
+        while time.monotonic() < until:
+            self._client.query(WHO)
+            time.sleep(BUSY_EVERY_SECONDS)
+        self._client.query("commit")
+        self.is_in_transaction = False
 
     def wait_ended(self) -> None:
         self._thread.join(PATIENCE)
@@ -45,13 +63,13 @@ class LongSession:
 
 
 def long_sessions(release) -> list:
-    """An idle and a busy one through each pgsteer: the Service chooses."""
-    wanted = {(pod.address, is_busy) for pod in release.pods() for is_busy in (False, True)}
+    """One of each kind through each pgsteer: the Service chooses."""
+    wanted = {(pod.address, kind) for pod in release.pods() for kind in KINDS}
     found = {}
     while set(found) != wanted:
-        for is_busy in (False, True):
-            session = LongSession(release.address(), is_busy)
-            found.setdefault((session.pgsteer, is_busy), session)
+        for kind in KINDS:
+            session = LongSession(release.address(), kind)
+            found.setdefault((session.pgsteer, kind), session)
     return list(found.values())
 
 
@@ -90,8 +108,9 @@ def followed(bed, release, tmp_path) -> dict:
         log.stop()
 
 
-# Endpoints are withdrawn a moment after a pod is told to stop; the old pods' sessions end when their drain is over.
-def test_no_login_is_refused_and_sessions_live_until_the_drain_is_over(release, followed, drain_seconds):
+# Endpoints are withdrawn a moment after a pod is told to stop. The old pods' sessions are told to go elsewhere while they
+# are idle, and none is cut inside a transaction.
+def test_no_login_is_refused_and_no_transaction_is_cut(release, followed):
     sessions = long_sessions(release)
     with Logins(release.address(), LOGINS_PER_SECOND) as logins:
         wait_until(lambda: set(logins.taken_by) == set(followed), what="logins through both old pgsteers")
@@ -104,6 +123,6 @@ def test_no_login_is_refused_and_sessions_live_until_the_drain_is_over(release, 
     for session in sessions:
         session.wait_ended()
         lived = session.ended - drain_began[session.pgsteer]
-        print(f"{'busy' if session.is_busy else 'idle'} session: {lived:.2f} s after its pgsteer was told to stop")
-        assert lived >= drain_seconds
+        print(f"session, {session.kind}: {lived:.2f} s after its pgsteer was told to stop")
+        assert not session.is_in_transaction
         assert "57P01" in str(session.last_words)

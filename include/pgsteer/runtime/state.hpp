@@ -50,6 +50,8 @@ enum class drain_step {
 struct operator_orders {
   drain_step drain = drain_step::none;
   time_point leave_by = time_point::max();  // every session has been called to leave by then
+  // Whose transactions nobody sees is idle after so long a silence, at first; not before encrypted_idle_time.
+  duration encrypted_quiet{};
 
   bool operator==(const operator_orders&) const = default;
 };

@@ -39,6 +39,7 @@ TEST_F(Drain, ClosesAtOnceWithoutAGraceTime) {
   EXPECT_TRUE(on_closed_);
   EXPECT_TRUE(is_at(drain_step::leaving));
   EXPECT_GE(orders_.back().leave_by, asked + test::beyond_patience / 2);
+  EXPECT_EQ(orders_.back().encrypted_quiet, test::beyond_patience / 2);
   drain_.begin({.grace = {}, .timeout = {}});
   EXPECT_EQ(orders_.size(), 2U) << "it has begun already";
 }
