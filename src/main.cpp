@@ -1,5 +1,5 @@
-// The pgsteer program: run, check, fence, reload, config, status. Exit codes: 0 success, 2 wrong usage or
-// configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
+// The pgsteer program: run, check, fence, reload, upgrade, config, status. Exit codes: 0 success, 2 wrong
+// usage or configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
 // admin/control_command.hpp, admin/status_command.hpp).
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,9 +8,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "pgsteer/admin/control_command.hpp"
@@ -34,8 +36,18 @@ void open_standard_streams() {
   if (opened >= 0) ::close(opened);
 }
 
-int serve(const pgsteer::config::config& options, const std::string& file) {
-  pgsteer::server::server server(options, {file, [file] { return pgsteer::config::load_file(file); }});
+// A new version that was put in its place is what an upgrade starts.
+std::string own_binary() {
+  std::error_code ec;
+  return std::filesystem::read_symlink("/proc/self/exe", ec).string();
+}
+
+int serve(const pgsteer::config::config& options, const std::string& file,
+          const std::string& take_over_from) {
+  pgsteer::server::server server(options, {.file = file,
+                                           .read = [file] { return pgsteer::config::load_file(file); },
+                                           .binary = own_binary(),
+                                           .take_over_from = take_over_from});
   if (const auto started = server.start(); !started) {
     // In one piece: the log's thread writes there too.
     std::cerr << "pgsteer: cannot start: " + server.failure() + "\n";
@@ -44,14 +56,26 @@ int serve(const pgsteer::config::config& options, const std::string& file) {
   return server.run(true);
 }
 
-int run(const std::string& file) {
+struct take_over_request {
+  bool is_wanted = false;
+  std::string control_socket;  // empty: as configured
+};
+
+int run(const std::string& file, const take_over_request& wanted) {
   const pgsteer::config::config options = pgsteer::config::load_file(file);
   // A peer that is gone must show as EPIPE on its own session, not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   // From here on they wait until the server handles them; every thread inherits this.
   pgsteer::server::block_signals();
   pgsteer::start_logging(options.log);
-  const int exit_code = serve(options, file);
+  std::string take_over_from;
+  if (wanted.is_wanted)
+    take_over_from = wanted.control_socket.empty() ? options.control.socket : wanted.control_socket;
+  if (wanted.is_wanted && take_over_from.empty()) {
+    std::cerr << file + ": control.socket: expected a path, found none: there is nobody to take over from\n";
+    return exit_usage;
+  }
+  const int exit_code = serve(options, file, take_over_from);
   if (!pgsteer::stop_logging()) std::_Exit(exit_code);
   return exit_code;
 }
@@ -83,6 +107,14 @@ int parse_and_dispatch(int argc, char** argv) {
   std::string file;
   std::string admin_url = "http://127.0.0.1:9464";
   auto* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT, then drain");
+  take_over_request take_over;
+  auto* take_over_flag = run_command->add_flag(
+      "--take-over", take_over.is_wanted,
+      "Take everything over from the pgsteer that runs, its sessions too; start as usual if there is none");
+  run_command
+      ->add_option("--control", take_over.control_socket, "Its control.socket, if not the configured one")
+      ->needs(take_over_flag)
+      ->type_name("PATH");
   auto* check_command =
       app.add_subcommand("check", "Say what is wrong with a configuration file, all at once");
   bool without_files = false;
@@ -100,9 +132,15 @@ int parse_and_dispatch(int argc, char** argv) {
   std::string control_socket = pgsteer::admin::usual_control_socket;
   auto* reload_command =
       app.add_subcommand("reload", "Have a running pgsteer take in its configuration file, all or nothing");
+  auto* upgrade_command = app.add_subcommand(
+      "upgrade", "Have a running pgsteer replaced by a new process, which gets its live sessions");
+  std::string binary;
+  upgrade_command->add_option("--binary", binary, "The program to start, if not the one that runs")
+      ->check(CLI::ExistingFile)
+      ->type_name("PATH");
   auto* config_command = app.add_subcommand(
       "config", "Show the configuration that a running pgsteer goes by, defaults included");
-  for (auto* command : {reload_command, config_command}) {
+  for (auto* command : {reload_command, upgrade_command, config_command}) {
     command->add_option("--control", control_socket, "Its control.socket")
         ->capture_default_str()
         ->envname("PGSTEER_CONTROL")
@@ -118,10 +156,14 @@ int parse_and_dispatch(int argc, char** argv) {
     // CLI11 prints help, version or the complaint; its own exit codes are many.
     return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : exit_usage;
   }
-  if (run_command->parsed()) return run(file);
+  if (run_command->parsed()) return run(file, take_over);
   if (check_command->parsed()) return check(file, without_files);
   if (fence_command->parsed()) return fence(file, request);
   if (reload_command->parsed()) return pgsteer::admin::run_reload(control_socket, std::cout, std::cerr);
+  if (upgrade_command->parsed()) {
+    if (!binary.empty()) binary = std::filesystem::absolute(binary).string();
+    return pgsteer::admin::run_upgrade(control_socket, binary, std::cout, std::cerr);
+  }
   if (config_command->parsed()) return pgsteer::admin::run_config(control_socket, std::cout, std::cerr);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }

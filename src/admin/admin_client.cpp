@@ -14,6 +14,7 @@
 #include <boost/beast/http/write.hpp>
 #include <optional>
 
+#include "admin/control_routes.hpp"
 #include "pgsteer/base/errc.hpp"
 #include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/spawn.hpp"
@@ -88,6 +89,7 @@ asio::awaitable<void> send_all(peer to, std::vector<question> questions, outcome
     const auto* const where = std::get_if<endpoint>(&to);
     ask.set(http::field::host, where == nullptr ? std::string("localhost") : to_string(*where));
     ask.set(http::field::user_agent, "pgsteer/" PGSTEER_VERSION);
+    if (!questions[i].binary.empty()) ask.set(binary_field, questions[i].binary);
     ask.keep_alive(i + 1 < questions.size());
     ask.prepare_payload();
     ec = co_await send(stream, buffer, std::move(ask), out);

@@ -33,6 +33,7 @@ struct question {
   enum class kind { get, order };  // an order changes something: POST
   std::string target;
   kind what = kind::get;
+  std::string binary = {};  // of an upgrade (binary_field)
 };
 
 // One answer for each question, in order. Errors: what resolving, connecting or HTTP ended with;

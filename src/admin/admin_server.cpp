@@ -31,14 +31,19 @@ admin_server::~admin_server() {
   if (!server_->is_retired()) stop();
 }
 
-result<endpoint> admin_server::start(std::span<const int> successor_of) {
-  auto listening = net::listen(context_, options_.bind, successor_of);
+result<endpoint> admin_server::start(std::span<const int> successor_of, net::unique_fd inherited) {
+  auto listening = inherited.is_open() ? net::adopt_listening(context_, std::move(inherited))
+                                       : net::listen(context_, options_.bind, successor_of);
   if (listening.has_error()) return listening.error();
   error_code ec;
   const auto bound = listening->local_endpoint(ec);
   if (ec) return ec;
   server_->start(std::move(*listening));
   return net::to_endpoint(bound);
+}
+
+void admin_server::serve() {
+  server_->serve();
 }
 
 int admin_server::socket() const noexcept {

@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "admin/admin_client.hpp"
-#include "admin/control_routes.hpp"
+#include "admin/control_reports.hpp"
 #include "admin/wording.hpp"
 
 namespace pgsteer::admin {
@@ -82,6 +82,25 @@ int run_reload(const std::string& control_socket, std::ostream& out, std::ostrea
       return exit_impossible;
   }
   return exit_impossible;
+}
+
+int run_upgrade(const std::string& control_socket, const std::string& binary, std::ostream& out,
+                std::ostream& err) {
+  const command here{"upgrade", control_socket, out, err};
+  question asked{"/v1/upgrade", question::kind::order};
+  asked.binary = binary;
+  const auto answer = answer_to(here, std::move(asked));
+  if (!answer) return exit_nobody;
+  const auto report = read_upgrade_report(answer->body);
+  if (!report && answer->status == http::status::not_found)
+    return nobody_there(here, "something answers there, but not with what became of an upgrade");
+  if (!report) return nobody_there(here, terminal_safe(answer->body));
+  if (report->what == upgrade_report::outcome::impossible) {
+    err << "pgsteer upgrade: " << terminal_safe(report->problem) << "; the running pgsteer goes on\n";
+    return exit_impossible;
+  }
+  out << "process " << report->pid << " has taken over, with " << report->sessions << " sessions\n";
+  return exit_done;
 }
 
 int run_config(const std::string& control_socket, std::ostream& out, std::ostream& err) {

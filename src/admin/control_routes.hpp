@@ -9,22 +9,25 @@
 
 namespace pgsteer::admin {
 
+// What a request for a hand-over asks the connection to become, and the answer says that it is.
+inline constexpr std::string_view hand_over_protocol = "pgsteer-hand-over";
+// Of a request for an upgrade: the program to start.
+inline constexpr std::string_view binary_field = "Pgsteer-Binary";
+
 class control_pages final : public responder {
  public:
   control_pages(boost::asio::io_context& context, control_provider provider)
       : context_(context), provider_(std::move(provider)) {}
   [[nodiscard]] boost::asio::awaitable<response> answer(request asked) override;
+  void take(net::unique_fd connected) override { provider_.hand_over(std::move(connected)); }
 
  private:
   [[nodiscard]] boost::asio::awaitable<response> reload(unsigned version);
+  [[nodiscard]] boost::asio::awaitable<response> upgrade(std::string binary, unsigned version);
+  [[nodiscard]] response hand_over(const request& asked) const;
 
   boost::asio::io_context& context_;
   const control_provider provider_;
 };
-
-// {"outcome": "applied", "problems": [], "changes": [{"key", "before", "after"}], "restart_keys": []}
-[[nodiscard]] std::string to_json(const reload_report& report);
-// Nothing if it is no report.
-[[nodiscard]] std::optional<reload_report> read_reload_report(const std::string& json);
 
 }  // namespace pgsteer::admin

@@ -35,13 +35,20 @@ control_server::~control_server() {
   if (!server_->is_retired()) stop();
 }
 
-std::string control_server::start() {
+std::string control_server::start(net::unique_fd inherited) {
   if (options_.socket.empty()) return {};
-  auto listening = net::listen_unix(context_, options_.socket);
+  const bool is_own = !inherited.is_open();
+  auto listening = inherited.is_open() ? net::adopt_listening_unix(context_, std::move(inherited))
+                                       : net::listen_unix(context_, options_.socket);
   if (!listening) return "control: cannot listen on " + options_.socket + ": " + listening.error().message();
-  inode_ = inode_of(options_.socket);
+  if (is_own) inode_ = inode_of(options_.socket);
   server_->start(std::move(*listening));
   return {};
+}
+
+void control_server::serve() {
+  if (!options_.socket.empty()) inode_ = inode_of(options_.socket);
+  server_->serve();
 }
 
 bool control_server::is_in_place() const {
@@ -53,6 +60,19 @@ void control_server::retire() {
   server_->retire();
   if (inode_ != 0 && inode_of(options_.socket) == inode_) ::unlink(options_.socket.c_str());
   inode_ = 0;
+}
+
+void control_server::leave_in_place() {
+  inode_ = 0;
+  retire();
+}
+
+int control_server::socket() const noexcept {
+  return server_->socket();
+}
+
+bool control_server::is_answering() const noexcept {
+  return server_->connection_count() > 0;
 }
 
 void control_server::stop() {

@@ -37,7 +37,10 @@ http_server::http_server(asio::io_context& context, std::string_view name, std::
 
 void http_server::start(acceptor listening) {
   acceptor_ = std::move(listening);
-  net::spawn(context_, accept(shared_from_this()), name_);
+}
+
+void http_server::serve() {
+  if (acceptor_) net::spawn(context_, accept(shared_from_this()), name_);
 }
 
 void http_server::retire() {
@@ -80,10 +83,10 @@ void http_server::admit(stream_socket socket) {
   (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   auto session = std::make_shared<http_session>(std::move(socket), *pages_, limits_);
   sessions_.insert(session);
-  net::spawn(context_, serve(shared_from_this(), std::move(session)), name_);
+  net::spawn(context_, run(shared_from_this(), std::move(session)), name_);
 }
 
-asio::awaitable<void> http_server::serve(std::shared_ptr<http_server> self, session_ptr session) {
+asio::awaitable<void> http_server::run(std::shared_ptr<http_server> self, session_ptr session) {
   // Gives the place back however run() ends.
   struct membership {
     std::set<session_ptr>& all;

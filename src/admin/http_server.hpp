@@ -3,7 +3,7 @@
 //
 // Knows no page: what is asked goes to its responder. Control thread; kept alive by its own coroutines.
 //
-// Flow: make_shared -> start(socket) -> stop(): the responder is not called any more.
+// Flow: make_shared -> start(socket) -> serve() -> stop(): the responder is not called any more.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -26,12 +26,15 @@ class http_server : public std::enable_shared_from_this<http_server> {
   http_server(boost::asio::io_context& context, std::string_view name, std::unique_ptr<responder> pages,
               const admin_limits& limits);
 
+  // Whoever comes waits until serve().
   void start(acceptor listening);
+  void serve();
   // Accepts nobody any more; who is connected is answered.
   void retire();
   [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
   // Closes every connection too. Both are idempotent.
   void stop();
+  [[nodiscard]] std::size_t connection_count() const noexcept { return sessions_.size(); }
   // Listens; -1 before start().
   [[nodiscard]] int socket() noexcept { return acceptor_ ? acceptor_->native_handle() : -1; }
 
@@ -40,7 +43,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
   using stream_socket = boost::asio::generic::stream_protocol::socket;
 
   static boost::asio::awaitable<void> accept(std::shared_ptr<http_server> self);
-  static boost::asio::awaitable<void> serve(std::shared_ptr<http_server> self, session_ptr session);
+  static boost::asio::awaitable<void> run(std::shared_ptr<http_server> self, session_ptr session);
   void admit(stream_socket socket);
 
   boost::asio::io_context& context_;

@@ -69,10 +69,22 @@ asio::awaitable<void> http_session::run() {
       answer = std::move(made);
       stream_.expires_after(limits_.request_deadline);  // the answer may have taken longer
     }
-    is_open = co_await write(std::move(*answer), is_header_only);
+    const bool is_switching = answer->result() == http::status::switching_protocols;
+    is_open = co_await write(std::move(*answer), is_header_only || is_switching);
     if (is_closed_) co_return;
+    if (is_switching) {
+      if (is_open) give_away();
+      co_return;
+    }
   }
   co_await end();
+}
+
+void http_session::give_away() {
+  error_code ec;
+  const int connected = stream_.release_socket().release(ec);
+  is_closed_ = true;
+  if (!ec) pages_.take(net::unique_fd(connected));
 }
 
 asio::awaitable<http_session::received> http_session::read() {

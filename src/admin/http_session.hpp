@@ -13,6 +13,7 @@
 
 #include "admin/routes.hpp"
 #include "pgsteer/admin/admin_server.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 
 namespace pgsteer::admin {
 
@@ -21,6 +22,8 @@ class responder {
  public:
   virtual ~responder() = default;
   [[nodiscard]] virtual boost::asio::awaitable<response> answer(request asked) = 0;
+  // The connection of an answer that said "switching protocols", once it was written.
+  virtual void take(net::unique_fd connected) { connected.reset(); }
 };
 
 class http_session {
@@ -42,6 +45,7 @@ class http_session {
   // True if the connection may carry another request.
   [[nodiscard]] boost::asio::awaitable<bool> write(response answer, bool is_header_only);
   [[nodiscard]] boost::asio::awaitable<void> end();
+  void give_away();
 
   boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
   boost::beast::flat_buffer buffer_;

@@ -102,18 +102,24 @@ page find(std::string_view target, const admin_provider& provider) {
 }
 
 response to_response(page of, unsigned version) {
-  response answer(of.status, version);
-  answer.set(http::field::content_type, of.content_type);
-  answer.set(http::field::cache_control, "no-store");
+  response answer = make_response(of.status, of.content_type, std::move(of.body), version);
   answer.set("Content-Security-Policy", of.content_security_policy);
   answer.set("X-Content-Type-Options", "nosniff");
   answer.set("Referrer-Policy", "no-referrer");
-  answer.body() = std::move(of.body);
-  answer.prepare_payload();
   return answer;
 }
 
 }  // namespace
+
+response make_response(http::status status, std::string_view content_type, std::string body,
+                       unsigned version) {
+  response made(status, version);
+  made.set(http::field::content_type, content_type);
+  made.set(http::field::cache_control, "no-store");
+  made.body() = std::move(body);
+  made.prepare_payload();
+  return made;
+}
 
 response respond(const request& asked, const admin_provider& provider) {
   const bool is_read = asked.method() == http::verb::get || asked.method() == http::verb::head;

@@ -17,6 +17,10 @@ using response = http::response<http::string_body>;
 // The answer, with every header. For HEAD it carries the body too, for its length: send the header alone.
 [[nodiscard]] response respond(const request& asked, const admin_provider& provider);
 
+// With every header but those of its connection.
+[[nodiscard]] response make_response(http::status status, std::string_view content_type, std::string body,
+                                     unsigned version);
+
 // An answer of one line that also ends the connection: what was asked could not be understood or has a body.
 [[nodiscard]] response refuse(http::status status, std::string_view why);
 

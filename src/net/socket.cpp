@@ -121,6 +121,21 @@ result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& b
   return made;
 }
 
+result<tcp::acceptor> adopt_listening(boost::asio::io_context& context, unique_fd listening) {
+  tcp::endpoint bound;
+  auto size = static_cast<socklen_t>(bound.capacity());
+  if (::getsockname(listening.value(), bound.data(), &size) != 0) return last_error();
+  bound.resize(size);
+  tcp::acceptor acceptor(context);
+  error_code ec;
+  acceptor.assign(bound.protocol(), listening.value(), ec);
+  if (ec) return ec;
+  (void)listening.release();
+  acceptor.non_blocking(true, ec);
+  if (ec) return ec;
+  return acceptor;
+}
+
 void refuse_handshakes(int fd) noexcept {
   // The filter sees a segment from its TCP header on, whose 14th byte holds the flags: RFC 9293, 3.1.
   constexpr std::uint32_t syn = 0x02;

@@ -43,4 +43,16 @@ result<stream_protocol::acceptor> listen_unix(boost::asio::io_context& context, 
   return ec;
 }
 
+result<stream_protocol::acceptor> adopt_listening_unix(boost::asio::io_context& context,
+                                                       unique_fd listening) {
+  stream_protocol::acceptor acceptor(context);
+  error_code ec;
+  acceptor.assign({}, listening.value(), ec);
+  if (ec) return ec;
+  (void)listening.release();
+  acceptor.non_blocking(true, ec);
+  if (ec) return ec;
+  return acceptor;
+}
+
 }  // namespace pgsteer::net

@@ -70,17 +70,31 @@ error_code acceptor::configure(const net::tcp_options& options) noexcept {
   return net::configure(socket_.native_handle(), options);
 }
 
+void acceptor::suspend() {
+  is_suspended_ = true;
+  pause_timer_.cancel();
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void acceptor::resume() {
+  is_suspended_ = false;
+  wait();
+}
+
 void acceptor::wait() {
-  if (!socket_.is_open()) return;
+  if (!socket_.is_open() || is_suspended_ || is_waiting_) return;
+  is_waiting_ = true;
   socket_.async_wait(net::tcp::acceptor::wait_read, [this](const error_code& ec) {
-    if (ec == boost::asio::error::operation_aborted) return;
+    is_waiting_ = false;
+    if (ec == boost::asio::error::operation_aborted) return wait();  // suspended, and perhaps resumed
     if (ec) return pause(ec.value());
     accept_batch();
   });
 }
 
 void acceptor::accept_batch() {
-  if (!socket_.is_open()) return;  // stopped while the end of a pause was on its way
+  if (!socket_.is_open() || is_suspended_) return;  // while the end of a wait or a pause was on its way
   is_paused_ = false;
   for (int i = 0; i < accepts_per_turn_max; ++i) {
     if (!accept_one()) break;

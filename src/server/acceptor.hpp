@@ -30,6 +30,9 @@ class acceptor {
   void stop(bool has_successor, std::function<void()> on_closed);
   // Of one that stops: its port is wanted now. on_closed is called as before.
   void finish();
+  // Accepts nobody for now: whoever comes waits in the socket's queue, for this or another process.
+  void suspend();
+  void resume();
   // Whose clients come from now on, those that wait to be accepted too.
   void serve(session::listener_state& listener) noexcept { listener_ = &listener; }
   // What accepted sockets inherit. Errors: of setsockopt(2).
@@ -56,6 +59,8 @@ class acceptor {
   boost::asio::steady_timer pause_timer_;
   endpoint address_;
   bool is_paused_ = false;
+  bool is_waiting_ = false;
+  bool is_suspended_ = false;
   bool is_stopping_ = false;
   std::optional<time_point> trouble_logged_at_;
 };

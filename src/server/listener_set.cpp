@@ -29,7 +29,8 @@ listener_set::listener_set(boost::asio::io_context& control, const runtime::publ
       removed_timer_(control) {}
 
 result<listener_set::change> listener_set::prepare(std::vector<runtime::listener_options> wanted,
-                                                   const net::tcp_options& tcp, std::span<const int> before) {
+                                                   const net::tcp_options& tcp, std::span<const int> before,
+                                                   net::inherited_sockets& inherited) {
   change next;
   if (!closing_.empty()) on_accepting_thread([this] { finish_closing(); });
   // Who follows another one comes last: should somebody fail, no client has found his way there yet.
@@ -51,7 +52,7 @@ result<listener_set::change> listener_set::prepare(std::vector<runtime::listener
     next.options[place] = each;
     next.doors[place].kept = socket_on(each);
     if (next.doors[place].kept != nullptr) continue;
-    auto made = bind(each, tcp, before);
+    auto made = bind(each, tcp, before, inherited);
     if (!made) return made.error();
     next.doors[place].made = std::move(*made);
   }
@@ -83,8 +84,11 @@ const acceptor* listener_set::socket_on(const runtime::listener_options& wanted)
 }
 
 result<net::tcp::acceptor> listener_set::bind(const runtime::listener_options& wanted,
-                                              const net::tcp_options& tcp, std::span<const int> before) {
-  auto made = net::listen(context(), wanted.bind, before);
+                                              const net::tcp_options& tcp, std::span<const int> before,
+                                              net::inherited_sockets& inherited) {
+  net::unique_fd given = inherited.take(wanted.name, to_string(wanted.bind));
+  auto made = given.is_open() ? net::adopt_listening(context(), std::move(given))
+                              : net::listen(context(), wanted.bind, before);
   error_code ec = made ? error_code() : made.error();
   // Accepted sockets inherit them, which saves six system calls a session.
   if (!ec) ec = net::configure(made->native_handle(), tcp);
@@ -163,6 +167,20 @@ void listener_set::stop(std::function<void()> on_closed) {
   });
 }
 
+void listener_set::suspend() {
+  on_accepting_thread([&] {
+    for (const entry& each : entries_)
+      if (each.socket) each.socket->suspend();
+  });
+}
+
+void listener_set::resume() {
+  on_accepting_thread([&] {
+    for (const entry& each : entries_)
+      if (each.socket) each.socket->resume();
+  });
+}
+
 void listener_set::destroy_sockets() noexcept {
   for (entry& each : entries_) each.socket.reset();
 }
@@ -232,6 +250,20 @@ std::vector<const session::listener_state*> listener_set::all() const {
     if (each.state) all.push_back(each.state.get());
   }
   return all;
+}
+
+std::vector<listener_set::handed> listener_set::all_handed() const {
+  std::vector<handed> all;
+  for (const entry& each : entries_) {
+    if (each.socket) all.push_back({each.state->counters.name, each.bind, each.socket->socket()});
+  }
+  return all;
+}
+
+session::listener_state* listener_set::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(
+      entries_, [name](const entry& each) { return each.state && each.state->counters.name == name; });
+  return found == entries_.end() ? nullptr : found->state.get();
 }
 
 std::optional<endpoint> listener_set::address_of(std::string_view name) const {

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsteer/net/inherited_sockets.hpp"
 #include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/story/failover_story.hpp"
 #include "server/acceptor.hpp"
@@ -43,12 +44,17 @@ class listener_set {
   };
   // A socket whose address is still wanted is kept, whoever has it then, and with it the clients that wait
   // there. Errors: errc::cannot_listen, with the reason in failure().
-  // before: sockets of ours that a listener may follow, as in net::listen().
+  // before: sockets of ours that a listener may follow, as in net::listen(). inherited: used before any is
+  // bound.
   [[nodiscard]] result<change> prepare(std::vector<runtime::listener_options> wanted,
-                                       const net::tcp_options& tcp, std::span<const int> before);
+                                       const net::tcp_options& tcp, std::span<const int> before,
+                                       net::inherited_sockets& inherited);
   void carry_out(change next);
   // Accepts whoever is waiting, and nobody any more; on_closed is called on the control thread after that.
   void stop(std::function<void()> on_closed);
+  // Accepts nobody for now; who comes waits in the queues, for this or another process.
+  void suspend();
+  void resume();
   // Once the threads of the workers have ended: a socket may be of a worker's context.
   void destroy_sockets() noexcept;
 
@@ -65,6 +71,15 @@ class listener_set {
   [[nodiscard]] story::login_totals count_logins() const;
   // For whoever is to follow one of them: net::listen().
   [[nodiscard]] std::vector<int> sockets() const;
+  // To be handed over: each with its name and address as configured.
+  struct handed {
+    std::string name;
+    endpoint bind;
+    int fd;
+  };
+  [[nodiscard]] std::vector<handed> all_handed() const;
+  // For a session that is carried on here. Null: none has that name.
+  [[nodiscard]] session::listener_state* find(std::string_view name) const;
   // Nothing: none has that name.
   [[nodiscard]] std::optional<endpoint> address_of(std::string_view name) const;
 
@@ -77,7 +92,8 @@ class listener_set {
   [[nodiscard]] std::size_t place_for(const std::string& name, const change& next) const;
   [[nodiscard]] const acceptor* socket_on(const runtime::listener_options& wanted) const;
   [[nodiscard]] result<net::tcp::acceptor> bind(const runtime::listener_options& wanted,
-                                                const net::tcp_options& tcp, std::span<const int> before);
+                                                const net::tcp_options& tcp, std::span<const int> before,
+                                                net::inherited_sockets& inherited);
   void move_sockets(change& next);
   void close(std::unique_ptr<acceptor> socket);
   void finish_closing();

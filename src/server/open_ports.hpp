@@ -9,10 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgsteer/admin/admin_server.hpp"
 #include "pgsteer/admin/control_server.hpp"
 #include "pgsteer/config/config.hpp"
+#include "pgsteer/net/inherited_sockets.hpp"
 #include "server/listener_set.hpp"
 
 namespace pgsteer::server {
@@ -32,15 +34,27 @@ class open_ports {
     endpoint admin_address;
   };
   // Errors: errc::cannot_listen, with the reason in failure().
-  [[nodiscard]] result<change> prepare(const config::config& next);
+  // inherited: used before any is bound.
+  [[nodiscard]] result<change> prepare(const config::config& next, net::inherited_sockets inherited = {});
   void carry_out(change next);
   void stop();
+
+  // For a process that takes over. The descriptors are copies.
+  [[nodiscard]] std::vector<net::inherited_socket> copies() const;
+  // Accepts nobody for now: whoever comes waits in the queues, for this or another process. Who has asked at
+  // the admin port or the control socket already is answered.
+  void suspend();
+  void resume();
+  // A command waits at the control socket.
+  [[nodiscard]] bool is_answering() const noexcept { return control_ && control_->is_answering(); }
 
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] const endpoint& admin_address() const noexcept { return admin_address_; }
 
  private:
   error_code cannot_listen(std::string why);
+  [[nodiscard]] result<void> open_own(const config::config& next, net::inherited_sockets& inherited,
+                                      change& made);
 
   boost::asio::io_context& control_thread_;
   listener_set& listeners_;
@@ -51,6 +65,7 @@ class open_ports {
   admin::admin_options admin_options_;
   admin::control_options control_options_;
   endpoint admin_address_;
+  net::inherited_sockets suspended_;
   std::string failure_;
 };
 

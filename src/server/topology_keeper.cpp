@@ -76,6 +76,13 @@ topology_keeper::topology_keeper(asio::io_context& context, const config::config
       deadline_timer_(context),
       tick_timer_(context) {}
 
+void topology_keeper::resume(const topology::recollection& past) {
+  topology_.resume(past);
+  marked_ = past.mark;
+  are_left_kept_ = true;
+  decide();
+}
+
 void topology_keeper::start() {
   start_source();
   carry_out(attention_.tick(clock::now()));
@@ -247,6 +254,7 @@ void topology_keeper::on_switchover(const std::optional<discovery::switchover>& 
 }
 
 void topology_keeper::on_probed(topology::backend_id id, const topology::probe_result& result) {
+  asked_.insert(id.value);
   const auto outcome = topology::to_string(result.outcome);
   const auto found = counters_.results.find(outcome);
   if (found == counters_.results.end()) {
@@ -378,6 +386,7 @@ void topology_keeper::ask_for_room() {
 
 // A backend that discovery no longer names is kept while sessions are on it.
 void topology_keeper::forget_left_backends() {
+  if (are_left_kept_) return;
   bool is_changed = false;
   const auto snapshot = published_.snapshot;
   for (std::size_t i = 0; i < snapshot->backends.size(); ++i) {
@@ -385,6 +394,7 @@ void topology_keeper::forget_left_backends() {
     if (!status.is_leaving || published_.uses[i]->counters.sessions.value() > 0) continue;
     if (!topology_.forget(status.id)) continue;
     uses_.erase(status.id.value);
+    asked_.erase(status.id.value);
     is_changed = true;
   }
   if (is_changed) decide();

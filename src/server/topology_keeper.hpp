@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "pgsteer/config/config.hpp"
@@ -34,8 +35,15 @@ class topology_keeper {
   topology_keeper(boost::asio::io_context& context, const config::config& options, on_publish handler,
                   on_mark mark_handler);
 
+  // Begins where another process is; before start().
+  void resume(const topology::recollection& past);
   void start();
   void stop();
+  // Some probe of it has ended, in whatever way.
+  [[nodiscard]] bool has_asked(topology::backend_id id) const { return asked_.contains(id.value); }
+  [[nodiscard]] topology::recollection recollect() const { return topology_.recollect(); }
+  // Backends that discovery names no more are kept, also without a session: those are on their way.
+  void keep_left_backends(bool is_wanted) noexcept { are_left_kept_ = is_wanted; }
   // What differs takes its effect at once; what is known of the backends stays. before: what it goes by now.
   // First rename_cluster(), then what is remembered of that cluster may be told, then change_options(), which
   // decides and publishes.
@@ -92,6 +100,8 @@ class topology_keeper {
   boost::asio::steady_timer deadline_timer_;
   boost::asio::steady_timer tick_timer_;
   runtime::used_topology published_;
+  std::set<std::uint32_t> asked_;  // by backend_id
+  bool are_left_kept_ = false;
   bool were_too_many_ = false;    // of the last set that was discovered
   bool are_figures_due_ = false;  // the workers have all of published_ but its latest figures
   time_point handed_on_at_{};

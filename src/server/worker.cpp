@@ -52,6 +52,22 @@ void worker::take(session::listener_state& listener, session::accepted_client cl
   });
 }
 
+void worker::take(session::listener_state& listener, session::carried_session carried,
+                  login::picked_backend backend) {
+  handed_over_.fetch_add(1, std::memory_order_relaxed);
+  sessions_->post([this, &listener, taken = std::move(carried), to = std::move(backend)]() mutable {
+    session::start_session(*sessions_, listener, std::move(taken), std::move(to));
+    handed_over_.fetch_sub(1, std::memory_order_release);
+  });
+}
+
+void worker::carry_away(std::size_t n, session::worker_context::taker whom,
+                        std::function<void(std::size_t)> told) {
+  sessions_->post([this, n, to = std::move(whom), tell = std::move(told)]() mutable {
+    tell(sessions_->carry_away(n, std::move(to)));
+  });
+}
+
 void worker::call(const std::function<void()>& action) {
   std::promise<void> done;
   sessions_->post([&] {

@@ -33,6 +33,10 @@ class worker {
   // on_taken: called on the worker's thread once its sessions and logins go by it.
   void publish(runtime::state_ptr next, std::function<void()> on_taken = {});
   void take(session::listener_state& listener, session::accepted_client client);
+  void take(session::listener_state& listener, session::carried_session carried,
+            login::picked_backend backend);
+  // worker_context::carry_away() on its thread, and then told how many will come.
+  void carry_away(std::size_t n, session::worker_context::taker whom, std::function<void(std::size_t)> told);
   // Always the same object, which holds what the worker goes by. It is read on its thread.
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return sessions_->state(); }
   // Has action called on its thread, and returns after that. Not from its thread; between start() and

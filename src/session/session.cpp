@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <limits>
 #include <utility>
 
 #include "session/session_end.hpp"
@@ -11,6 +12,12 @@ namespace pgsteer::session {
 
 void start_session(worker_context& worker, listener_state& listener, accepted_client client) {
   session::start(std::make_shared<session>(worker, listener, std::move(client)));
+}
+
+void start_session(worker_context& worker, listener_state& listener, carried_session carried,
+                   login::picked_backend backend) {
+  const auto made = std::make_shared<session>(worker, listener, carried, std::move(backend));
+  session::carry_on(made, std::move(carried));
 }
 
 session::session(worker_context& worker, listener_state& listener, accepted_client client)
@@ -26,8 +33,26 @@ session::session(worker_context& worker, listener_state& listener, accepted_clie
   worker_.enlist(*this);
 }
 
+session::session(worker_context& worker, listener_state& listener, const carried_session& carried,
+                 login::picked_backend backend)
+    : worker_(worker),
+      listener_(listener),
+      client_address_(carried.client_address),
+      accepted_at_(carried.accepted_at),
+      permit_(worker.shared.permits.sessions.take(std::numeric_limits<std::uint32_t>::max()).value()),
+      backend_(login::lease::carried_on(std::move(backend))),
+      is_readable_(carried.flow.past.memory.is_readable),
+      logged_in_at_(carried.logged_in_at),
+      is_carried_away_(carried.is_to_stay),
+      user_(carried.user),
+      database_(carried.database) {
+  listener_.users.fetch_add(1, std::memory_order_relaxed);
+  listener_.counters.active.add();
+  worker_.enlist(*this);
+}
+
 session::~session() {
-  if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
+  forget_cancel_key();
   worker_.delist(*this);
   listener_.counters.active.subtract();
   login_.reset();
@@ -38,6 +63,55 @@ void session::start(const std::shared_ptr<session>& self) {
   self->itself_ = self;
   self->login_->start();
   if (self->worker_.is_drain_over()) self->request_close({close_reason::draining, {}});  // it was on its way
+}
+
+void session::carry_on(const std::shared_ptr<session>& self, carried_session carried) {
+  self->itself_ = self;
+  self->client_fd_ = std::move(carried.client);
+  self->backend_fd_ = std::move(carried.backend_socket);
+  if (carried.key)
+    self->cancel_entry_ = self->worker_.shared.cancels.add(*carried.key, self->backend_.address());
+  relay::flow_start start;
+  start.client_fd = self->client_fd_.value();
+  start.backend_fd = self->backend_fd_.value();
+  start.owner = self.get();
+  start.tally = &self->worker_.tally_of(self->listener_);
+  start.to_backend = carried.flow.stuck[0];
+  start.to_client = carried.flow.stuck[1];
+  start.past = &carried.flow.past;
+  self->flow_ = self->worker_.engine.start(start);
+  self->review();
+}
+
+// What it has been asked before is asked again wherever it goes on; what has begun to end ends here.
+bool session::carry_away() {
+  if (is_carried_away_ || flow_ == nullptr || login_ || is_stopping_) return false;
+  if (requested_ && !worker_.engine.stay(*flow_)) return false;
+  requested_.reset();
+  detail_.reset();
+  is_carried_away_ = worker_.engine.detach(*flow_);
+  return is_carried_away_;
+}
+
+void session::on_detach(relay::carried_flow&& flow) {
+  const std::shared_ptr<session> alive = std::move(itself_);
+  flow_ = nullptr;
+  carried_session carried{.client = std::move(client_fd_),
+                          .backend_socket = std::move(backend_fd_),
+                          .listener = listener_.counters.name,
+                          .client_address = client_address_,
+                          .backend = backend_.id(),
+                          .backend_address = backend_.address(),
+                          .accepted_at = accepted_at_,
+                          .logged_in_at = logged_in_at_,
+                          .user = std::move(user_),
+                          .database = std::move(database_),
+                          .key = {},
+                          .flow = std::move(flow)};
+  if (cancel_entry_ != nullptr) carried.key = cancel_entry_->first;
+  forget_cancel_key();
+  backend_.give_back();
+  worker_.give_away(std::move(carried));
 }
 
 void session::start_relay() {
@@ -89,6 +163,11 @@ relay::watch_verdict session::on_backend_bytes(byte_span bytes) {
     cancel_entry_ = worker_.shared.cancels.add(*key, backend_.address());
   finish_login();
   return relay::watch_verdict::done;
+}
+
+void session::forget_cancel_key() {
+  if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
+  cancel_entry_ = nullptr;
 }
 
 // Later: the engine, or the login itself, is what calls.
@@ -192,8 +271,7 @@ void session::on_end(const relay::flow_summary& summary) {
 }
 
 void session::close(close_reason reason, const relay::flow_summary& summary) {
-  if (cancel_entry_ != nullptr) worker_.shared.cancels.remove(cancel_entry_);
-  cancel_entry_ = nullptr;
+  forget_cancel_key();
   const std::shared_ptr<session> alive = std::move(itself_);
   backend_.give_back();
   listener_.counters.closed[static_cast<std::size_t>(reason)].add();

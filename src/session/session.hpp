@@ -5,7 +5,8 @@
 // login_driver); then it is two sockets that the relay engine moves bytes between, and counters. Lives on one
 // worker's thread and never leaves it; keeps itself alive from start() until it is closed.
 //
-// Flow: start() -> start_relay() -> finish_login() -> on_end(), or fail_login() before.
+// Flow: start() -> start_relay() -> finish_login() -> on_end(), or fail_login() before. carry_away() ->
+// on_detach() instead of the end; carry_on() instead of the login.
 #include <boost/intrusive/list_hook.hpp>
 #include <memory>
 #include <optional>
@@ -23,9 +24,15 @@ namespace pgsteer::session {
 class session final : public relay::flow_owner, public boost::intrusive::list_base_hook<> {
  public:
   session(worker_context& worker, listener_state& listener, accepted_client client);
+  session(worker_context& worker, listener_state& listener, const carried_session& carried,
+          login::picked_backend backend);
   ~session();
 
   static void start(const std::shared_ptr<session>& self);
+  static void carry_on(const std::shared_ptr<session>& self, carried_session carried);
+  // It is given to worker_context::give_away() soon, unless it ends before. False: it cannot be, as it is not
+  // logged in yet or is about to end; or it has been asked already.
+  [[nodiscard]] bool carry_away();
   // The worker's state has changed: leaves a backend that may no longer have it; ends when a drain does.
   void review();
   // For a drain: it ends when it is idle.
@@ -42,7 +49,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
  private:
   relay::watch_verdict on_backend_bytes(byte_span bytes) override;
   void finish_login();
+  void forget_cancel_key();
   void on_end(const relay::flow_summary& summary) override;
+  void on_detach(relay::carried_flow&& flow) override;
   void close(close_reason reason, const relay::flow_summary& summary);
   // Idle outside a transaction, the client is told why; until then it goes on if it may wait for that
   // (login::removal::when_quiet_for).
@@ -80,6 +89,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   time_point logged_in_at_ = time_point::max();  // then as long as that is under way; else its login's start
   bool is_review_due_ = false;                   // it waits for its first query
   bool is_called_to_leave_ = false;
+  bool is_carried_away_ = false;
   bool can_speak_ = false;  // the refused login stood between two messages to the client
   std::string user_;
   std::string database_;

@@ -149,6 +149,14 @@ void worker_context::call_to_leave() {
   });
 }
 
+std::size_t worker_context::carry_away(std::size_t n, taker whom) {
+  taker_ = std::move(whom);
+  std::size_t asked = 0;
+  for (auto next = sessions_->members.begin(); next != sessions_->members.end() && asked < n; ++next)
+    if (next->carry_away()) ++asked;
+  return asked;
+}
+
 metrics::byte_tally& worker_context::tally_of(listener_state& listener) {
   if (tallies_.size() <= listener.index) tallies_.resize(listener.index + 1);
   listener_tally& known = tallies_[listener.index];

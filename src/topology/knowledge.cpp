@@ -133,6 +133,42 @@ void note_overdue(knowledge& backend, time_point sent_at) noexcept {
   if (!backend.last_outcome || sent_at > backend.probed_at) backend.late_at = sent_at;
 }
 
+recollection::backend recall(backend_id id, const knowledge& backend) {
+  recollection::backend past{.id = id,
+                             .spec = backend.spec,
+                             .is_leaving = backend.is_leaving,
+                             .left_as_primary = backend.left_as_primary,
+                             .results = {},
+                             .rival_on = backend.rival_on,
+                             .rival_of = backend.rival_of,
+                             .followed = backend.followed,
+                             .followed_in_run = backend.followed_in_run};
+  const auto add = [&past](probe_outcome outcome, time_point sent_at, const std::optional<role_answer>& row) {
+    past.results.push_back({.outcome = outcome,
+                            .answer = row,
+                            .message = {},
+                            .sent_at = sent_at,
+                            .received_at = sent_at,
+                            .was_terminated = false});
+  };
+  if (backend.answer) add(probe_outcome::answered, backend.answered_at, backend.answer);
+  if (backend.is(standing::silent) && backend.silent_since)
+    add(*backend.outcome, *backend.silent_since, std::nullopt);
+  if (backend.outcome && *backend.outcome != probe_outcome::answered)
+    add(*backend.outcome, backend.heard_at, std::nullopt);
+  return past;
+}
+
+void remember(knowledge& backend, const recollection::backend& past) {
+  backend.spec = past.spec;
+  backend.is_leaving = past.is_leaving;
+  backend.left_as_primary = past.left_as_primary;
+  backend.rival_on = past.rival_on;
+  backend.rival_of = past.rival_of;
+  backend.followed = past.followed;
+  backend.followed_in_run = past.followed_in_run;
+}
+
 bool was_everybody_probed(const backend_table& backends) noexcept {
   return std::ranges::all_of(backends, [](const auto& entry) {
     return entry.second.is_leaving || entry.second.last_outcome.has_value();

@@ -74,6 +74,10 @@ struct knowledge {
 // As if it had never been asked.
 void forget_all(knowledge& backend);
 
+// For the process that follows this one; and there, but for the results, which are recorded then.
+[[nodiscard]] recollection::backend recall(backend_id id, const knowledge& backend);
+void remember(knowledge& backend, const recollection::backend& past);
+
 using backend_table = std::map<backend_id, knowledge>;
 
 // True once every backend that discovery names had a first probe, whatever came of it.

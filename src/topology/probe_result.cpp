@@ -38,4 +38,11 @@ std::string_view to_string(probe_outcome value) noexcept {
   return "unknown";
 }
 
+std::optional<probe_outcome> to_probe_outcome(std::string_view word) noexcept {
+  for (int each = 0; each <= static_cast<int>(probe_outcome::local_trouble); ++each) {
+    if (to_string(static_cast<probe_outcome>(each)) == word) return static_cast<probe_outcome>(each);
+  }
+  return std::nullopt;
+}
+
 }  // namespace pgsteer::topology

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "pgsteer/base/assert.hpp"
 #include "topology/handover.hpp"
 #include "topology/invariants.hpp"
 #include "topology/verdict.hpp"
@@ -279,6 +280,25 @@ bool topology::change_options(const topology_options& options) {
   }
   replace_mark(known.take_back(options.system));
   return true;
+}
+
+recollection topology::recollect() const {
+  recollection past{.backends = {}, .incumbent = memory_->incumbent, .mark = mark()};
+  for (const auto& [id, backend] : memory_->backends)
+    if (!backend.is_replaced) past.backends.push_back(recall(id, backend));
+  return past;
+}
+
+void topology::resume(const recollection& past) {
+  memory& known = *memory_;
+  PGSTEER_ASSERT(known.backends.empty());
+  if (past.mark) replace_mark(past.mark);
+  for (const recollection::backend& each : past.backends) {
+    known.last_id = std::max(known.last_id, each.id.value);
+    remember(known.backends[each.id], each);
+    for (const probe_result& result : each.results) record(each.id, result);
+  }
+  known.incumbent = past.incumbent;
 }
 
 topology_snapshot topology::decide(time_point now) {

@@ -50,7 +50,7 @@ config::config make_config(std::vector<endpoint> backends) {
   options.runtime.login.login_timeout = beyond_patience;
   options.runtime.login.cancel_timeout = unhurried;
   options.admin.bind = {"127.0.0.1", 0};
-  options.log.level = log_level::warning;
+  options.log.level = log_level::info;
   options.workers = 2;
   options.relay.engine = tested_engine();
   options.drain_timeout = beyond_patience;
@@ -76,11 +76,31 @@ std::size_t eligible(const boost::json::array& backends, const char* key) {
 test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust) {
   options_ = make_config(std::move(backends));
   if (adjust) adjust(options_);
+  start({});
+}
+
+test_proxy::test_proxy(const test_proxy& predecessor, const adjustment& adjust)
+    : options_(predecessor.options_) {
+  for (const auto& each : options_.runtime.listeners)
+    inherited_[each.name] = predecessor.address_of(each.name);
+  inherited_["admin"] = predecessor.address_of("admin");
+  const std::string control = options_.control.socket;
+  if (adjust) adjust(options_);
+  start(control);
+}
+
+endpoint test_proxy::address_of(std::string_view name) const {
+  const auto known = inherited_.find(name);
+  return known != inherited_.end() ? known->second : server_->bound_endpoint(name);
+}
+
+void test_proxy::start(const std::string& take_over_from) {
   const std::size_t workers = options_.workers;
   const bool is_tested_engine = options_.relay.engine == tested_engine();
   const std::size_t rings = open_rings();
-  server_ =
-      std::make_unique<server::server>(options_, server::config_source{{}, [this] { return options_; }});
+  server::config_source source{.file = {}, .read = [this] { return options_; }};
+  source.take_over_from = take_over_from;
+  server_ = std::make_unique<server::server>(options_, std::move(source));
   if (!server_->start()) throw std::runtime_error("server did not start: " + server_->failure());
   if (is_tested_engine) {
     if (const std::string wrong = wrong_engine(workers, open_rings() - rings); !wrong.empty())
@@ -120,7 +140,7 @@ int test_proxy::stop() {
 }
 
 http_answer test_proxy::admin_get(const std::string& path) const {
-  fake_client client(server_->bound_endpoint("admin"));
+  fake_client client(address_of("admin"));
   client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   const std::string answer = client.read_until_end().bytes;
   const std::size_t head_end = answer.find("\r\n\r\n");

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -37,16 +38,20 @@ class test_proxy {
   using labels = std::vector<std::pair<std::string, std::string>>;
 
   explicit test_proxy(std::vector<endpoint> backends, const adjustment& adjust = {});
+  // One that takes over from predecessor, whose control socket is set, on the same ports; the configuration
+  // is that one's, but for what adjust makes of it.
+  test_proxy(const test_proxy& predecessor, const adjustment& adjust);
   ~test_proxy();
   test_proxy(const test_proxy&) = delete;
   test_proxy& operator=(const test_proxy&) = delete;
 
   // Listener "rw" (primary), "ro" (prefer-standby) and "impatient": as rw, but what finds no backend is told
   // so soon.
-  [[nodiscard]] endpoint rw() const { return server_->bound_endpoint("rw"); }
-  [[nodiscard]] endpoint ro() const { return server_->bound_endpoint("ro"); }
-  [[nodiscard]] endpoint impatient() const { return server_->bound_endpoint("impatient"); }
-  [[nodiscard]] endpoint address_of(std::string_view name) const { return server_->bound_endpoint(name); }
+  [[nodiscard]] endpoint rw() const { return address_of("rw"); }
+  [[nodiscard]] endpoint ro() const { return address_of("ro"); }
+  [[nodiscard]] endpoint impatient() const { return address_of("impatient"); }
+  [[nodiscard]] endpoint address_of(std::string_view name) const;
+  [[nodiscard]] const config::config& options() const noexcept { return options_; }
 
   // Takes in what adjust makes of the present configuration; what became of it.
   admin::reload_report reload(const adjustment& adjust);
@@ -78,7 +83,10 @@ class test_proxy {
   int stop();
 
  private:
+  void start(const std::string& take_over_from);
+
   config::config options_;
+  std::map<std::string, endpoint, std::less<>> inherited_;  // of one that takes over, which opens them later
   std::unique_ptr<server::server> server_;
   std::atomic<bool> has_ended_{false};
   int exit_code_ = -1;  // written before has_ended_

@@ -22,6 +22,8 @@ MAY_INCLUDE = {
     "runtime": {"base", "topology", "routing", "metrics", "net"},
     "login": {"base", "pgwire", "topology", "routing", "runtime", "metrics"},
     "session": {"base", "pgwire", "topology", "routing", "runtime", "login", "metrics", "net", "relay"},
+    # The format of what one process hands to the next.
+    "succession": {"base", "pgwire", "topology", "relay", "session", "net"},
     # config also includes every module's options.hpp, and nothing else of theirs.
     "config": {"base"},
     # net for the listener of the admin port, story for the history of failovers.
@@ -46,7 +48,7 @@ THIRD_PARTY = {
     "libpq": {"probe"},
     "yaml-cpp/": {"config"},
     "boost/beast": {"admin", "discovery"},
-    "boost/json": {"admin", "fence", "discovery"},
+    "boost/json": {"admin", "fence", "discovery", "succession"},
     "CLI/": {"main"},
     "boost/asio": {"net", "relay", "discovery", "probe", "session", "admin", "fence", "server", "main"},
 }

@@ -17,6 +17,7 @@
 #include "pgsteer/admin/options.hpp"
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 #include "pgsteer/story/history.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
@@ -92,9 +93,10 @@ class admin_server {
   admin_server(const admin_server&) = delete;
   admin_server& operator=(const admin_server&) = delete;
 
-  // Binds and serves; returns the bound endpoint. successor_of: as in net::listen(). Errors: what bind(2) or
-  // listen(2) returned.
-  [[nodiscard]] result<endpoint> start(std::span<const int> successor_of = {});
+  // Binds; returns the bound endpoint. Whoever comes waits until serve(). successor_of: as in net::listen().
+  // inherited: listens already, instead. Errors: what bind(2) or listen(2) returned.
+  [[nodiscard]] result<endpoint> start(std::span<const int> successor_of = {}, net::unique_fd inherited = {});
+  void serve();
   // Listens; for whoever is to follow it.
   [[nodiscard]] int socket() const noexcept;
   // Accepts nobody any more; who is connected is answered, even after the destruction of this.

@@ -4,15 +4,19 @@
 //
 // Decides nothing: the provider does. Lives on the control thread.
 //
-//   POST /v1/reload   reads the configuration anew
-//   GET  /v1/config   the effective configuration, YAML
+//   POST /v1/reload      reads the configuration anew
+//   GET  /v1/config      the effective configuration, YAML
+//   POST /v1/upgrade     starts a process that takes over
+//   POST /v1/hand-over   becomes what that one is handed everything through
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "pgsteer/admin/options.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 
 namespace pgsteer::admin {
 
@@ -34,10 +38,27 @@ struct reload_report {
   std::vector<std::string> restart_keys;  // of these changes: the process goes on with the old value
 };
 
+// What became of an upgrade.
+struct upgrade_report {
+  enum class outcome {
+    done,
+    impossible,  // this process goes on as before
+  };
+  outcome what = outcome::impossible;
+  std::string problem;
+  std::int64_t pid = 0;        // of the process that has taken over
+  std::uint64_t sessions = 0;  // that it was given by then
+};
+
 struct control_provider {
   // Has on_done called on the control thread, soon.
   std::function<void(std::function<void(const reload_report&)> on_done)> reload;
   std::function<std::string()> config_yaml;
+  // Likewise. binary: the program to start; empty: the one that runs.
+  std::function<void(const std::string& binary, std::function<void(const upgrade_report&)> on_done)> upgrade;
+  // Why nothing can be handed over now, or nothing; and then, through a connection to the one that asked.
+  std::function<std::string()> why_no_hand_over;
+  std::function<void(net::unique_fd connected)> hand_over;
 };
 
 class http_server;
@@ -49,12 +70,19 @@ class control_server {
   control_server(const control_server&) = delete;
   control_server& operator=(const control_server&) = delete;
 
-  // Binds and serves, unless options.socket is empty. Returns why that is not possible, or nothing.
-  [[nodiscard]] std::string start();
+  // Binds, unless options.socket is empty; whoever comes waits until serve(). inherited: listens there
+  // already, and the file is another process's until serve(). Returns why that is not possible, or nothing.
+  [[nodiscard]] std::string start(net::unique_fd inherited = {});
+  void serve();
   // False: the socket's file is gone, or another one's.
   [[nodiscard]] bool is_in_place() const;
   // Takes the socket away; who has asked already is answered, even after the destruction of this.
   void retire();
+  // As retire(), but the socket stays, for whoever else listens on it.
+  void leave_in_place();
+  [[nodiscard]] int socket() const noexcept;
+  // Somebody has connected and has not got all of his answer.
+  [[nodiscard]] bool is_answering() const noexcept;
   // Closes every connection too. Idempotent; the destructor does it unless retire() was called.
   void stop();
 

@@ -25,6 +25,13 @@ class lease {
     counters().sessions.add();
     counters().sessions_total.add();
   }
+  // Of a session that has begun elsewhere.
+  [[nodiscard]] static lease carried_on(picked_backend backend) {
+    lease made;
+    made.backend_ = std::move(backend);
+    made.counters().sessions.add();
+    return made;
+  }
   lease(lease&& other) noexcept = default;
   lease& operator=(lease&& other) noexcept {
     if (this == &other) return *this;

@@ -39,6 +39,9 @@ using tcp = boost::asio::ip::tcp;
 [[nodiscard]] result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind,
                                            std::span<const int> successor_of = {});
 
+// Of a socket that listens already. Errors: what getsockname(2) or fcntl(2) returned.
+[[nodiscard]] result<tcp::acceptor> adopt_listening(boost::asio::io_context& context, unique_fd listening);
+
 // A listening socket takes no new handshake from now on, and ends those that have begun: whoever comes hears
 // nothing, and tries again after a second. Before it is closed: what has completed its handshake by then and
 // was not accepted gets a reset (listen(2), SO_ATTACH_FILTER of socket(7)).

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 
 namespace pgsteer::net {
 
@@ -15,5 +16,9 @@ namespace pgsteer::net {
 // bind(2), chmod(2) or listen(2) returned.
 [[nodiscard]] result<boost::asio::local::stream_protocol::acceptor> listen_unix(
     boost::asio::io_context& context, const std::string& path);
+
+// Of a socket that listens already. Errors: what fcntl(2) returned.
+[[nodiscard]] result<boost::asio::local::stream_protocol::acceptor> adopt_listening_unix(
+    boost::asio::io_context& context, unique_fd listening);
 
 }  // namespace pgsteer::net

@@ -19,10 +19,14 @@ namespace pgsteer::server {
 // signal that comes while the server starts is not lost and does not kill it.
 void block_signals() noexcept;
 
-// What a reload takes the configuration from.
+// What a reload, and a process that is to take over, take the configuration from.
 struct config_source {
   std::string file;                      // to be watched; empty: none
   std::function<config::config()> read;  // throws config_error; called on a thread of its own
+  // The program that runs, for a process that is to take over from this one; empty: there can be none.
+  std::string binary = {};
+  // The control socket of a process to take over from; empty: none. Nobody is there: it starts as usual.
+  std::string take_over_from = {};
 };
 
 class server {
@@ -42,6 +46,8 @@ class server {
   // Takes the configuration in anew, and what is remembered of the fence. on_done: on the control thread. Any
   // thread.
   void request_reload(std::function<void(const admin::reload_report&)> on_done);
+  // Starts a process that takes over; empty binary: of this one's program. Any thread.
+  void request_upgrade(const std::string& binary, std::function<void(const admin::upgrade_report&)> on_done);
   // Drains as SIGTERM does; the second call ends at once. Any thread.
   void request_stop();
 

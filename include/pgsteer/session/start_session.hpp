@@ -6,8 +6,10 @@
 
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/login/admission.hpp"
+#include "pgsteer/login/lease.hpp"
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/net/unique_fd.hpp"
+#include "pgsteer/session/carried_session.hpp"
 #include "pgsteer/session/worker_context.hpp"
 
 namespace pgsteer::session {
@@ -22,5 +24,9 @@ struct accepted_client {
 
 // Starts the session; it keeps itself alive until it is over. On the worker's thread.
 void start_session(worker_context& worker, listener_state& listener, accepted_client client);
+// Carries a session on that was taken out elsewhere; it counts against the limits, and none of them keeps it
+// out. backend: where it has its connection, as this process knows it. On the worker's thread.
+void start_session(worker_context& worker, listener_state& listener, carried_session carried,
+                   login::picked_backend backend);
 
 }  // namespace pgsteer::session

@@ -31,6 +31,7 @@
 #include "pgsteer/routing/choose.hpp"
 #include "pgsteer/runtime/state.hpp"
 #include "pgsteer/session/cancel_registry.hpp"
+#include "pgsteer/session/carried_session.hpp"
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/topology/hint.hpp"
 
@@ -123,6 +124,11 @@ class worker_context {
   // Where bytes of this listener's sessions are counted here.
   [[nodiscard]] metrics::byte_tally& tally_of(listener_state& listener);
 
+  // Takes up to n sessions out of here, as they are: each is given to whom soon, on this thread, unless it
+  // ends before. Returns how many these are. A session that is asked already counts no more.
+  using taker = std::function<void(carried_session)>;
+  [[nodiscard]] std::size_t carry_away(std::size_t n, taker whom);
+
   void enlist(session& member);
   [[nodiscard]] std::size_t session_count() const noexcept {
     return session_count_.load(std::memory_order_relaxed);
@@ -131,6 +137,7 @@ class worker_context {
  private:
   friend class session;
   void delist(session& member);
+  void give_away(carried_session carried) { taker_(std::move(carried)); }
   void call_to_leave();
   void look_for_quiet_after(duration pause);
   void look_at_lingering_after(duration pause);
@@ -156,6 +163,7 @@ class worker_context {
   boost::asio::steady_timer quiet_timer_;
   std::optional<time_point> quiet_due_;  // the next look
   boost::asio::steady_timer calling_timer_;
+  taker taker_;
   net::lingering_sockets lingering_;
   boost::asio::steady_timer linger_timer_;
 };

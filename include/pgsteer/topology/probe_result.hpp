@@ -33,6 +33,8 @@ enum class probe_outcome {
 };
 // The word used in logs, metrics and the admin API, e.g. "wrong_credentials".
 [[nodiscard]] std::string_view to_string(probe_outcome value) noexcept;
+// The outcome with this word; nothing if there is none.
+[[nodiscard]] std::optional<probe_outcome> to_probe_outcome(std::string_view word) noexcept;
 
 // The row of the role query; see probe/role_query.hpp for the SQL.
 struct role_answer {

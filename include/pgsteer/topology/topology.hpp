@@ -14,6 +14,7 @@
 //   withdraw_switchover()         or that it is not
 //   replace_mark(mark)            the operator's, or what was saved
 //   change_options(options)       the operator's
+//   resume(past)                  what the process before this one knew
 //   decide(now)                   -> snapshot; generation grows only if a verdict changed
 // After each of the others, and at next_deadline(), call decide() and publish what it returns, also
 // under the same generation: rw_valid_until moves on with every good answer. Leaving backends stay to be
@@ -26,35 +27,14 @@
 
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
-#include "pgsteer/topology/backend_name.hpp"
+#include "pgsteer/topology/backend_spec.hpp"
+#include "pgsteer/topology/fence_mark.hpp"
 #include "pgsteer/topology/options.hpp"
 #include "pgsteer/topology/probe_result.hpp"
+#include "pgsteer/topology/recollection.hpp"
 #include "pgsteer/topology/snapshot.hpp"
 
 namespace pgsteer::topology {
-
-// One backend as discovery names it: the same one as long as both its address and its identity are.
-struct backend_spec {
-  backend_name name;
-  endpoint address;  // numeric
-  std::string identity =
-      {};  // what tells it from another one that had the address before; empty: nothing does
-  bool is_withheld = false;  // takes no new session but as the primary: discovery's word, which moves no rw
-  std::string zone = {};     // where it runs; empty: not known
-  bool is_in_own_zone = false;  // pgsteer runs there too
-
-  friend bool operator==(const backend_spec&, const backend_spec&) = default;
-};
-
-// What must survive a restart of pgsteer: which cluster this is, and the highest timeline seen as its
-// primary.
-struct fence_mark {
-  system_identifier system;
-  timeline_id timeline;
-  lsn raised_at;  // the primary's write position when that timeline was first seen
-
-  friend bool operator==(const fence_mark&, const fence_mark&) = default;
-};
 
 class topology {
  public:
@@ -98,6 +78,12 @@ class topology {
   // and counts again once its cluster is named again, or once nothing is named and nothing was proven
   // meanwhile. True if it is another cluster now.
   bool change_options(const topology_options& options);
+
+  // For the process that follows this one. Leaving backends are in it, those that were replaced are not.
+  [[nodiscard]] recollection recollect() const;
+  // Begins where another process is: its backends keep their ids. The mark counts if it is of the cluster
+  // that options.system names, or if none is named. Precondition: no backend is known yet.
+  void resume(const recollection& past);
 
   // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);

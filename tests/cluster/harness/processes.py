@@ -109,3 +109,32 @@ def kill_group_of(parent: int, postmaster: subprocess.Popen) -> None:
     send([parent] + family, signal.SIGCONT)  # A stopped process dies of SIGKILL all the same; this is for zombies' sake.
     postmaster.wait(60)
     wait_gone(family)
+
+
+class Orphan:
+    """A process that became ours when its parent ended (adopt_orphans()), with what subprocess.Popen has."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {self.pid} is still alive after {timeout} s")
+            time.sleep(0.005)
+        return self.returncode
+
+    def send_signal(self, signal_number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal_number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)

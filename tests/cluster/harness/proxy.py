@@ -102,8 +102,8 @@ class Pgsteer:
         finally:
             self.destroy()
 
-    def start(self) -> None:
-        command = [str(self.binary), "run", "--config", str(self.config_path)]
+    def start(self, *words: str) -> None:
+        command = [str(self.binary), "run", *words, "--config", str(self.config_path)]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.host.command(command) if self.host else command, stdin=subprocess.DEVNULL, stdout=log,
@@ -162,6 +162,17 @@ class Pgsteer:
         self.edit_config(*changes)
         done = self.command("reload")
         assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def upgrade(self, *words: str) -> str:
+        """Has another process take over, and goes on with that one; what the command prints."""
+        processes.adopt_orphans()
+        done = self.command("upgrade", *words)
+        assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}\n{self.log_text()[-5000:]}"
+        successor = int(re.match(r"process (\d+) has taken over", done.stdout).group(1))
+        code = self.process.wait(PATIENCE)
+        assert code == 0, f"the process of before ended with {code}:\n{self.log_text()[-5000:]}"
+        self.process = processes.Orphan(successor)
         return done.stdout
 
     def is_ready(self) -> bool:

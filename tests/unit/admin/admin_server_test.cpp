@@ -158,6 +158,7 @@ TEST(AdminServer, ListensOnIpv6) {
   sample_state state;
   admin_server server(context, {{"::1", 0}}, provider_of(state));
   const auto bound = server.start();
+  server.serve();
   if (bound.has_error()) GTEST_SKIP() << "no IPv6 here: " << bound.error().message();
   EXPECT_EQ(bound->host, "::1");
   EXPECT_NE(bound->port, 0);

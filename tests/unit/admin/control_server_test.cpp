@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "admin/admin_client.hpp"
-#include "admin/control_routes.hpp"
+#include "admin/control_reports.hpp"
 #include "pgsteer/admin/control_command.hpp"
 #include "support/eventually.hpp"
 
@@ -36,6 +36,7 @@ class ControlServer : public ::testing::Test {
     provider.config_yaml = [] { return "workers: 2\n"; };
     server_.emplace(context_, control_options{path()}, std::move(provider));
     EXPECT_EQ(server_->start(), "");
+    server_->serve();
     thread_ = std::thread([this] { context_.run(); });
   }
   ~ControlServer() override {

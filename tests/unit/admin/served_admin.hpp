@@ -31,6 +31,7 @@ class served_admin {
   explicit served_admin(admin_limits limits = {})
       : server_(std::in_place, context_, admin_options{{"127.0.0.1", 0}}, provider_of(state_), limits) {
     const auto bound = server_->start();
+    server_->serve();
     EXPECT_TRUE(bound.has_value());
     port_ = bound ? bound->port : std::uint16_t{0};
     thread_ = std::thread([this] { context_.run(); });

@@ -16,6 +16,7 @@
 //   late MS <one of the above>              asked MS milliseconds before now, told now
 //   a overdue                               its probe, asked now, has had no answer for too long
 //   withhold bc                             discovery names a, b and c; these are not to be used
+//   upgrade                                 another process goes on with what this one knows
 //   wait MS | pause | name ab | forget a | announce a (to be replaced by a switchover) | withdraw
 // decide() is called after every event, as the owner of a topology does.
 #include <array>
@@ -41,7 +42,7 @@ class history {
       topology_options options = {.system = {our_system}}, time_point start = time_point{} + seconds{1000},
       const std::string& beginning = "name abc; a local_trouble; b local_trouble; c local_trouble",
       const std::optional<fence_mark>& remembered = {})
-      : topology_(options, remembered), now_(start) {
+      : options_(options), topology_(options, remembered), now_(start) {
     play(beginning);
   }
 
@@ -104,6 +105,10 @@ class history {
     words >> word;
     if (word == "wait") {
       now_ += milliseconds{number(words)};
+    } else if (word == "upgrade") {
+      topology next(options_);
+      next.resume(topology_.recollect());
+      topology_ = std::move(next);
     } else if (word == "pause") {
       topology_.note_pause(now_);
     } else if (word == "name") {
@@ -199,6 +204,7 @@ class history {
     throw std::invalid_argument("unknown event: " + word);
   }
 
+  topology_options options_;
   topology topology_;
   time_point now_;
   topology_snapshot snapshot_;
