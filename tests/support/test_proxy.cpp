@@ -73,10 +73,11 @@ std::size_t eligible(const boost::json::array& backends, const char* key) {
 
 }  // namespace
 
-test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust) {
+test_proxy::test_proxy(std::vector<endpoint> backends, const adjustment& adjust,
+                       const std::string& take_over_from) {
   options_ = make_config(std::move(backends));
   if (adjust) adjust(options_);
-  start({});
+  start(take_over_from);
 }
 
 test_proxy::test_proxy(const test_proxy& predecessor, const adjustment& adjust)

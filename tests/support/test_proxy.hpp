@@ -37,7 +37,9 @@ class test_proxy {
   using adjustment = std::function<void(config::config&)>;
   using labels = std::vector<std::pair<std::string, std::string>>;
 
-  explicit test_proxy(std::vector<endpoint> backends, const adjustment& adjust = {});
+  // take_over_from: the control socket of whom, if anybody.
+  explicit test_proxy(std::vector<endpoint> backends, const adjustment& adjust = {},
+                      const std::string& take_over_from = {});
   // One that takes over from predecessor, whose control socket is set, on the same ports; the configuration
   // is that one's, but for what adjust makes of it.
   test_proxy(const test_proxy& predecessor, const adjustment& adjust);
