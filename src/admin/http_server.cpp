@@ -52,6 +52,7 @@ void http_server::retire() {
 
 void http_server::stop() {
   retire();
+  is_stopped_ = true;
   for (const auto& each : sessions_) each->close();
 }
 
@@ -59,10 +60,10 @@ asio::awaitable<void> http_server::accept(std::shared_ptr<http_server> self) {
   bool was_failing = false;
   while (!self->is_retired_) {
     auto [ec, socket] = co_await self->acceptor_->async_accept(as_result);
-    if (self->is_retired_) co_return;
+    if (self->is_stopped_) co_return;
     if (!ec) {
       self->admit(std::move(socket));
-    } else {
+    } else if (!self->is_retired_) {
       if (!was_failing) {
         log(log_level::warning, "connections to pgsteer itself cannot be accepted",
             {{"port", self->name_}, {"error", std::string_view(ec.message())}});

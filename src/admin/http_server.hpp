@@ -54,6 +54,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
   boost::asio::steady_timer retry_;
   std::set<session_ptr> sessions_;
   bool is_retired_ = false;
+  bool is_stopped_ = false;
 };
 
 }  // namespace pgsteer::admin

@@ -18,13 +18,13 @@ using succession::batch_sessions_max;
 using succession::word;
 
 // What a successor says at once if it lives; a batch takes milliseconds.
-constexpr auto answer_time = seconds{5};
+constexpr auto successor_answer_time = seconds{5};
 // Until it has asked every backend itself, and says whether it is ready.
-constexpr auto ready_time = seconds{30};
+constexpr auto successor_ready_time = seconds{30};
 // How long sessions that were asked for may take until they come: a turn of their worker's loop.
 constexpr auto outbox_time = milliseconds{20};
 // Between two looks whether somebody has logged in meanwhile.
-constexpr auto look_interval = milliseconds{10};
+constexpr auto login_look_interval = milliseconds{10};
 // Sessions of one batch hold up to some MiB each that their peers do not take.
 constexpr std::size_t batch_bytes_max = std::size_t{8} << 20U;
 
@@ -145,7 +145,7 @@ void hand_over::run() {
 
 std::string hand_over::agree() {
   if (std::string why = offer_all(); !why.empty()) return why;
-  const auto said = peer_->receive(clock::now() + ready_time);
+  const auto said = peer_->receive(clock::now() + successor_ready_time);
   if (!said) return said.error().message();
   const auto ready = succession::read_word(said->text);
   if (!ready) return "it says what this version does not understand";
@@ -156,13 +156,13 @@ std::string hand_over::agree() {
     has_given_sockets_ = why.empty();
   });
   if (!is_told || !why.empty()) return why;
-  const auto sent =
-      peer_->send(succession::to_json(word{.what = word::kind::go}), {}, {}, clock::now() + answer_time);
+  const auto sent = peer_->send(succession::to_json(word{.what = word::kind::go}), {}, {},
+                                clock::now() + successor_answer_time);
   return sent ? std::string() : sent.error().message();
 }
 
 std::string hand_over::offer_all() {
-  const auto hello = peer_->receive(clock::now() + answer_time);
+  const auto hello = peer_->receive(clock::now() + successor_answer_time);
   if (!hello) return hello.error().message();
   const auto greeting = succession::read_greeting(hello->text);
   if (!greeting) return "it speaks another format than this version's " + std::to_string(succession::format);
@@ -177,12 +177,13 @@ std::string hand_over::offer_all() {
   });
   if (!is_told) return "pgsteer is stopping";
   offer.sockets = sockets.size();
-  auto sent = peer_->send(succession::to_json(offer, clock::now()), {}, {}, clock::now() + answer_time);
+  auto sent =
+      peer_->send(succession::to_json(offer, clock::now()), {}, {}, clock::now() + successor_answer_time);
   for (const net::inherited_socket& each : sockets) {
     const int fd = each.fd.value();
     if (!sent) break;
     sent = peer_->send(succession::to_json(succession::socket_offer{each.name, each.bind}), {}, {&fd, 1},
-                       clock::now() + answer_time);
+                       clock::now() + successor_answer_time);
   }
   return sent ? std::string() : sent.error().message();
 }
@@ -199,14 +200,14 @@ std::string hand_over::give_sessions() {
       if (!on_control([&] { around_.on_given(given_); })) return {};
     }
     if (around_.session_count() == 0 && outbox_->is_empty()) break;
-    std::this_thread::sleep_for(look_interval);
+    std::this_thread::sleep_for(login_look_interval);
   }
-  const auto sent =
-      peer_->send(succession::to_json(word{.what = word::kind::done}), {}, {}, clock::now() + answer_time);
+  const auto sent = peer_->send(succession::to_json(word{.what = word::kind::done}), {}, {},
+                                clock::now() + successor_answer_time);
   if (is_abandoned_) return {};
   // Nobody leaves before the other one has shown that it is there: somebody must accept.
   const auto answer =
-      sent ? peer_->receive(clock::now() + answer_time) : result<succession::parcel>(sent.error());
+      sent ? peer_->receive(clock::now() + successor_answer_time) : result<succession::parcel>(sent.error());
   if (!answer) return answer.error().message();
   (void)on_control([&] { around_.on_over(); });
   return {};
@@ -226,13 +227,14 @@ std::vector<carried_session> hand_over::next_batch() {
 std::string hand_over::give(std::vector<carried_session>& batch) {
   const succession::packed_batch packed = succession::pack(++batch_, batch, clock::now());
   std::string why;
-  const auto sent = peer_->send(packed.text, packed.bytes, packed.descriptors, clock::now() + answer_time);
+  const auto sent =
+      peer_->send(packed.text, packed.bytes, packed.descriptors, clock::now() + successor_answer_time);
   if (!sent) why = sent.error().message();
-  auto answer = peer_->receive(clock::now() + (sent ? answer_time : duration::zero()));
+  auto answer = peer_->receive(clock::now() + (sent ? successor_answer_time : duration::zero()));
   if (!answer) {
     peer_->refuse_more();
     if (why.empty()) why = answer.error().message();
-    answer = peer_->receive(clock::now() + answer_time);
+    answer = peer_->receive(clock::now() + successor_answer_time);
   }
   const auto owned = answer ? succession::read_word(answer->text) : std::nullopt;
   std::vector<carried_session> back;
@@ -259,7 +261,7 @@ void hand_over::fail(std::string why) {
       {{"pid", given_.pid}, {"error", std::string_view(why)}});
   peer_->refuse_more();
   (void)peer_->send(succession::to_json(word{.what = word::kind::refused, .why = why}), {}, {},
-                    clock::now() + look_interval);
+                    clock::now() + login_look_interval);
   std::vector<carried_session> back = outbox_->close();
   (void)on_control([&] {
     if (std::exchange(has_given_sockets_, false)) around_.resume_accepting();

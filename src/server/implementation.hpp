@@ -93,6 +93,7 @@ class server::implementation {
 
   // implementation_succession.cpp
   void upgrade(const std::string& binary, on_upgraded on_done);
+  void give_up_successor_later();
   void tell_upgraded(const admin::upgrade_report& report);
   void tell_upgrade_impossible(std::string why);
   [[nodiscard]] std::string why_no_hand_over() const;
@@ -136,6 +137,7 @@ class server::implementation {
   boost::asio::signal_set signals_;
   stop_signals stop_signals_;
   successor_process successor_;
+  boost::asio::steady_timer successor_timer_{context_};
   on_upgraded on_upgraded_;
   boost::asio::steady_timer telling_timer_{context_};
   hand_over hand_over_;

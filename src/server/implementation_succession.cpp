@@ -16,7 +16,9 @@ namespace {
 constexpr pid_t first_of_its_container = 1;
 // An answer is a write to a socket of this host.
 constexpr auto telling_time = seconds{1};
-constexpr auto look_interval = milliseconds{2};
+// From its start until it asks: it reads its configuration.
+constexpr auto asking_time = seconds{20};
+constexpr auto telling_look_interval = milliseconds{2};
 
 // Since then it has been asked by this process.
 bool is_proven_since(const topology::backend_status& status, time_point then) {
@@ -43,10 +45,22 @@ void server::implementation::upgrade(const std::string& binary, on_upgraded on_d
   if (!started) return refuse("cannot start " + program + ": " + started.error().message());
   log(log_level::info, "upgrading: another process is started",
       {{"program", std::string_view(program)}, {"pid", static_cast<std::int64_t>(*started)}});
+  give_up_successor_later();
   on_upgraded_ = on_done ? std::move(on_done) : [](const admin::upgrade_report&) {};
 }
 
+// A program that is none of ours may do nothing at all.
+void server::implementation::give_up_successor_later() {
+  successor_timer_.expires_after(asking_time);
+  successor_timer_.async_wait([this](const error_code& ec) {
+    if (ec || !on_upgraded_ || hand_over_.is_under_way()) return;
+    successor_.terminate();
+    tell_upgrade_impossible("the new process has not asked for anything in time");
+  });
+}
+
 void server::implementation::tell_upgraded(const admin::upgrade_report& report) {
+  successor_timer_.cancel();
   if (const auto told = std::exchange(on_upgraded_, nullptr)) told(report);
 }
 
@@ -120,7 +134,7 @@ std::string server::implementation::stop_accepting() {
 
 void server::implementation::stop_control_when_told(time_point deadline) {
   if (!ports_.is_answering() || clock::now() >= deadline) return stop_control();
-  telling_timer_.expires_after(look_interval);
+  telling_timer_.expires_after(telling_look_interval);
   telling_timer_.async_wait([this, deadline](const error_code& ec) {
     if (!ec) stop_control_when_told(deadline);
   });

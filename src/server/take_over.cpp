@@ -14,10 +14,10 @@ namespace {
 
 using succession::word;
 
-constexpr auto answer_time = seconds{5};
+constexpr auto predecessor_answer_time = seconds{5};
 // From the start of the probes: a login at each backend, and another one for whoever was late.
-constexpr auto ready_time = seconds{10};
-constexpr auto look_interval = milliseconds{2};
+constexpr auto proof_time = seconds{10};
+constexpr auto proof_look_interval = milliseconds{2};
 // How soon an abandoned wait ends.
 constexpr auto wait_portion = milliseconds{100};
 
@@ -47,9 +47,9 @@ result<void> take_over::receive_offer() {
   };
   const auto told = [&](const error_code& ec) { return fail(ec, ec.message()); };
   const succession::greeting hello{.version = PGSTEER_VERSION, .pid = ::getpid()};
-  const auto sent = peer_.send(succession::to_json(hello), {}, {}, clock::now() + answer_time);
+  const auto sent = peer_.send(succession::to_json(hello), {}, {}, clock::now() + predecessor_answer_time);
   if (!sent) return told(sent.error());
-  const auto said = peer_.receive(clock::now() + answer_time);
+  const auto said = peer_.receive(clock::now() + predecessor_answer_time);
   if (!said) return told(said.error());
   if (const auto refused = succession::read_word(said->text))
     return fail(pgsteer::server::errc::cannot_start, refused->why);
@@ -57,7 +57,7 @@ result<void> take_over::receive_offer() {
   if (!offer) return told(succession::errc::not_understood);
   offer_ = std::move(*offer);
   for (std::size_t i = 0; i < offer_.sockets; ++i) {
-    auto given = peer_.receive(clock::now() + answer_time);
+    auto given = peer_.receive(clock::now() + predecessor_answer_time);
     if (!given) return told(given.error());
     auto words = succession::read_socket_offer(given->text);
     if (!words || given->descriptors.size() != 1) return told(succession::errc::not_understood);
@@ -70,7 +70,7 @@ result<void> take_over::receive_offer() {
 
 void take_over::refuse(const std::string& why) {
   (void)peer_.send(succession::to_json(word{.what = word::kind::refused, .why = why}), {}, {},
-                   clock::now() + answer_time);
+                   clock::now() + predecessor_answer_time);
 }
 
 void take_over::begin() {
@@ -94,11 +94,12 @@ take_over::standing take_over::agree(std::string& why) {
     refuse(why);
     return has_predecessor_ended() ? standing::alone : standing::refused;
   }
-  if (!peer_.send(succession::to_json(word{.what = word::kind::ready}), {}, {}, clock::now() + answer_time)) {
+  if (!peer_.send(succession::to_json(word{.what = word::kind::ready}), {}, {},
+                  clock::now() + predecessor_answer_time)) {
     why = "the other process goes on without this one";
     return has_predecessor_ended() ? standing::alone : standing::refused;
   }
-  const auto said = peer_.receive(clock::now() + answer_time);
+  const auto said = peer_.receive(clock::now() + predecessor_answer_time);
   if (!said) {
     why = said.error().message();
     return said.error() == succession::errc::peer_gone ? standing::alone : standing::refused;
@@ -111,10 +112,10 @@ take_over::standing take_over::agree(std::string& why) {
 
 std::string take_over::wait_until_ready() {
   std::string missing;
-  for (const time_point deadline = clock::now() + ready_time; clock::now() < deadline;) {
+  for (const time_point deadline = clock::now() + proof_time; clock::now() < deadline;) {
     if (!calls_.call([&] { missing = around_.what_is_missing(); })) return "it is told to stop";
     if (missing.empty()) return {};
-    std::this_thread::sleep_for(look_interval);
+    std::this_thread::sleep_for(proof_look_interval);
   }
   return missing;
 }
@@ -122,14 +123,14 @@ std::string take_over::wait_until_ready() {
 std::string take_over::take_sessions() {
   while (!is_abandoned_) {
     if (!peer_.await(clock::now() + wait_portion)) continue;
-    auto received = peer_.receive(clock::now() + answer_time);
+    auto received = peer_.receive(clock::now() + predecessor_answer_time);
     if (!received)
       return received.error() == succession::errc::peer_gone ? std::string() : received.error().message();
     if (received->descriptors.empty()) {
       const auto said = succession::read_word(received->text);
       if (!said) return not_understood();
       if (said->what != word::kind::done) return said->why;
-      (void)peer_.send(received->text, {}, {}, clock::now() + answer_time);
+      (void)peer_.send(received->text, {}, {}, clock::now() + predecessor_answer_time);
       return {};
     }
     auto batch = succession::unpack(std::move(*received), clock::now());
@@ -146,7 +147,7 @@ std::string take_over::take_batch(succession::session_batch batch) {
   word owned{.what = word::kind::owned, .why = {}, .batch = batch.number, .left = {}};
   for (std::size_t i = 0; i < places.size(); ++i)
     if (places[i].on == nullptr) owned.left.push_back(i);
-  const auto told = peer_.send(succession::to_json(owned), {}, {}, clock::now() + answer_time);
+  const auto told = peer_.send(succession::to_json(owned), {}, {}, clock::now() + predecessor_answer_time);
   if (!told && !has_predecessor_ended()) return "the other process goes on without this one";
   for (std::size_t i = 0; i < places.size(); ++i) {
     place& to = places[i];
@@ -159,7 +160,7 @@ std::string take_over::take_batch(succession::session_batch batch) {
 
 bool take_over::has_predecessor_ended() {
   for (;;) {
-    const auto said = peer_.receive(clock::now() + look_interval);
+    const auto said = peer_.receive(clock::now() + proof_look_interval);
     if (!said) return said.error() == succession::errc::peer_gone;
   }
 }

@@ -292,7 +292,10 @@ recollection topology::recollect() const {
 void topology::resume(const recollection& past) {
   memory& known = *memory_;
   PGSTEER_ASSERT(known.backends.empty());
-  if (past.mark) replace_mark(past.mark);
+  const auto own = mark();
+  const bool is_higher =
+      own && past.mark && own->system == past.mark->system && own->timeline > past.mark->timeline;
+  if (past.mark && !is_higher) replace_mark(past.mark);
   for (const recollection::backend& each : past.backends) {
     known.last_id = std::max(known.last_id, each.id.value);
     remember(known.backends[each.id], each);

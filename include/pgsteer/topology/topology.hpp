@@ -82,7 +82,8 @@ class topology {
   // For the process that follows this one. Leaving backends are in it, those that were replaced are not.
   [[nodiscard]] recollection recollect() const;
   // Begins where another process is: its backends keep their ids. The mark counts if it is of the cluster
-  // that options.system names, or if none is named. Precondition: no backend is known yet.
+  // that options.system names, or if none is named; of one cluster the higher one does. Precondition: no
+  // backend is known yet.
   void resume(const recollection& past);
 
   // Deterministic; O(backends).

@@ -2,6 +2,7 @@
 #include "pgsteer/admin/control_server.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -15,6 +16,7 @@
 #include "admin/admin_client.hpp"
 #include "admin/control_reports.hpp"
 #include "pgsteer/admin/control_command.hpp"
+#include "pgsteer/admin/hand_over_client.hpp"
 #include "support/eventually.hpp"
 
 namespace pgsteer::admin {
@@ -34,6 +36,12 @@ class ControlServer : public ::testing::Test {
       boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(report_); });
     };
     provider.config_yaml = [] { return "workers: 2\n"; };
+    provider.upgrade = [this](const std::string& binary, std::function<void(const upgrade_report&)> on_done) {
+      binary_ = binary;
+      boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(upgraded_); });
+    };
+    provider.why_no_hand_over = [this] { return why_no_hand_over_; };
+    provider.hand_over = [this](net::unique_fd connected) { handed_.set_value(std::move(connected)); };
     server_.emplace(context_, control_options{path()}, std::move(provider));
     EXPECT_EQ(server_->start(), "");
     server_->serve();
@@ -66,6 +74,10 @@ class ControlServer : public ::testing::Test {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   reload_report report_;
   int reloads_ = 0;
+  upgrade_report upgraded_;
+  std::string binary_ = "none";
+  std::string why_no_hand_over_;
+  std::promise<net::unique_fd> handed_;
   std::optional<control_server> server_;
   std::thread thread_;
   std::ostringstream out_;
@@ -102,6 +114,48 @@ TEST_F(ControlServer, TheCommandPrintsProblemsAsCheckDoes) {
   EXPECT_NE(err_.str().find("a.yaml:2:2: q\n"), std::string::npos);
   report_.what = outcome::impossible;
   EXPECT_EQ(reload_command(), 1);
+}
+
+TEST_F(ControlServer, TheCommandTellsWhoHasTakenOver) {
+  upgraded_ = {.what = upgrade_report::outcome::done, .problem = {}, .pid = 4711, .sessions = 12};
+  EXPECT_EQ(run_upgrade(path(), "/opt/pgsteer 2/pgsteer", out_, err_), 0);
+  EXPECT_EQ(out_.str(), "process 4711 has taken over, with 12 sessions\n");
+  EXPECT_EQ(binary_, "/opt/pgsteer 2/pgsteer");
+  EXPECT_EQ(run_upgrade(path(), "", out_, err_), 0);
+  EXPECT_EQ(binary_, "");
+}
+
+TEST_F(ControlServer, TheCommandTellsWhyNobodyHas) {
+  upgraded_ = {.what = upgrade_report::outcome::impossible, .problem = "it finds no primary \x1b[2J"};
+  EXPECT_EQ(run_upgrade(path(), "", out_, err_), 1);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_NE(err_.str().find("it finds no primary"), std::string::npos);
+  EXPECT_NE(err_.str().find("the running pgsteer goes on"), std::string::npos);
+  EXPECT_EQ(err_.str().find('\x1b'), std::string::npos);
+  on_thread([this] { server_->stop(); });
+  EXPECT_EQ(run_upgrade(path(), "", out_, err_), 3);
+}
+
+TEST_F(ControlServer, GivesAwayAConnectionThatAsksForAHandOver) {
+  const hand_over_answer answer = ask_for_hand_over(path());
+  ASSERT_TRUE(answer.connected.is_open()) << answer.why_not;
+  const net::unique_fd here = handed_.get_future().get();
+  ASSERT_EQ(::send(here.value(), "x", 1, 0), 1) << "it is open, and nothing was said on it but the answer";
+  char byte = 0;
+  EXPECT_EQ(::recv(answer.connected.value(), &byte, 1, 0), 1);
+  EXPECT_EQ(byte, 'x');
+}
+
+TEST_F(ControlServer, TellsWhyItHandsNothingOver) {
+  why_no_hand_over_ = "pgsteer is stopping";
+  const hand_over_answer answer = ask_for_hand_over(path());
+  EXPECT_FALSE(answer.connected.is_open());
+  EXPECT_FALSE(answer.is_nobody_there);
+  EXPECT_EQ(answer.why_not, "pgsteer is stopping");
+  EXPECT_EQ(status_of({"/v1/hand-over", question::kind::order}), http::status::conflict)
+      << "it asks for no other protocol";
+  on_thread([this] { server_->stop(); });
+  EXPECT_TRUE(ask_for_hand_over(path()).is_nobody_there);
 }
 
 // A user's name in another encoding, or a binary file.

@@ -69,6 +69,18 @@ TEST(Resume, KeepsIds) {
   EXPECT_GT(story.of('e').id, before.back()) << "no id is given twice";
 }
 
+// What cluster.state_dir remembers may be higher.
+TEST(Resume, OfTwoMarksOfOneClusterTheHigherCounts) {
+  history story;
+  story.play("a primary 2; b standby 2; c standby 2");
+  topology next({}, fence_mark{{our_system}, {3}, {900}});
+  next.resume(story.decider().recollect());
+  EXPECT_EQ(next.mark()->timeline, timeline_id{3});
+  topology later({}, fence_mark{{our_system}, {1}, {100}});
+  later.resume(story.decider().recollect());
+  EXPECT_EQ(later.mark()->timeline, timeline_id{2});
+}
+
 TEST(Resume, TheMarkOfAnotherClusterThanTheNamedOneIsIgnored) {
   topology first({});
   first.set_backends(std::vector{spec_of('a')});
