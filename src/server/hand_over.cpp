@@ -244,14 +244,17 @@ std::string hand_over::give(std::vector<carried_session>& batch) {
       batch[place].is_to_stay = true;
       back.push_back(std::move(batch[place]));
     }
+    if (!back.empty()) has_left_some_ = true;
+    for (const std::size_t place : owned->later)
+      if (place < batch.size()) back.push_back(std::move(batch[place]));
     given_.sessions += batch.size() - back.size();
     batch.clear();
-    if (!back.empty()) has_left_some_ = true;
   } else {
     if (why.empty()) why = "it did not say that it has the sessions";
     back = std::move(batch);
   }
   if (!back.empty()) (void)on_control([&] { around_.take_back(std::move(back)); });
+  if (owned && !owned->later.empty()) std::this_thread::sleep_for(login_look_interval);
   if (why.empty() && std::exchange(has_left_some_, false)) (void)on_control([&] { around_.on_left(); });
   return why;
 }

@@ -107,6 +107,7 @@ class server::implementation {
   [[nodiscard]] std::string what_is_missing() const;
   [[nodiscard]] std::vector<take_over::place> find_places(
       const std::vector<session::carried_session>& sessions) const;
+  [[nodiscard]] bool would_end_at_once(const take_over::place& at) const;
   void take_back(std::vector<session::carried_session> sessions);
 
   config::config options_;  // as configured

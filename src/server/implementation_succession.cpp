@@ -5,6 +5,7 @@
 
 #include "pgsteer/admin/hand_over_client.hpp"
 #include "pgsteer/base/log.hpp"
+#include "pgsteer/login/stay_rules.hpp"
 #include "pgsteer/succession/errc.hpp"
 #include "server/errc.hpp"
 #include "server/implementation.hpp"
@@ -174,7 +175,14 @@ take_over::surroundings server::implementation::around_take_over() {
     open(std::move(*ports_to_open_));
     ports_to_open_.reset();
   };
-  around.find_places = [this](const auto& sessions) { return find_places(sessions); };
+  around.find_places = [this](const auto& sessions) {
+    std::vector<take_over::place> places = find_places(sessions);
+    for (take_over::place& each : places) {
+      each.is_to_come_later = each.on != nullptr && would_end_at_once(each);
+      if (each.is_to_come_later) each.on = nullptr;
+    }
+    return places;
+  };
   around.on_over = [this](std::uint64_t sessions) {
     log(log_level::info, "took over from another process",
         {{"pid", take_over_->offer().from.pid}, {"sessions", static_cast<std::int64_t>(sessions)}});
@@ -247,6 +255,14 @@ std::vector<take_over::place> server::implementation::find_places(
     place.on = workers_[static_cast<std::size_t>(least - loads.begin())].get();
   }
   return places;
+}
+
+// The predecessor may be the first to know of a promotion.
+bool server::implementation::would_end_at_once(const take_over::place& at) const {
+  const runtime::state& present = *publication_.newest();
+  const auto route = present.listener(at.listener->index).policy.route;
+  const auto removal = login::must_leave(present, at.backend.id, route);
+  return removal && !removal->when_quiet_for;
 }
 
 void server::implementation::take_back(std::vector<session::carried_session> sessions) {

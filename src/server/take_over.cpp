@@ -144,9 +144,9 @@ std::string take_over::take_batch(succession::session_batch batch) {
   std::vector<place> places;
   if (!calls_.call([&] { places = around_.find_places(batch.sessions); })) return {};
   PGSTEER_ASSERT(places.size() == batch.sessions.size());
-  word owned{.what = word::kind::owned, .why = {}, .batch = batch.number, .left = {}};
+  word owned{.what = word::kind::owned, .why = {}, .batch = batch.number, .left = {}, .later = {}};
   for (std::size_t i = 0; i < places.size(); ++i)
-    if (places[i].on == nullptr) owned.left.push_back(i);
+    if (places[i].on == nullptr) (places[i].is_to_come_later ? owned.later : owned.left).push_back(i);
   const auto told = peer_.send(succession::to_json(owned), {}, {}, clock::now() + predecessor_answer_time);
   if (!told && !has_predecessor_ended()) return "the other process goes on without this one";
   for (std::size_t i = 0; i < places.size(); ++i) {

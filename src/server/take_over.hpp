@@ -37,6 +37,7 @@ class take_over {
     worker* on = nullptr;  // null: there is none for it here
     session::listener_state* listener = nullptr;
     login::picked_backend backend;
+    bool is_to_come_later = false;
   };
   // All are called on the control thread.
   struct surroundings {

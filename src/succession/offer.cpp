@@ -214,10 +214,16 @@ std::string to_json(const socket_offer& value) {
 }
 
 std::string to_json(const word& value) {
-  json::array left;
-  for (const std::size_t place : value.left) left.emplace_back(place);
-  return json::serialize(json::object{
-      {"word", text_of(value.what)}, {"why", value.why}, {"batch", value.batch}, {"left", std::move(left)}});
+  const auto list = [](const std::vector<std::size_t>& places) {
+    json::array made;
+    for (const std::size_t place : places) made.emplace_back(place);
+    return made;
+  };
+  return json::serialize(json::object{{"word", text_of(value.what)},
+                                      {"why", value.why},
+                                      {"batch", value.batch},
+                                      {"left", list(value.left)},
+                                      {"later", list(value.later)}});
 }
 
 std::optional<greeting> read_greeting(std::string_view text) {
@@ -256,11 +262,14 @@ std::optional<word> read_word(std::string_view text) {
     word read{.what = kind_of(from.text("word"), is_good),
               .why = from.text("why"),
               .batch = from.number<std::uint64_t>("batch"),
-              .left = {}};
-    for (const json::value& each : from.list("left")) {
-      boost::system::error_code ec;
-      read.left.push_back(each.to_number<std::size_t>(ec));
-      if (ec) is_good = false;
+              .left = {},
+              .later = {}};
+    for (const auto& [key, places] : {std::pair{"left", &read.left}, std::pair{"later", &read.later}}) {
+      for (const json::value& each : from.list(key)) {
+        boost::system::error_code ec;
+        places->push_back(each.to_number<std::size_t>(ec));
+        if (ec) is_good = false;
+      }
     }
     return read;
   });

@@ -219,7 +219,15 @@ TEST_F(Upgrade, AProcessThatCannotStartIsRefused) {
                std::runtime_error);
   EXPECT_EQ(session.client.query("whoami").value(), "primary");
   EXPECT_EQ(who_answers(before.rw()), "primary");
-  test_proxy after(before, {});
+  // The one before is told so in the next moment, and until then nobody else can take over.
+  std::unique_ptr<test_proxy> after;
+  ASSERT_TRUE(eventually(patience, [&] {
+    try {
+      after = std::make_unique<test_proxy>(before, test_proxy::adjustment());
+    } catch (const std::runtime_error&) {
+    }
+    return after != nullptr;
+  }));
   wait_until_taken_over(before);
   EXPECT_EQ(session.client.query("whoami").value(), "primary") << "the next one is not";
 }

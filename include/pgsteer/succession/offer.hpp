@@ -56,6 +56,9 @@ struct word {
   std::string why = {};                // of refused
   std::uint64_t batch = 0;             // of owned
   std::vector<std::size_t> left = {};  // of owned: places in the batch of those that were not taken
+  // Of owned: likewise, but to be offered again: the successor has not heard yet that their backend may have
+  // them.
+  std::vector<std::size_t> later = {};
 };
 
 [[nodiscard]] std::string to_json(const greeting& value);

@@ -114,14 +114,19 @@ def kill_group_of(parent: int, postmaster: subprocess.Popen) -> None:
 class Orphan:
     """A process that became ours when its parent ended (adopt_orphans()), with what subprocess.Popen has."""
 
+    ENDED_SOMEHOW = -255
+
     def __init__(self, pid: int):
         self.pid = pid
         self.returncode = None
 
     def poll(self):
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+            except ChildProcessError:  # its parent lives, or has seen its end
+                self.returncode = None if is_alive(self.pid) else self.ENDED_SOMEHOW
         return self.returncode
 
     def wait(self, timeout: float = 60) -> int:

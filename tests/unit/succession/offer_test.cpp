@@ -138,12 +138,13 @@ TEST(Offer, OfAnotherFormatIsRefused) {
 }
 
 TEST(Offer, WordsAreReadAsTheyWereSaid) {
-  const word said{.what = word::kind::owned, .why = "", .batch = 7, .left = {0, 31}};
+  const word said{.what = word::kind::owned, .why = "", .batch = 7, .left = {0, 31}, .later = {3}};
   const auto heard = read_word(to_json(said));
   ASSERT_TRUE(heard);
   EXPECT_EQ(heard->what, said.what);
   EXPECT_EQ(heard->batch, said.batch);
   EXPECT_EQ(heard->left, said.left);
+  EXPECT_EQ(heard->later, said.later);
   const auto refusal = read_word(to_json(word{.what = word::kind::refused, .why = "the \"reason\""}));
   EXPECT_EQ(refusal.value().why, "the \"reason\"");
   EXPECT_FALSE(read_word(R"({"word": "perhaps", "why": "", "batch": 0, "left": []})"));
