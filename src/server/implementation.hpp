@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "server/hand_over.hpp"
 #include "server/listener_set.hpp"
 #include "server/open_ports.hpp"
+#include "server/service_manager.hpp"
 #include "server/stop_signals.hpp"
 #include "server/successor_process.hpp"
 #include "server/take_over.hpp"
@@ -66,7 +68,6 @@ class server::implementation {
   [[nodiscard]] result<void> make_workers();
   [[nodiscard]] result<void> start_workers();
   void open(open_ports::change ports);
-  [[nodiscard]] std::size_t session_count() const;  // any thread
   void end_workers();
 
   [[nodiscard]] admin::control_provider orders();
@@ -76,6 +77,7 @@ class server::implementation {
   void wait_for_signal();
   void on_stop_signal(int number);
   void begin_drain();
+  void show_status();
   [[nodiscard]] drain::surroundings around_drain();
   void stop_control();
   // Once whoever has ordered it knows what has become of it.
@@ -113,6 +115,7 @@ class server::implementation {
   config::config options_;  // as configured
   const config_source source_;
   const double start_time_seconds_;
+  service_manager manager_{std::getenv("NOTIFY_SOCKET")};
   const time_point started_at_ = clock::now();
   int exit_code_ = 0;
   boost::asio::io_context context_{1};

@@ -26,6 +26,7 @@ runtime::options fit_to_host(const config::config& options) {
 }
 
 void server::implementation::reload(on_reloaded on_done) {
+  manager_.reloading(clock::now());
   loader_.load([this, told = std::move(on_done)](loaded_config loaded) {
     const log_options before = options_.log;
     admin::reload_report report = apply(std::move(loaded));
@@ -36,6 +37,7 @@ void server::implementation::reload(on_reloaded on_done) {
     // A pgsteer that stops takes in nothing, whatever is in the file.
     if (!drain_.has_begun())
       count_reload(report, in_seconds(std::chrono::system_clock::now().time_since_epoch()), reloads_);
+    manager_.reloaded();
     if (told) told(report);
   });
 }

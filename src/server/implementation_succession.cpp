@@ -111,7 +111,7 @@ hand_over::surroundings server::implementation::around_hand_over() {
     tell_upgrade_impossible(why);
     if (is_stop_wanted_) begin_drain();
   };
-  around.session_count = [this] { return session_count(); };
+  around.session_count = [this] { return session_count(workers_); };
   return around;
 }
 
@@ -172,6 +172,7 @@ take_over::surroundings server::implementation::around_take_over() {
   take_over::surroundings around;
   around.what_is_missing = [this] { return what_is_missing(); };
   around.start_accepting = [this] {
+    manager_.tell(main_pid(::getpid()));
     open(std::move(*ports_to_open_));
     ports_to_open_.reset();
   };

@@ -51,6 +51,7 @@ server::implementation::implementation(config::config options, config_source sou
           context_, options_,
           [this](const runtime::used_topology& topology) {
             publish([&](runtime::state& next) { next.topology = topology; });
+            show_status();
           },
           [this](const topology::fence_mark& mark) { fence_memory_.keep(mark); }),
       fence_memory_(context_, options_.state_dir, options_.topology.system,
@@ -108,6 +109,7 @@ result<void> server::implementation::start() {
 
 void server::implementation::open(open_ports::change ports) {
   ports_.carry_out(std::move(ports));
+  manager_.ready();
   log(log_level::info, "pgsteer started",
       {{"version", std::string_view(PGSTEER_VERSION)},
        {"workers", static_cast<std::int64_t>(workers_.size())},
@@ -250,7 +252,14 @@ void server::implementation::begin_drain() {
     log(log_level::info, "handing over: pgsteer stops once that is done");
     return;
   }
+  // What another process has taken over is no service that stops.
+  if (!are_sockets_anothers_) manager_.stopping(options_.drain_grace + options_.drain_timeout);
   drain_.begin({options_.drain_grace, options_.drain_timeout});
+  show_status();
+}
+
+void server::implementation::show_status() {
+  if (!are_sockets_anothers_) manager_.show(view_service(sources()), clock::now());
 }
 
 drain::surroundings server::implementation::around_drain() {
@@ -264,7 +273,7 @@ drain::surroundings server::implementation::around_drain() {
                 if (are_sockets_anothers_) return asio::post(context_, std::move(on_closed));
                 listeners_.stop(std::move(on_closed));
               },
-          .session_count = [this] { return session_count(); },
+          .session_count = [this] { return session_count(workers_); },
           .on_over = [this] { stop_control(); }};
 }
 
@@ -284,12 +293,6 @@ void server::implementation::order_the_end() {
 void server::implementation::end_workers() {
   for (const auto& worker : workers_) worker->finish();
   for (const auto& worker : workers_) worker->join();
-}
-
-std::size_t server::implementation::session_count() const {
-  std::size_t count = 0;
-  for (const auto& worker : workers_) count += worker->session_count();
-  return count;
 }
 
 void block_signals() noexcept {

@@ -144,4 +144,17 @@ admin::traffic_view view_traffic(const view_sources& sources) {
   return view;
 }
 
+service_status view_service(const view_sources& sources) {
+  const runtime::state_ptr& state = sources.publication.newest();
+  const topology::topology_snapshot& snapshot = *state->topology.snapshot;
+  service_status status;
+  if (const auto* primary = snapshot.primary ? snapshot.find(*snapshot.primary) : nullptr) {
+    status.primary = primary->name.text();
+    status.takes_new_logins = primary->is_rw_eligible;
+  }
+  status.is_draining = state->orders.drain != runtime::drain_step::none;
+  status.sessions = session_count(sources.workers);
+  return status;
+}
+
 }  // namespace pgsteer::server

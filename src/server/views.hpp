@@ -1,5 +1,6 @@
 #pragma once
-// What the admin pages are shown: plain views of the published topology and the counters.
+// What the admin pages and the service manager are shown: plain views of the published topology and the
+// counters.
 //
 // Control thread. Pure, but that the figures of the process are read from the kernel.
 #include <memory>
@@ -12,6 +13,7 @@
 #include "pgsteer/runtime/publication.hpp"
 #include "pgsteer/session/worker_context.hpp"
 #include "server/listener_set.hpp"
+#include "server/service_manager.hpp"
 #include "server/topology_keeper.hpp"
 #include "server/worker.hpp"
 
@@ -33,5 +35,6 @@ struct view_sources {
 [[nodiscard]] std::vector<admin::listener_readiness> view_readiness(const view_sources& sources);
 [[nodiscard]] admin::topology_view view_topology(const view_sources& sources);
 [[nodiscard]] admin::traffic_view view_traffic(const view_sources& sources);
+[[nodiscard]] service_status view_service(const view_sources& sources);
 
 }  // namespace pgsteer::server

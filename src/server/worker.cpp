@@ -113,4 +113,10 @@ void worker::schedule_tick() {
   });
 }
 
+std::size_t session_count(const std::vector<std::unique_ptr<worker>>& workers) noexcept {
+  std::size_t count = 0;
+  for (const auto& worker : workers) count += worker->session_count();
+  return count;
+}
+
 }  // namespace pgsteer::server

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "pgsteer/relay/loop.hpp"
 #include "pgsteer/session/start_session.hpp"
@@ -71,5 +72,8 @@ class worker {
   time_point finishing_since_{};
   std::thread thread_;
 };
+
+// Of all of them.
+[[nodiscard]] std::size_t session_count(const std::vector<std::unique_ptr<worker>>& workers) noexcept;
 
 }  // namespace pgsteer::server

@@ -4,6 +4,7 @@ Flow: with Pgsteer(cluster, binary) as proxy -> proxy.rw_port, proxy.ro_port, pr
 block stops it by SIGTERM and asserts exit code 0.
 """
 import json
+import os
 import re
 import shutil
 import signal
@@ -44,10 +45,11 @@ def patient(rw: dict = None, ro: dict = None, probe: dict = None, cluster_keys: 
 class Pgsteer:
     def __init__(self, cluster: PgCluster, binary: Path, rw: dict = None, ro: dict = None, extra: str = "",
                  probe: dict = None, ports: tuple = (), level: str = "info", host=None,
-                 source: str = None, cluster_keys: dict = None, limits: dict = None, waits: bool = True):
+                 source: str = None, cluster_keys: dict = None, limits: dict = None, waits: bool = True,
+                 environment: dict = None):
         """rw, ro, probe, cluster_keys, limits: keys of the configuration to add or to change; extra: more of it, as
         text; host: the network.Host it runs on, else loopback; source: cluster.backends, else a static list; waits: for
-        readiness and every backend's role, when it starts."""
+        readiness and every backend's role, when it starts; environment: variables beside those of the test."""
         self.cluster = cluster
         self.binary = binary
         self.host = host
@@ -63,6 +65,7 @@ class Pgsteer:
         self.cluster_keys = cluster_keys or {}
         self.limits = limits or {}
         self.waits = waits
+        self.environment = {**os.environ, **(environment or {})}
         self._write_config(rw or {}, ro or {}, probe or {}, extra, level)
 
     def _write_config(self, rw: dict, ro: dict, probe: dict, extra: str, level: str) -> None:
@@ -107,7 +110,8 @@ class Pgsteer:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.host.command(command) if self.host else command, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, preexec_fn=processes.die_with_parent(signal.SIGKILL))
+                stderr=log, start_new_session=True, env=self.environment,
+                preexec_fn=processes.die_with_parent(signal.SIGKILL))
 
     def wait_ready(self, timeout: float = PATIENCE) -> None:
         """Ready, and every running backend has been probed: the first routing decision knows them all."""
