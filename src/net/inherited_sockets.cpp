@@ -4,13 +4,14 @@
 
 namespace pgsteer::net {
 
-unique_fd inherited_sockets::take(std::string_view name, std::string_view bind) {
+inherited_socket inherited_sockets::take(std::string_view name, std::string_view bind) {
   const bool is_any_port = bind.ends_with(":0");
   const auto found = std::ranges::find_if(given_, [&](const inherited_socket& each) {
+    if (each.bind.empty()) return each.name == name;
     return each.bind == bind && (!is_any_port || each.name == name);
   });
   if (found == given_.end()) return {};
-  unique_fd taken = std::move(found->fd);
+  inherited_socket taken = std::move(*found);
   given_.erase(found);
   return taken;
 }

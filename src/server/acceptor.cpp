@@ -40,7 +40,7 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
 
 void acceptor::stop(bool has_successor, std::function<void()> on_closed) {
   is_stopping_ = true;
-  if (has_successor) return close(std::move(on_closed));
+  if (has_successor || is_queue_left_) return close(std::move(on_closed));
   net::refuse_handshakes(socket_.native_handle());
   // Those that have begun are over soon, and their clients think themselves connected.
   pause_timer_.expires_after(handshake_time);
@@ -49,7 +49,7 @@ void acceptor::stop(bool has_successor, std::function<void()> on_closed) {
 
 void acceptor::finish() {
   if (!socket_.is_open()) return;
-  accept_all();
+  if (!is_queue_left_) accept_all();
   error_code ignored;
   socket_.close(ignored);
 }

@@ -24,6 +24,10 @@ class acceptor {
            const std::vector<std::unique_ptr<worker>>& workers);
 
   void start() { wait(); }
+  // When it stops, whoever waits in the socket's queue stays there: the socket is kept open, for whoever
+  // comes after this process.
+  void leave_queue() noexcept { is_queue_left_ = true; }
+  [[nodiscard]] bool is_queue_left() const noexcept { return is_queue_left_; }
   // Accepts whoever is waiting or about to, and nobody any more; on_closed is called on its thread after
   // that, when nothing of it is under way and it may be destroyed. has_successor: another socket listens on
   // the port, which new clients are to find.
@@ -62,6 +66,7 @@ class acceptor {
   bool is_waiting_ = false;
   bool is_suspended_ = false;
   bool is_stopping_ = false;
+  bool is_queue_left_ = false;
   std::optional<time_point> trouble_logged_at_;
 };
 

@@ -79,9 +79,9 @@ class hand_over::outbox {
     expected_ = sessions_.size();
     return taken;
   }
-  [[nodiscard]] bool is_empty() {
+  [[nodiscard]] std::size_t size() {
     const std::lock_guard held(mutex_);
-    return sessions_.empty();
+    return sessions_.size();
   }
   // What comes from now on goes back.
   std::vector<carried_session> close() {
@@ -138,6 +138,7 @@ void hand_over::begin(net::unique_fd connected) {
 
 void hand_over::run() {
   std::string why = agree();
+  agreed_at_ = clock::now();
   if (why.empty()) why = give_sessions();
   if (!why.empty() && !is_abandoned_) fail(std::move(why));
   is_finished_ = true;
@@ -182,8 +183,8 @@ std::string hand_over::offer_all() {
   for (const net::inherited_socket& each : sockets) {
     const int fd = each.fd.value();
     if (!sent) break;
-    sent = peer_->send(succession::to_json(succession::socket_offer{each.name, each.bind}), {}, {&fd, 1},
-                       clock::now() + successor_answer_time);
+    sent = peer_->send(succession::to_json(succession::socket_offer{each.name, each.bind, each.is_kept_open}),
+                       {}, {&fd, 1}, clock::now() + successor_answer_time);
   }
   return sent ? std::string() : sent.error().message();
 }
@@ -197,9 +198,10 @@ std::string hand_over::give_sessions() {
     }
     if (!std::exchange(has_told_given_, true)) {
       given_.took = clock::now() - began_;
+      given_.giving = clock::now() - agreed_at_;
       if (!on_control([&] { around_.on_given(given_); })) return {};
     }
-    if (around_.session_count() == 0 && outbox_->is_empty()) break;
+    if (around_.session_count() == 0 && outbox_->size() == 0) break;
     std::this_thread::sleep_for(login_look_interval);
   }
   const auto sent = peer_->send(succession::to_json(word{.what = word::kind::done}), {}, {},
@@ -213,11 +215,16 @@ std::string hand_over::give_sessions() {
   return {};
 }
 
+// Asks for no more than go next: a session stands still from the moment in which it is taken out.
 std::vector<carried_session> hand_over::next_batch() {
+  const std::size_t there = outbox_->size();
+  const std::size_t wanted = there < batch_sessions_max ? batch_sessions_max - there : 0;
+  const std::size_t of_each = (wanted + workers_.size() - 1) / workers_.size();
   for (const auto& each : workers_) {
+    if (of_each == 0) break;
     outbox_->note_question();
     each->carry_away(
-        batch_sessions_max, [to = outbox_](carried_session one) { to->put(std::move(one)); },
+        of_each, [to = outbox_](carried_session one) { to->put(std::move(one)); },
         [to = outbox_](std::size_t n) { to->expect(n); });
   }
   return outbox_->take();

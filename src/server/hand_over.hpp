@@ -34,6 +34,7 @@ class hand_over {
     std::int64_t pid = 0;
     std::uint64_t sessions = 0;
     duration took{};
+    duration giving{};  // of it, since the successor was ready
   };
   // All but session_count are called on the control thread.
   struct surroundings {
@@ -90,6 +91,7 @@ class hand_over {
   std::shared_ptr<outbox> outbox_;
   result_of given_;
   time_point began_{};
+  time_point agreed_at_{};
   std::uint64_t batch_ = 0;
   bool has_told_given_ = false;
   bool has_left_some_ = false;

@@ -40,9 +40,7 @@ void server::implementation::upgrade(const std::string& binary, on_upgraded on_d
   if (program.empty() || source_.file.empty()) return refuse("it does not know how it was started");
   const auto started = successor_.start(
       {program, "run", "--take-over", "--control", options_.control.socket, "--config", source_.file},
-      [this](const std::string& end) {
-        tell_upgrade_impossible("the new process " + end + ": the log says why");
-      });
+      [this] { tell_upgrade_impossible("the new process has ended: the log says why"); });
   if (!started) return refuse("cannot start " + program + ": " + started.error().message());
   log(log_level::info, "upgrading: another process is started",
       {{"program", std::string_view(program)}, {"pid", static_cast<std::int64_t>(*started)}});
@@ -92,7 +90,8 @@ hand_over::surroundings server::implementation::around_hand_over() {
     log(log_level::info, "handed over to another process",
         {{"pid", given.pid},
          {"sessions", static_cast<std::int64_t>(given.sessions)},
-         {"seconds", in_seconds(given.took)}});
+         {"seconds", in_seconds(given.took)},
+         {"giving_seconds", in_seconds(given.giving)}});
     successor_.forget();
     tell_upgraded({.what = admin::upgrade_report::outcome::done,
                    .problem = {},

@@ -83,16 +83,16 @@ const acceptor* listener_set::socket_on(const runtime::listener_options& wanted)
   return found == entries_.end() ? nullptr : found->socket.get();
 }
 
-result<net::tcp::acceptor> listener_set::bind(const runtime::listener_options& wanted,
-                                              const net::tcp_options& tcp, std::span<const int> before,
-                                              net::inherited_sockets& inherited) {
-  net::unique_fd given = inherited.take(wanted.name, to_string(wanted.bind));
-  auto made = given.is_open() ? net::adopt_listening(context(), std::move(given))
-                              : net::listen(context(), wanted.bind, before);
+result<listener_set::opened> listener_set::bind(const runtime::listener_options& wanted,
+                                                const net::tcp_options& tcp, std::span<const int> before,
+                                                net::inherited_sockets& inherited) {
+  net::inherited_socket given = inherited.take(wanted.name, to_string(wanted.bind));
+  auto made = given.fd.is_open() ? net::adopt_listening(context(), std::move(given.fd))
+                                 : net::listen(context(), wanted.bind, before);
   error_code ec = made ? error_code() : made.error();
   // Accepted sockets inherit them, which saves six system calls a session.
   if (!ec) ec = net::configure(made->native_handle(), tcp);
-  if (!ec) return made;
+  if (!ec) return opened{std::move(*made), given.is_kept_open};
   failure_ = "listener " + wanted.name + ": cannot listen on " + to_string(wanted.bind) + ": " + ec.message();
   return errc::cannot_listen;
 }
@@ -118,8 +118,9 @@ void listener_set::move_sockets(change& next) {
     entry& each = entries_[place];
     if (door.made) {
       const runtime::state_ptr& state = is_workers_own() ? workers_.front()->state() : publication_.newest();
-      each.socket = std::make_unique<acceptor>(context(), std::move(*door.made), *each.state, state, permits_,
-                                               workers_);
+      each.socket = std::make_unique<acceptor>(context(), std::move(door.made->socket), *each.state, state,
+                                               permits_, workers_);
+      if (door.made->is_kept_open) each.socket->leave_queue();
       each.socket->start();
     } else if (door.kept != nullptr) {
       const auto kept = std::ranges::find(before, door.kept, &std::unique_ptr<acceptor>::get);
@@ -255,7 +256,9 @@ std::vector<const session::listener_state*> listener_set::all() const {
 std::vector<listener_set::handed> listener_set::all_handed() const {
   std::vector<handed> all;
   for (const entry& each : entries_) {
-    if (each.socket) all.push_back({each.state->counters.name, each.bind, each.socket->socket()});
+    if (!each.socket) continue;
+    all.push_back(
+        {each.state->counters.name, each.bind, each.socket->socket(), each.socket->is_queue_left()});
   }
   return all;
 }

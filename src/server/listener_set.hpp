@@ -32,12 +32,16 @@ class listener_set {
 
   // Sockets that are bound and listen, and nobody accepts from yet; closed with this unless it is carried
   // out.
+  struct opened {
+    net::tcp::acceptor socket;
+    bool is_kept_open;  // as in net::inherited_socket
+  };
   struct change {
     std::vector<runtime::listener_options> options;  // by place
     net::tcp_options tcp;
     // By place: the socket that a listener has from now on, one that was bound for it or another's before.
     struct door {
-      std::optional<net::tcp::acceptor> made;
+      std::optional<opened> made;
       const acceptor* kept = nullptr;
     };
     std::vector<door> doors;
@@ -76,6 +80,7 @@ class listener_set {
     std::string name;
     endpoint bind;
     int fd;
+    bool is_kept_open;  // as in net::inherited_socket
   };
   [[nodiscard]] std::vector<handed> all_handed() const;
   // For a session that is carried on here. Null: none has that name.
@@ -91,9 +96,8 @@ class listener_set {
   };
   [[nodiscard]] std::size_t place_for(const std::string& name, const change& next) const;
   [[nodiscard]] const acceptor* socket_on(const runtime::listener_options& wanted) const;
-  [[nodiscard]] result<net::tcp::acceptor> bind(const runtime::listener_options& wanted,
-                                                const net::tcp_options& tcp, std::span<const int> before,
-                                                net::inherited_sockets& inherited);
+  [[nodiscard]] result<opened> bind(const runtime::listener_options& wanted, const net::tcp_options& tcp,
+                                    std::span<const int> before, net::inherited_sockets& inherited);
   void move_sockets(change& next);
   void close(std::unique_ptr<acceptor> socket);
   void finish_closing();

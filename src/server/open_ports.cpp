@@ -43,7 +43,7 @@ result<void> open_ports::open_own(const config::config& next, net::inherited_soc
     std::vector<int> before = listeners_.sockets();
     if (admin_) before.push_back(admin_->socket());
     std::ranges::copy(inherited.left(), std::back_inserter(before));
-    const auto bound = made.admin->start(before, inherited.take(admin_name, to_string(next.admin.bind)));
+    const auto bound = made.admin->start(before, inherited.take(admin_name, to_string(next.admin.bind)).fd);
     if (!bound) {
       const std::string where = to_string(next.admin.bind);
       return cannot_listen("admin: cannot listen on " + where + ": " + bound.error().message());
@@ -53,7 +53,7 @@ result<void> open_ports::open_own(const config::config& next, net::inherited_soc
   if (!control_ || next.control != control_options_ || !control_->is_in_place()) {
     made.control = std::make_unique<admin::control_server>(control_thread_, next.control, orders_);
     made.control_options = next.control;
-    if (std::string problem = made.control->start(inherited.take(control_name, next.control.socket));
+    if (std::string problem = made.control->start(inherited.take(control_name, next.control.socket).fd);
         !problem.empty())
       return cannot_listen(std::move(problem));
   }
@@ -62,12 +62,12 @@ result<void> open_ports::open_own(const config::config& next, net::inherited_soc
 
 std::vector<net::inherited_socket> open_ports::copies() const {
   std::vector<net::inherited_socket> all;
-  const auto add = [&all](std::string_view name, std::string bind, int fd) {
+  const auto add = [&all](std::string_view name, std::string bind, int fd, bool is_kept_open = false) {
     net::unique_fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (copy.is_open()) all.push_back({std::string(name), std::move(bind), std::move(copy)});
+    if (copy.is_open()) all.push_back({std::string(name), std::move(bind), std::move(copy), is_kept_open});
   };
   for (const listener_set::handed& each : listeners_.all_handed())
-    add(each.name, to_string(each.bind), each.fd);
+    add(each.name, to_string(each.bind), each.fd, each.is_kept_open);
   if (admin_) add(admin_name, to_string(admin_options_.bind), admin_->socket());
   if (control_) add(control_name, control_options_.socket, control_->socket());
   return all;
@@ -86,12 +86,12 @@ void open_ports::resume() {
   net::inherited_sockets sockets = std::exchange(suspended_, {});
   if (admin_) {
     admin_ = std::make_unique<admin::admin_server>(control_thread_, admin_options_, pages_);
-    (void)admin_->start({}, sockets.take(admin_name, to_string(admin_options_.bind)));
+    (void)admin_->start({}, sockets.take(admin_name, to_string(admin_options_.bind)).fd);
     admin_->serve();
   }
   if (control_) {
     control_ = std::make_unique<admin::control_server>(control_thread_, control_options_, orders_);
-    (void)control_->start(sockets.take(control_name, control_options_.socket));
+    (void)control_->start(sockets.take(control_name, control_options_.socket).fd);
     control_->serve();
   }
 }

@@ -10,6 +10,7 @@
 
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/base/usable_cores.hpp"
+#include "server/activation.hpp"
 #include "server/errc.hpp"
 #include "server/implementation.hpp"
 #include "server/reload.hpp"
@@ -88,7 +89,9 @@ result<void> server::implementation::start() {
   if (!failure_.empty()) return errc::cannot_start;
   if (const auto met = meet_predecessor(); !met) return met.error();
   if (const auto made = make_workers(); !made) return made.error();
-  auto ports = ports_.prepare(options_, take_over_ ? take_over_->take_sockets() : net::inherited_sockets());
+  net::inherited_sockets given = take_over_ ? take_over_->take_sockets() : net::inherited_sockets();
+  add_activated(options_.runtime.listeners, given);
+  auto ports = ports_.prepare(options_, std::move(given));
   if (!ports) {
     failure_ = ports_.failure();
     if (take_over_) take_over_->refuse(failure_);

@@ -1,66 +1,92 @@
 #include "server/successor_process.hpp"
 
-#include <spawn.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 namespace pgsteer::server {
 namespace {
 
-std::string in_words(int status) {
-  if (WIFSIGNALED(status)) return "was ended by signal " + std::to_string(WTERMSIG(status));
-  return "has ended with exit code " + std::to_string(WEXITSTATUS(status));
+// Only what may be called between fork(2) and execve(2) of a process with threads: signal-safety(7).
+void tell(int fd, std::int32_t number) noexcept {
+  [[maybe_unused]] const auto n = ::write(fd, &number, sizeof number);
+}
+
+[[noreturn]] void become(char* const* argv, int telling) noexcept {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // What a library has opened without O_CLOEXEC too: a connection whose copy lives on there never ends.
+  ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execv(argv[0], argv);
+  tell(telling, errno);
+  ::_exit(EXIT_FAILURE);
+}
+
+std::int32_t heard(int fd) noexcept {
+  std::int32_t number = 0;
+  ssize_t n = 0;
+  do n = ::read(fd, &number, sizeof number);
+  while (n < 0 && errno == EINTR);
+  return n == sizeof number ? number : 0;
 }
 
 }  // namespace
 
-result<pid_t> successor_process::start(std::vector<std::string> arguments,
-                                       std::function<void(std::string)> on_end) {
+// By way of a process between the two that ends at once: so it is the child of whoever takes in orphans, as
+// this one mostly is. systemd waits for the end of no main process that is not its own child.
+result<pid_t> successor_process::start(std::vector<std::string> arguments, std::function<void()> on_end) {
   forget();
   error_code ignored;
   ended_.close(ignored);
   std::vector<char*> argv;
   for (std::string& each : arguments) argv.push_back(each.data());
   argv.push_back(nullptr);
-  posix_spawnattr_t attributes;
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  // What a library has opened without O_CLOEXEC too: a connection whose copy lives on there never ends.
-  posix_spawn_file_actions_t files;
-  ::posix_spawn_file_actions_init(&files);
-  ::posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, argv.front(), &files, &attributes, argv.data(), ::environ);
-  ::posix_spawn_file_actions_destroy(&files);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error != 0) return error_code(error, boost::system::system_category());
-  pid_ = pid;
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return error_code(errno, boost::system::system_category());
+  const net::unique_fd hearing(pipe[0]);
+  net::unique_fd telling(pipe[1]);
+  const pid_t between = ::fork();
+  if (between < 0) return error_code(errno, boost::system::system_category());
+  if (between == 0) {
+    const pid_t successor = ::fork();
+    if (successor == 0) become(argv.data(), telling.value());
+    tell(telling.value(), successor);
+    ::_exit(EXIT_SUCCESS);
+  }
+  telling.reset();
+  ::waitpid(between, nullptr, 0);
+  const pid_t successor = heard(hearing.value());
+  if (successor <= 0) return error_code(EAGAIN, boost::system::system_category());
+  if (const int failed = heard(hearing.value()); failed != 0)
+    return error_code(failed, boost::system::system_category());
+  pid_ = successor;
   on_end_ = std::move(on_end);
   // Without a pidfd (before Linux 5.3) its end shows as silence.
-  const auto pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  const auto pidfd = static_cast<int>(::syscall(SYS_pidfd_open, successor, 0));
   if (pidfd >= 0) {
     ended_.assign(pidfd);
     wait();
   }
-  return pid;
+  return successor;
 }
 
 void successor_process::wait() {
   ended_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& ec) {
     if (ec) return;
-    int status = 0;
-    const bool is_known = ::waitpid(pid_, &status, WNOHANG) == pid_;
     pid_ = 0;
     error_code ignored;
     ended_.close(ignored);
-    if (auto told = std::exchange(on_end_, nullptr)) told(is_known ? in_words(status) : "has ended");
+    if (const auto told = std::exchange(on_end_, nullptr)) told();
   });
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "pgsteer/base/result.hpp"
+#include "pgsteer/net/unique_fd.hpp"
 
 namespace pgsteer::server {
 
@@ -21,10 +22,9 @@ class successor_process {
  public:
   explicit successor_process(boost::asio::io_context& control) : ended_(control) {}
 
-  // arguments: the first is the program's path. on_end: in words how it has ended. It has this process's
-  // environment and standard streams, and none of its other descriptors. Errors: of posix_spawn(3).
-  [[nodiscard]] result<pid_t> start(std::vector<std::string> arguments,
-                                    std::function<void(std::string)> on_end);
+  // arguments: the first is the program's path. It has this process's environment and standard streams, and
+  // none of its other descriptors. Errors: of pipe(2), fork(2) and execve(2).
+  [[nodiscard]] result<pid_t> start(std::vector<std::string> arguments, std::function<void()> on_end);
   // It goes on; nobody is told of its end.
   void forget();
   // Has it end, if it lives.
@@ -35,7 +35,7 @@ class successor_process {
 
   pid_t pid_ = 0;
   boost::asio::posix::stream_descriptor ended_;  // a pidfd
-  std::function<void(std::string)> on_end_;
+  std::function<void()> on_end_;
 };
 
 }  // namespace pgsteer::server

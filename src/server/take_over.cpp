@@ -61,7 +61,8 @@ result<void> take_over::receive_offer() {
     if (!given) return told(given.error());
     auto words = succession::read_socket_offer(given->text);
     if (!words || given->descriptors.size() != 1) return told(succession::errc::not_understood);
-    sockets_.add({std::move(words->name), std::move(words->bind), std::move(given->descriptors.front())});
+    sockets_.add({std::move(words->name), std::move(words->bind), std::move(given->descriptors.front()),
+                  words->is_kept_open});
   }
   log(log_level::info, "taking over from another process",
       {{"pid", offer_.from.pid}, {"version", std::string_view(offer_.from.version)}});

@@ -210,7 +210,8 @@ std::string to_json(const offer& value, time_point now) {
 }
 
 std::string to_json(const socket_offer& value) {
-  return json::serialize(json::object{{"socket", value.name}, {"bind", value.bind}});
+  return json::serialize(
+      json::object{{"socket", value.name}, {"bind", value.bind}, {"kept_open", value.is_kept_open}});
 }
 
 std::string to_json(const word& value) {
@@ -253,7 +254,8 @@ std::optional<offer> read_offer(std::string_view text, time_point now) {
 
 std::optional<socket_offer> read_socket_offer(std::string_view text) {
   return read_all(text, [](json_fields from, bool& /*is_good*/) {
-    return socket_offer{.name = from.text("socket"), .bind = from.text("bind")};
+    return socket_offer{
+        .name = from.text("socket"), .bind = from.text("bind"), .is_kept_open = from.flag("kept_open")};
   });
 }
 

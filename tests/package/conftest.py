@@ -8,17 +8,8 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "cluster")]
 from harness.fixtures import binary, pytest_runtest_makereport  # noqa: E402,F401  pylint: disable=wrong-import-position
-from harness.processes import run  # noqa: E402  pylint: disable=wrong-import-position
+from packaging_fixtures import package  # noqa: E402,F401  pylint: disable=wrong-import-position
 from system import System  # noqa: E402  pylint: disable=wrong-import-position
-
-
-@pytest.fixture(scope="session")
-def package(binary, tmp_path_factory) -> Path:  # noqa: F811  pylint: disable=redefined-outer-name
-    """By cpack, from the build that the program is of."""
-    folder = tmp_path_factory.mktemp("package")
-    run(["cpack", "--config", binary.parents[1] / "CPackConfig.cmake", "-B", folder])
-    made, = folder.glob("*.deb")
-    return made
 
 
 @pytest.fixture
@@ -30,7 +21,7 @@ def system():
 
 
 @pytest.fixture
-def installed(system, package) -> System:
+def installed(system, package) -> System:  # noqa: F811  pylint: disable=redefined-outer-name
     """With the package in it, configured."""
     system.run("dpkg", "--install", system.copy(package))
     return system

@@ -47,6 +47,7 @@ struct offer {
 struct socket_offer {
   std::string name;
   std::string bind;
+  bool is_kept_open = false;
 };
 
 // What the predecessor says later, and the successor answers.

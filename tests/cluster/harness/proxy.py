@@ -105,12 +105,19 @@ class Pgsteer:
         finally:
             self.destroy()
 
-    def start(self, *words: str) -> None:
+    def start(self, *words: str, sockets: dict = None) -> None:
+        """sockets: name -> listening socket, as systemd passes them."""
         command = [str(self.binary), "run", *words, "--config", str(self.config_path)]
+        passed = list((sockets or {}).values())
+        if passed:
+            # The process id is known to the process alone; descriptors begin with 3.
+            moves = " ".join(f"{3 + i}<&{each.fileno()}" for i, each in enumerate(passed))
+            command = ["bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(passed)} LISTEN_FDNAMES={":".join(sockets)} '
+                                     f'exec "$@" {moves}', "bash", *command]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.host.command(command) if self.host else command, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, env=self.environment,
+                stderr=log, start_new_session=True, env=self.environment, pass_fds=[each.fileno() for each in passed],
                 preexec_fn=processes.die_with_parent(signal.SIGKILL))
 
     def wait_ready(self, timeout: float = PATIENCE) -> None:

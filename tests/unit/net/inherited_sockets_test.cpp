@@ -16,9 +16,9 @@ TEST(InheritedSockets, AreTakenByTheirAddress) {
   given.add({"rw", "0.0.0.0:5432", any()});
   given.add({"ro", "0.0.0.0:5433", any()});
   const int ro = given.left().at(1);
-  EXPECT_FALSE(given.take("rw", "127.0.0.1:5432").is_open());
-  EXPECT_EQ(given.take("reports", "0.0.0.0:5433").value(), ro);
-  EXPECT_FALSE(given.take("reports", "0.0.0.0:5433").is_open()) << "it is taken";
+  EXPECT_FALSE(given.take("rw", "127.0.0.1:5432").fd.is_open());
+  EXPECT_EQ(given.take("reports", "0.0.0.0:5433").fd.value(), ro);
+  EXPECT_FALSE(given.take("reports", "0.0.0.0:5433").fd.is_open()) << "it is taken";
   EXPECT_EQ(given.left().size(), 1U);
 }
 
@@ -27,8 +27,17 @@ TEST(InheritedSockets, WithAPortOfTheKernelsChoiceAreTakenByTheirNameToo) {
   given.add({"rw", "127.0.0.1:0", any()});
   given.add({"ro", "127.0.0.1:0", any()});
   const int ro = given.left().at(1);
-  EXPECT_FALSE(given.take("other", "127.0.0.1:0").is_open());
-  EXPECT_EQ(given.take("ro", "127.0.0.1:0").value(), ro);
+  EXPECT_FALSE(given.take("other", "127.0.0.1:0").fd.is_open());
+  EXPECT_EQ(given.take("ro", "127.0.0.1:0").fd.value(), ro);
+}
+
+TEST(InheritedSockets, WithoutAnAddressAreTakenByTheirNameAlone) {
+  inherited_sockets given;
+  given.add({.name = "rw", .bind = "", .fd = any(), .is_kept_open = true});
+  EXPECT_FALSE(given.take("ro", "0.0.0.0:5432").fd.is_open());
+  const inherited_socket taken = given.take("rw", "0.0.0.0:5432");
+  EXPECT_TRUE(taken.fd.is_open());
+  EXPECT_TRUE(taken.is_kept_open);
 }
 
 }  // namespace

@@ -153,10 +153,11 @@ TEST(Offer, WordsAreReadAsTheyWereSaid) {
 }
 
 TEST(Offer, SocketsAreReadAsTheyWereOffered) {
-  const auto heard = read_socket_offer(to_json(socket_offer{"rw", "[::]:5432"}));
+  const auto heard = read_socket_offer(to_json(socket_offer{"rw", "[::]:5432", true}));
   ASSERT_TRUE(heard);
   EXPECT_EQ(heard->name, "rw");
   EXPECT_EQ(heard->bind, "[::]:5432");
+  EXPECT_TRUE(heard->is_kept_open);
 }
 
 }  // namespace
