@@ -1,5 +1,5 @@
 // The load: load_client --ip IP --port PORT [--small N] [--bulk-out N] [--bulk-in N] [--idle N] [--stalled N]
-//                       [--logins N] [--seconds S] [--warmup S] [--blocks N] [--at-once N]
+//                       [--logins N] [--seconds S] [--warmup S] [--blocks N] [--at-once N] [--slowest N]
 //
 // One thread, one epoll set. Opens its sessions, says {"ready"} and waits for a line on standard input; warms
 // up, says {"began"}; after --seconds says {"ended", ...} with what it counted; keeps its sessions until its
@@ -27,10 +27,10 @@ constexpr std::uint64_t blocks_without_end = std::uint64_t{1} << 32U;
 constexpr int tick_ms = 10;
 
 struct client_arguments {
-  std::map<std::string, double> numbers{{"--port", 0},    {"--small", 0},   {"--bulk-out", 0},
-                                        {"--bulk-in", 0}, {"--idle", 0},    {"--stalled", 0},
-                                        {"--logins", 0},  {"--seconds", 1}, {"--warmup", 0.2},
-                                        {"--blocks", 0},  {"--at-once", 64}};
+  std::map<std::string, double> numbers{{"--port", 0},    {"--small", 0},    {"--bulk-out", 0},
+                                        {"--bulk-in", 0}, {"--idle", 0},     {"--stalled", 0},
+                                        {"--logins", 0},  {"--seconds", 1},  {"--warmup", 0.2},
+                                        {"--blocks", 0},  {"--at-once", 64}, {"--slowest", 1}};
   std::string ip;
 
   [[nodiscard]] std::size_t count(const std::string& name) const {
@@ -149,7 +149,16 @@ class load_client {
         .add("p50_us", run_.latencies.quantile_seconds(0.5) * 1e6)
         .add("p99_us", run_.latencies.quantile_seconds(0.99) * 1e6)
         .add("p999_us", run_.latencies.quantile_seconds(0.999) * 1e6)
+        .add("max_us", run_.latencies.quantile_seconds(1) * 1e6)
+        .add("slowest_us", slowest_seconds() * 1e6)
         .print();
+  }
+
+  // Of the answer that --slowest - 1 others were slower than.
+  [[nodiscard]] double slowest_seconds() const {
+    const auto answers = static_cast<double>(run_.latencies.count());
+    const double rank = arguments_.numbers.at("--slowest");
+    return answers < rank ? 0 : run_.latencies.quantile_seconds(1 - (rank - 1) / answers);
   }
 
   client_arguments arguments_;
