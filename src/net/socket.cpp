@@ -15,6 +15,7 @@
 #include <iterator>
 #include <vector>
 
+#include "net/acceptors.hpp"
 #include "pgsteer/net/errc.hpp"
 
 namespace pgsteer::net {
@@ -22,10 +23,6 @@ namespace {
 
 // Connections that completed their handshake and wait for accept; the kernel caps it at net.core.somaxconn.
 constexpr int backlog = 4096;
-
-error_code last_error() noexcept {
-  return {errno, boost::system::system_category()};
-}
 
 error_code set_option(int fd, int level, int name, int value) noexcept {
   if (::setsockopt(fd, level, name, &value, sizeof value) == 0) return {};
@@ -126,14 +123,7 @@ result<tcp::acceptor> adopt_listening(boost::asio::io_context& context, unique_f
   auto size = static_cast<socklen_t>(bound.capacity());
   if (::getsockname(listening.value(), bound.data(), &size) != 0) return last_error();
   bound.resize(size);
-  tcp::acceptor acceptor(context);
-  error_code ec;
-  acceptor.assign(bound.protocol(), listening.value(), ec);
-  if (ec) return ec;
-  (void)listening.release();
-  acceptor.non_blocking(true, ec);
-  if (ec) return ec;
-  return acceptor;
+  return adopt_as(context, bound.protocol(), std::move(listening));
 }
 
 void refuse_handshakes(int fd) noexcept {

@@ -4,16 +4,14 @@
 #include <unistd.h>
 
 #include <boost/asio/error.hpp>
-#include <cerrno>
+#include <utility>
+
+#include "net/acceptors.hpp"
 
 namespace pgsteer::net {
 namespace {
 
 using boost::asio::local::stream_protocol;
-
-error_code last_unix_error() noexcept {
-  return {errno, boost::system::system_category()};
-}
 
 bool is_left_over(boost::asio::io_context& context, const std::string& path) {
   struct stat seen {};
@@ -36,7 +34,7 @@ result<stream_protocol::acceptor> listen_unix(boost::asio::io_context& context, 
   if (!ec) acceptor.bind(stream_protocol::endpoint(path), ec);
   if (ec) return ec;
   // Nobody can connect before listen().
-  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) ec = last_unix_error();
+  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) ec = last_error();
   if (!ec) acceptor.listen(boost::asio::socket_base::max_listen_connections, ec);
   if (!ec) return acceptor;
   ::unlink(path.c_str());
@@ -45,14 +43,7 @@ result<stream_protocol::acceptor> listen_unix(boost::asio::io_context& context, 
 
 result<stream_protocol::acceptor> adopt_listening_unix(boost::asio::io_context& context,
                                                        unique_fd listening) {
-  stream_protocol::acceptor acceptor(context);
-  error_code ec;
-  acceptor.assign({}, listening.value(), ec);
-  if (ec) return ec;
-  (void)listening.release();
-  acceptor.non_blocking(true, ec);
-  if (ec) return ec;
-  return acceptor;
+  return adopt_as(context, stream_protocol(), std::move(listening));
 }
 
 }  // namespace pgsteer::net

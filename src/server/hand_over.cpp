@@ -8,6 +8,7 @@
 
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/base/log.hpp"
+#include "pgsteer/succession/errc.hpp"
 #include "pgsteer/succession/session_batch.hpp"
 
 namespace pgsteer::server {
@@ -131,7 +132,7 @@ void hand_over::begin(net::unique_fd connected) {
   given_ = {};
   began_ = clock::now();
   batch_ = 0;
-  has_told_given_ = has_left_some_ = false;
+  has_told_given_ = false;
   is_finished_ = false;
   thread_ = std::thread([this] { run(); });
 }
@@ -149,10 +150,10 @@ std::string hand_over::agree() {
   const auto said = peer_->receive(clock::now() + successor_ready_time);
   if (!said) return said.error().message();
   const auto ready = succession::read_word(said->text);
-  if (!ready) return "it says what this version does not understand";
+  if (!ready) return error_code(succession::errc::not_understood).message();
   if (ready->what != word::kind::ready) return ready->why;
   std::string why = "pgsteer is stopping";
-  const bool is_told = on_control([&] {
+  const bool is_told = calls_.call([&] {
     why = around_.stop_accepting();
     has_given_sockets_ = why.empty();
   });
@@ -166,13 +167,13 @@ std::string hand_over::offer_all() {
   const auto hello = peer_->receive(clock::now() + successor_answer_time);
   if (!hello) return hello.error().message();
   const auto greeting = succession::read_greeting(hello->text);
-  if (!greeting) return "it speaks another format than this version's " + std::to_string(succession::format);
+  if (!greeting) return error_code(succession::errc::not_understood).message();
   given_.pid = greeting->pid;
   log(log_level::info, "handing over to another process",
       {{"pid", greeting->pid}, {"version", std::string_view(greeting->version)}});
   succession::offer offer;
   std::vector<net::inherited_socket> sockets;
-  const bool is_told = on_control([&] {
+  const bool is_told = calls_.call([&] {
     offer = around_.offer();
     sockets = around_.sockets();
   });
@@ -199,7 +200,7 @@ std::string hand_over::give_sessions() {
     if (!std::exchange(has_told_given_, true)) {
       given_.took = clock::now() - began_;
       given_.giving = clock::now() - agreed_at_;
-      if (!on_control([&] { around_.on_given(given_); })) return {};
+      if (!calls_.call([&] { around_.on_given(given_); })) return {};
     }
     if (around_.session_count() == 0 && outbox_->size() == 0) break;
     std::this_thread::sleep_for(login_look_interval);
@@ -211,7 +212,7 @@ std::string hand_over::give_sessions() {
   const auto answer =
       sent ? peer_->receive(clock::now() + successor_answer_time) : result<succession::parcel>(sent.error());
   if (!answer) return answer.error().message();
-  (void)on_control([&] { around_.on_over(); });
+  (void)calls_.call([&] { around_.on_over(); });
   return {};
 }
 
@@ -245,13 +246,14 @@ std::string hand_over::give(std::vector<carried_session>& batch) {
   }
   const auto owned = answer ? succession::read_word(answer->text) : std::nullopt;
   std::vector<carried_session> back;
+  bool has_left_some = false;
   if (owned && owned->what == word::kind::owned && owned->batch == batch_) {
     for (const std::size_t place : owned->left) {
       if (place >= batch.size()) continue;
       batch[place].is_to_stay = true;
       back.push_back(std::move(batch[place]));
     }
-    if (!back.empty()) has_left_some_ = true;
+    has_left_some = !back.empty();
     for (const std::size_t place : owned->later)
       if (place < batch.size()) back.push_back(std::move(batch[place]));
     given_.sessions += batch.size() - back.size();
@@ -260,9 +262,9 @@ std::string hand_over::give(std::vector<carried_session>& batch) {
     if (why.empty()) why = "it did not say that it has the sessions";
     back = std::move(batch);
   }
-  if (!back.empty()) (void)on_control([&] { around_.take_back(std::move(back)); });
+  if (!back.empty()) (void)calls_.call([&] { around_.take_back(std::move(back)); });
   if (owned && !owned->later.empty()) std::this_thread::sleep_for(login_look_interval);
-  if (why.empty() && std::exchange(has_left_some_, false)) (void)on_control([&] { around_.on_left(); });
+  if (why.empty() && has_left_some) (void)calls_.call([&] { around_.on_left(); });
   return why;
 }
 
@@ -273,7 +275,7 @@ void hand_over::fail(std::string why) {
   (void)peer_->send(succession::to_json(word{.what = word::kind::refused, .why = why}), {}, {},
                     clock::now() + login_look_interval);
   std::vector<carried_session> back = outbox_->close();
-  (void)on_control([&] {
+  (void)calls_.call([&] {
     if (std::exchange(has_given_sockets_, false)) around_.resume_accepting();
     around_.take_back(std::move(back));
     around_.on_failed(why);

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,10 +75,6 @@ class hand_over {
   [[nodiscard]] std::string give(std::vector<session::carried_session>& batch);
   [[nodiscard]] std::vector<session::carried_session> next_batch();
   void fail(std::string why);
-  template <class Action>
-  [[nodiscard]] bool on_control(Action action) {
-    return calls_.call(std::move(action));
-  }
 
   const std::vector<std::unique_ptr<worker>>& workers_;
   const surroundings around_;
@@ -94,7 +89,6 @@ class hand_over {
   time_point agreed_at_{};
   std::uint64_t batch_ = 0;
   bool has_told_given_ = false;
-  bool has_left_some_ = false;
   bool has_given_sockets_ = false;  // control thread
   std::atomic<bool> is_abandoned_{false};
   std::atomic<bool> is_finished_{false};

@@ -25,13 +25,18 @@ open_ports::open_ports(boost::asio::io_context& control, listener_set& listeners
 result<open_ports::change> open_ports::prepare(const config::config& next, net::inherited_sockets inherited) {
   change made;
   if (const auto opened = open_own(next, inherited, made); !opened) return opened.error();
-  std::vector<int> before = listeners_.sockets();
-  if (admin_) before.push_back(admin_->socket());
-  std::ranges::copy(inherited.left(), std::back_inserter(before));
-  auto listeners = listeners_.prepare(next.runtime.listeners, next.runtime.tcp, before, inherited);
+  auto listeners =
+      listeners_.prepare(next.runtime.listeners, next.runtime.tcp, followed(inherited), inherited);
   if (!listeners) return cannot_listen(listeners_.failure());
   made.listeners = std::move(*listeners);
   return made;
+}
+
+std::vector<int> open_ports::followed(const net::inherited_sockets& inherited) const {
+  std::vector<int> all = listeners_.sockets();
+  if (admin_) all.push_back(admin_->socket());
+  std::ranges::copy(inherited.left(), std::back_inserter(all));
+  return all;
 }
 
 // The admin port and the control socket.
@@ -40,10 +45,8 @@ result<void> open_ports::open_own(const config::config& next, net::inherited_soc
   if (!admin_ || next.admin != admin_options_) {
     made.admin = std::make_unique<admin::admin_server>(control_thread_, next.admin, pages_);
     made.admin_options = next.admin;
-    std::vector<int> before = listeners_.sockets();
-    if (admin_) before.push_back(admin_->socket());
-    std::ranges::copy(inherited.left(), std::back_inserter(before));
-    const auto bound = made.admin->start(before, inherited.take(admin_name, to_string(next.admin.bind)).fd);
+    const auto bound =
+        made.admin->start(followed(inherited), inherited.take(admin_name, to_string(next.admin.bind)).fd);
     if (!bound) {
       const std::string where = to_string(next.admin.bind);
       return cannot_listen("admin: cannot listen on " + where + ": " + bound.error().message());

@@ -53,6 +53,8 @@ class open_ports {
 
  private:
   error_code cannot_listen(std::string why);
+  // Sockets that those to be bound may follow, as in net::listen().
+  [[nodiscard]] std::vector<int> followed(const net::inherited_sockets& inherited) const;
   [[nodiscard]] result<void> open_own(const config::config& next, net::inherited_sockets& inherited,
                                       change& made);
 

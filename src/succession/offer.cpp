@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "succession/age.hpp"
 #include "succession/json_fields.hpp"
 
 namespace pgsteer::succession {
@@ -21,14 +22,6 @@ std::optional<json::value> parse(std::string_view text) {
   json::value root = json::parse({text.data(), text.size()}, ec);
   if (ec) return std::nullopt;
   return root;
-}
-
-std::int64_t age_of(time_point then, time_point now) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(now - then).count();
-}
-
-time_point before(time_point now, std::int64_t age_ns) {
-  return now - std::chrono::nanoseconds(age_ns);
 }
 
 template <class Count>
@@ -91,7 +84,7 @@ json::object to_object(const recollection::backend& backend, time_point now) {
   json::array results;
   for (const topology::probe_result& each : backend.results) {
     json::object result{{"outcome", topology::to_string(each.outcome)},
-                        {"age_ns", age_of(each.sent_at, now)}};
+                        {"age_ns", age_ns(each.sent_at, now)}};
     if (each.answer) result["row"] = to_object(*each.answer);
     results.push_back(std::move(result));
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pgsteer/base/assert.hpp"
+#include "succession/age.hpp"
 #include "succession/json_fields.hpp"
 
 namespace pgsteer::succession {
@@ -12,10 +13,6 @@ namespace {
 
 namespace json = boost::json;
 using session::carried_session;
-
-std::int64_t nanoseconds_since(time_point then, time_point now) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(now - then).count();
-}
 
 // Appends to the bytes; the text says how many they are.
 class bytes_writer {
@@ -113,8 +110,8 @@ json::object pack_one(const carried_session& one, bytes_writer& bytes, time_poin
                       {"backend", one.backend.value},
                       {"backend_host", one.backend_address.host},
                       {"backend_port", one.backend_address.port},
-                      {"accepted_age_ns", nanoseconds_since(one.accepted_at, now)},
-                      {"logged_in_age_ns", nanoseconds_since(one.logged_in_at, now)},
+                      {"accepted_age_ns", age_ns(one.accepted_at, now)},
+                      {"logged_in_age_ns", age_ns(one.logged_in_at, now)},
                       {"flow", to_object(one.flow.past)}};
   fields["user_bytes"] = bytes.add(as_bytes(one.user));
   fields["database_bytes"] = bytes.add(as_bytes(one.database));
@@ -140,8 +137,8 @@ carried_session unpack_one(json_fields from, bytes_reader& bytes, time_point now
   }
   one.backend.value = from.number<std::uint32_t>("backend");
   one.backend_address = {from.text("backend_host"), from.number<std::uint16_t>("backend_port")};
-  one.accepted_at = now - std::chrono::nanoseconds(from.number<std::int64_t>("accepted_age_ns"));
-  one.logged_in_at = now - std::chrono::nanoseconds(from.number<std::int64_t>("logged_in_age_ns"));
+  one.accepted_at = before(now, from.number<std::int64_t>("accepted_age_ns"));
+  one.logged_in_at = before(now, from.number<std::int64_t>("logged_in_age_ns"));
   one.flow.past = read_past(from.object("flow"), is_good);
   one.user = as_text(next_bytes("user_bytes"));
   one.database = as_text(next_bytes("database_bytes"));
