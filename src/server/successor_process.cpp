@@ -16,6 +16,7 @@
 namespace pgsteer::server {
 namespace {
 
+// A process id, or an error as its negative number: of the two that may come, either may be the first.
 // Only what may be called between fork(2) and execve(2) of a process with threads: signal-safety(7).
 void tell(int fd, std::int32_t number) noexcept {
   [[maybe_unused]] const auto n = ::write(fd, &number, sizeof number);
@@ -28,10 +29,11 @@ void tell(int fd, std::int32_t number) noexcept {
   // What a library has opened without O_CLOEXEC too: a connection whose copy lives on there never ends.
   ::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execv(argv[0], argv);
-  tell(telling, errno);
+  tell(telling, -errno);
   ::_exit(EXIT_FAILURE);
 }
 
+// 0: nobody is left to tell anything.
 std::int32_t heard(int fd) noexcept {
   std::int32_t number = 0;
   ssize_t n = 0;
@@ -60,15 +62,17 @@ result<pid_t> successor_process::start(std::vector<std::string> arguments, std::
   if (between == 0) {
     const pid_t successor = ::fork();
     if (successor == 0) become(argv.data(), telling.value());
-    tell(telling.value(), successor);
+    tell(telling.value(), successor < 0 ? -errno : successor);
     ::_exit(EXIT_SUCCESS);
   }
   telling.reset();
   ::waitpid(between, nullptr, 0);
-  const pid_t successor = heard(hearing.value());
-  if (successor <= 0) return error_code(EAGAIN, boost::system::system_category());
-  if (const int failed = heard(hearing.value()); failed != 0)
-    return error_code(failed, boost::system::system_category());
+  pid_t successor = 0;
+  int error = 0;
+  for (std::int32_t told = heard(hearing.value()); told != 0; told = heard(hearing.value()))
+    (told > 0 ? successor : error) = std::abs(told);
+  if (successor == 0 && error == 0) error = EAGAIN;
+  if (error != 0) return error_code(error, boost::system::system_category());
   pid_ = successor;
   on_end_ = std::move(on_end);
   // Without a pidfd (before Linux 5.3) its end shows as silence.
