@@ -1,25 +1,16 @@
 #include "pgsteer/admin/control_server.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "admin/control_routes.hpp"
 #include "admin/http_server.hpp"
-#include "pgsteer/net/unix_socket.hpp"
+#include "pgsteer/net/socket.hpp"
 
 namespace pgsteer::admin {
 namespace {
 
 // Commands come one at a time, and ask at once.
 constexpr admin_limits control_limits{.request_deadline = seconds{5}, .connections_max = 16};
-
-std::uint64_t inode_of(const std::string& path) noexcept {
-  struct stat seen {};
-  return ::lstat(path.c_str(), &seen) == 0 ? seen.st_ino : 0;
-}
 
 }  // namespace
 
@@ -38,32 +29,31 @@ control_server::~control_server() {
 std::string control_server::start(net::unique_fd inherited) {
   if (options_.socket.empty()) return {};
   const bool is_own = !inherited.is_open();
-  auto listening = inherited.is_open() ? net::adopt_listening_unix(context_, std::move(inherited))
-                                       : net::listen_unix(context_, options_.socket);
+  auto listening = inherited.is_open()
+                       ? net::adopt_listening(context_, std::move(inherited))
+                       : net::listen_unix(context_, options_.socket, net::unix_socket_access::owner);
   if (!listening) return "control: cannot listen on " + options_.socket + ": " + listening.error().message();
-  if (is_own) inode_ = inode_of(options_.socket);
+  if (is_own) file_ = net::unix_socket_file(options_.socket);
   server_->start(std::move(*listening));
   return {};
 }
 
 void control_server::serve() {
-  if (!options_.socket.empty()) inode_ = inode_of(options_.socket);
+  file_ = net::unix_socket_file(options_.socket);
   server_->serve();
 }
 
 bool control_server::is_in_place() const {
-  return options_.socket.empty() || (inode_ != 0 && inode_of(options_.socket) == inode_);
+  return options_.socket.empty() || file_.is_in_place();
 }
 
-// Another process may have put its own there meanwhile.
 void control_server::retire() {
   server_->retire();
-  if (inode_ != 0 && inode_of(options_.socket) == inode_) ::unlink(options_.socket.c_str());
-  inode_ = 0;
+  file_.remove();
 }
 
 void control_server::leave_in_place() {
-  inode_ = 0;
+  file_.leave();
   retire();
 }
 

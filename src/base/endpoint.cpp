@@ -6,7 +6,16 @@
 
 namespace pgsteer {
 
+bool is_unix_socket(const endpoint& value) noexcept {
+  return value.host.starts_with('/') || value.host.starts_with('@');
+}
+
+std::string unix_socket_path(const endpoint& value) {
+  return value.host + "/.s.PGSQL." + std::to_string(value.port);
+}
+
 std::string to_string(const endpoint& value) {
+  if (value.host == local_client) return value.host;
   const bool is_ipv6 = value.host.find(':') != std::string::npos;
   const std::string port = std::to_string(value.port);
   return is_ipv6 ? "[" + value.host + "]:" + port : value.host + ":" + port;

@@ -43,4 +43,10 @@ bool is_host_name(const std::string& text) {
   }
 }
 
+bool is_unix_folder(const endpoint& value) {
+  const bool is_folder = is_unix_socket(value) && value.host.size() > 1 && !value.host.ends_with('/');
+  return is_folder && value.host.size() <= unix_folder_max &&
+         std::ranges::all_of(value.host, [](unsigned char c) { return std::isprint(c) != 0 && c != ','; });
+}
+
 }  // namespace pgsteer::config

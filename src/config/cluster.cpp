@@ -27,7 +27,8 @@ std::optional<endpoint> backend_of(const list_item& item) {
   if (!item.node.IsScalar()) return std::nullopt;
   const auto value = parse_endpoint(item.node.Scalar(), postgresql_port);
   if (!value || value->port == 0) return std::nullopt;
-  if (!is_ip_literal(value->host) && !is_host_name(value->host)) return std::nullopt;
+  if (!is_ip_literal(value->host) && !is_host_name(value->host) && !is_unix_folder(*value))
+    return std::nullopt;
   return *value;
 }
 
@@ -94,7 +95,8 @@ void read_addresses(section& keys, std::string_view name, discovery::static_opti
     const auto backend = backend_of(entry.address);
     if (!backend) {
       keys.file().report({at, entry.address.path,
-                          "host:port with a host name or an IP address, and a port from 1 to 65535",
+                          "host:port with a host name, an IP address or the folder of a Unix socket such as "
+                          "/run/postgresql, and a port from 1 to 65535",
                           describe(entry.address.node)});
     } else if (std::find(out.begin(), out.end(), *backend) != out.end()) {
       keys.file().report(

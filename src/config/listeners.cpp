@@ -95,10 +95,10 @@ void read_zone_imbalance_max(section& keys, routing::route_policy& out) {
 
 void read_listener(section& keys, runtime::listener_options& out) {
   keys.require("name", "a name");
-  keys.require("bind", "an IP address and a port");
+  keys.require("bind", "an IP address and a port, or the folder of a Unix socket and a port");
   keys.require("route", "where sessions go, such as primary");
   read_name(keys, out.name);
-  keys.bind_address("bind", out.bind);
+  keys.bind_address_or_folder("bind", out.bind);
   keys.word("route", out.policy.route, routing::all_target_session_attrs);
   keys.word("balance", out.policy.balance, routing::all_balances);
   read_max_replay_lag(keys, out.policy);
@@ -111,6 +111,7 @@ void read_listener(section& keys, runtime::listener_options& out) {
 // True if both cannot be bound at once. "[::]" takes IPv4 as well.
 bool is_clash(const endpoint& a, const endpoint& b) {
   if (a.port != b.port || a.port == 0 || a.host.empty() || b.host.empty()) return false;
+  if (is_unix_socket(a) || is_unix_socket(b)) return a.host == b.host;
   if (a.host == b.host || a.host == "::" || b.host == "::") return true;
   const bool is_same_family =
       (a.host.find(':') == std::string::npos) == (b.host.find(':') == std::string::npos);

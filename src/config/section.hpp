@@ -100,6 +100,8 @@ class section {
   void word(std::string_view name, std::string& target, std::initializer_list<std::string_view> words);
   // A numeric address with a port, which may be 0.
   void bind_address(std::string_view name, endpoint& target);
+  // Likewise, or the folder of a Unix socket.
+  void bind_address_or_folder(std::string_view name, endpoint& target);
 
   // The mapping under a key; an empty section if the key is absent, so that its keys are known all the same.
   [[nodiscard]] section child(std::string_view name);
@@ -148,6 +150,8 @@ class section {
   };
 
   void add(const YAML::Node& key, const YAML::Node& value);
+  void read_bind(std::string_view name, endpoint& target, std::string_view expected,
+                 bool (*is_good)(const endpoint&));
   // Variables in a value of this key, or in an element of the list there.
   void resolve(const YAML::Node& value, entry& of);
   [[nodiscard]] const entry* find(std::string_view name) const noexcept;

@@ -126,11 +126,24 @@ void section::word(std::string_view name, std::string& target,
 }
 
 void section::bind_address(std::string_view name, endpoint& target) {
-  constexpr std::string_view expected = "an IP address and a port such as 0.0.0.0:5432 or [::]:5432";
-  const auto text = scalar(name, expected);
-  if (text) {
+  read_bind(name, target, "an IP address and a port such as 0.0.0.0:5432 or [::]:5432",
+            [](const endpoint& value) { return is_ip_literal(value.host); });
+}
+
+void section::bind_address_or_folder(std::string_view name, endpoint& target) {
+  read_bind(name, target,
+            "an IP address and a port such as 0.0.0.0:5432 or [::]:5432, or the folder of a Unix socket (at "
+            "most 92 bytes) and a port such as /run/postgresql:5432",
+            [](const endpoint& value) {
+              return is_ip_literal(value.host) || (is_unix_folder(value) && value.port != 0);
+            });
+}
+
+void section::read_bind(std::string_view name, endpoint& target, std::string_view expected,
+                        bool (*is_good)(const endpoint&)) {
+  if (const auto text = scalar(name, std::string(expected))) {
     const auto value = parse_endpoint(*text);
-    if (value && is_ip_literal(value->host)) {
+    if (value && is_good(*value)) {
       target = *value;
     } else {
       report(name, std::string(expected));

@@ -26,6 +26,7 @@ struct entry {
 
 entry make_entry(boost::asio::io_context& context, const endpoint& configured, const static_options& options,
                  const resolve_function& resolve) {
+  if (is_unix_socket(configured)) return {configured, configured.host, nullptr};
   error_code ec;
   const auto numeric = boost::asio::ip::make_address(configured.host, ec);
   if (!ec) return {configured, numeric.to_string(), nullptr};

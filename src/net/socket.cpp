@@ -15,8 +15,8 @@
 #include <iterator>
 #include <vector>
 
-#include "net/acceptors.hpp"
-#include "pgsteer/net/errc.hpp"
+#include "net/last_error.hpp"
+#include "pgsteer/net/unix_socket.hpp"
 
 namespace pgsteer::net {
 namespace {
@@ -34,24 +34,22 @@ void share_port(int fd, bool is_shared) noexcept {
   (void)set_option(fd, SOL_SOCKET, SO_REUSEPORT, is_shared ? 1 : 0);
 }
 
-std::uint16_t port_of(int fd) noexcept {
-  tcp::endpoint bound;
-  auto size = static_cast<socklen_t>(bound.capacity());
-  return ::getsockname(fd, bound.data(), &size) == 0 ? bound.port() : std::uint16_t{0};
+std::uint16_t port_of(int fd) {
+  const auto bound = local_address(fd);
+  return bound && !is_unix(*bound) ? to_endpoint(*bound).port : std::uint16_t{0};
 }
 
 enum class sharing { no, yes };
 
-result<tcp::acceptor> try_to_listen(boost::asio::io_context& context, const tcp::endpoint& address,
-                                    sharing port) {
-  tcp::acceptor acceptor(context);
+result<listening_socket> try_to_listen(boost::asio::io_context& context, const address& at, sharing port) {
+  listening_socket acceptor(context);
   error_code ec;
-  acceptor.open(address.protocol(), ec);
-  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  acceptor.open(at.protocol(), ec);
+  if (!ec) acceptor.set_option(listening_socket::reuse_address(true), ec);
   // "[::]" serves IPv4 as well, as PostgreSQL's listen_addresses = '*' does.
-  if (!ec && address.address().is_v6()) acceptor.set_option(boost::asio::ip::v6_only(false), ec);
+  if (!ec && at.protocol().family() == AF_INET6) acceptor.set_option(boost::asio::ip::v6_only(false), ec);
   if (!ec && port == sharing::yes) share_port(acceptor.native_handle(), true);
-  if (!ec) acceptor.bind(address, ec);
+  if (!ec) acceptor.bind(at, ec);
   if (!ec) acceptor.listen(backlog, ec);
   if (!ec) acceptor.non_blocking(true, ec);
   if (ec) return ec;
@@ -73,57 +71,53 @@ error_code configure(int fd, const tcp_options& options) noexcept {
   return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
 }
 
-result<unique_fd> make_socket(const tcp::endpoint& address, const tcp_options& options) noexcept {
-  unique_fd made(::socket(address.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+result<unique_fd> make_socket(const address& of, const tcp_options& options) noexcept {
+  unique_fd made(::socket(of.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.is_open()) return last_error();
+  if (is_unix(of)) return made;
   if (const error_code ec = configure(made.value(), options)) return ec;
   return made;
 }
 
-error_code connect(int fd, const tcp::endpoint& address) noexcept {
-  const auto size = static_cast<socklen_t>(address.size());
-  if (::connect(fd, address.data(), size) == 0) return {};
-  if (errno == EINPROGRESS && ::connect(fd, address.data(), size) == 0) return {};
+error_code connect(int fd, const address& to) noexcept {
+  const auto size = static_cast<socklen_t>(to.size());
+  if (::connect(fd, to.data(), size) == 0) return {};
+  if (errno == EINPROGRESS && ::connect(fd, to.data(), size) == 0) return {};
   if (errno == EISCONN) return {};
   if (errno == EALREADY)
     return boost::system::errc::make_error_code(boost::system::errc::operation_in_progress);
   return last_error();
 }
 
-result<tcp::endpoint> to_address(const endpoint& value) {
-  error_code ec;
-  const auto address = boost::asio::ip::make_address(value.host, ec);
-  if (ec) return errc::not_numeric;
-  return tcp::endpoint(address, value.port);
-}
-
-endpoint to_endpoint(const tcp::endpoint& address) {
-  return {address.address().to_string(), address.port()};
-}
-
-result<tcp::acceptor> listen(boost::asio::io_context& context, const endpoint& bind,
-                             std::span<const int> successor_of) {
-  const auto address = to_address(bind);
-  if (!address) return address.error();
-  auto made = try_to_listen(context, *address, sharing::no);
+result<listening_socket> listen(boost::asio::io_context& context, const endpoint& bind,
+                                std::span<const int> successor_of) {
+  const auto at = to_address(bind);
+  if (!at) return at.error();
+  if (is_unix(*at)) return listen_unix(context, unix_socket_path(bind), unix_socket_access::everybody);
+  auto made = try_to_listen(context, *at, sharing::no);
   if (made || made.error() != boost::asio::error::address_in_use) return made;
   std::vector<int> before;
   std::ranges::copy_if(successor_of, std::back_inserter(before),
-                       [&](int fd) { return port_of(fd) == address->port(); });
+                       [&](int fd) { return port_of(fd) == bind.port; });
   if (before.empty()) return made;
   for (const int fd : before) share_port(fd, true);
-  made = try_to_listen(context, *address, sharing::yes);
+  made = try_to_listen(context, *at, sharing::yes);
   for (const int fd : before) share_port(fd, false);
   if (made) share_port(made->native_handle(), false);
   return made;
 }
 
-result<tcp::acceptor> adopt_listening(boost::asio::io_context& context, unique_fd listening) {
-  tcp::endpoint bound;
-  auto size = static_cast<socklen_t>(bound.capacity());
-  if (::getsockname(listening.value(), bound.data(), &size) != 0) return last_error();
-  bound.resize(size);
-  return adopt_as(context, bound.protocol(), std::move(listening));
+result<listening_socket> adopt_listening(boost::asio::io_context& context, unique_fd listening) {
+  const auto bound = local_address(listening.value());
+  if (!bound) return bound.error();
+  listening_socket adopted(context);
+  error_code ec;
+  adopted.assign(bound->protocol(), listening.value(), ec);
+  if (ec) return ec;
+  (void)listening.release();
+  adopted.non_blocking(true, ec);
+  if (ec) return ec;
+  return adopted;
 }
 
 void refuse_handshakes(int fd) noexcept {

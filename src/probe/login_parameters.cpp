@@ -47,7 +47,6 @@ std::variant<std::vector<parameter>, unreadable_password> login_parameters(const
                                                                            const probe_target& target) {
   const std::string timeout = milliseconds_of(options.timeout);
   std::vector<parameter> parameters{
-      {"hostaddr", target.address.host},  // numeric, so that nothing is ever resolved here
       {"host", host_of(target)},
       {"port", std::to_string(target.address.port)},
       {"user", options.user},
@@ -65,6 +64,8 @@ std::variant<std::vector<parameter>, unreadable_password> login_parameters(const
       {"keepalives_count", "3"},
       {"tcp_user_timeout", "10000"},
   };
+  // Numeric, so that nothing is ever resolved here. A Unix socket's folder is the host itself.
+  if (!is_unix_socket(target.address)) parameters.push_back({"hostaddr", target.address.host});
   add_unless_empty(parameters, "passfile", options.passfile);
   add_unless_empty(parameters, "sslmode", options.sslmode);
   add_unless_empty(parameters, "sslrootcert", options.sslrootcert);

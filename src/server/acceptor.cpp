@@ -24,7 +24,7 @@ constexpr auto trouble_log_interval = seconds{10};
 
 }  // namespace
 
-acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
+acceptor::acceptor(boost::asio::io_context& context, net::listening_socket socket,
                    session::listener_state& listener, const runtime::state_ptr& state,
                    login::permit_pools& permits, const std::vector<std::unique_ptr<worker>>& workers)
     : socket_(std::move(socket)),
@@ -36,11 +36,14 @@ acceptor::acceptor(boost::asio::io_context& context, net::tcp::acceptor socket,
   error_code ec;
   const auto bound = socket_.local_endpoint(ec);
   address_ = ec ? state->listener(listener.index).bind : net::to_endpoint(bound);
+  if (is_unix_socket(address_)) file_ = net::unix_socket_file(unix_socket_path(address_));
 }
 
 void acceptor::stop(bool has_successor, std::function<void()> on_closed) {
   is_stopping_ = true;
-  if (has_successor || is_queue_left_) return close(std::move(on_closed));
+  if (is_queue_left_) file_.leave();
+  file_.remove();
+  if (has_successor || is_queue_left_ || is_unix_socket(address_)) return close(std::move(on_closed));
   net::refuse_handshakes(socket_.native_handle());
   // Those that have begun are over soon, and their clients think themselves connected.
   pause_timer_.expires_after(handshake_time);
@@ -66,8 +69,8 @@ void acceptor::accept_all() {
   }
 }
 
-error_code acceptor::configure(const net::tcp_options& options) noexcept {
-  return net::configure(socket_.native_handle(), options);
+void acceptor::configure(const net::tcp_options& options) noexcept {
+  if (!is_unix_socket(address_)) (void)net::configure(socket_.native_handle(), options);
 }
 
 void acceptor::suspend() {
@@ -85,7 +88,7 @@ void acceptor::resume() {
 void acceptor::wait() {
   if (!socket_.is_open() || is_suspended_ || is_waiting_) return;
   is_waiting_ = true;
-  socket_.async_wait(net::tcp::acceptor::wait_read, [this](const error_code& ec) {
+  socket_.async_wait(net::listening_socket::wait_read, [this](const error_code& ec) {
     is_waiting_ = false;
     if (ec == boost::asio::error::operation_aborted) return wait();  // suspended, and perhaps resumed
     if (ec) return pause(ec.value());
@@ -103,7 +106,7 @@ void acceptor::accept_batch() {
 }
 
 bool acceptor::accept_one() {
-  net::tcp::endpoint address;
+  net::address address;
   auto size = static_cast<socklen_t>(address.capacity());
   net::unique_fd client(
       ::accept4(socket_.native_handle(), address.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -134,11 +137,11 @@ void acceptor::pause(int error) {
   });
 }
 
-void acceptor::hand_over(net::unique_fd client, const net::tcp::endpoint& address) {
+void acceptor::hand_over(net::unique_fd client, const net::address& address) {
   listener_->counters.accepted.add();
   session::accepted_client accepted;
   accepted.fd = std::move(client);
-  accepted.address = address;
+  accepted.address = net::to_client(address);
   accepted.accepted_at = clock::now();
   auto admission = login::admit(permits_, state_->options->limits);
   if (!std::holds_alternative<login::admitted>(admission)) listener_->counters.rejected.add();

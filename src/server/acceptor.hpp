@@ -4,7 +4,6 @@
 // Reads nothing from them. Lives on the thread of its context: the control thread's, or the worker's where
 // there is only one to choose from and a connection need not change threads.
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "pgsteer/net/socket.hpp"
+#include "pgsteer/net/unix_socket.hpp"
 #include "server/worker.hpp"
 
 namespace pgsteer::server {
@@ -19,7 +19,7 @@ namespace pgsteer::server {
 class acceptor {
  public:
   // state: the present one, always, on the thread of the context.
-  acceptor(boost::asio::io_context& context, net::tcp::acceptor socket, session::listener_state& listener,
+  acceptor(boost::asio::io_context& context, net::listening_socket socket, session::listener_state& listener,
            const runtime::state_ptr& state, login::permit_pools& permits,
            const std::vector<std::unique_ptr<worker>>& workers);
 
@@ -39,8 +39,8 @@ class acceptor {
   void resume();
   // Whose clients come from now on, those that wait to be accepted too.
   void serve(session::listener_state& listener) noexcept { listener_ = &listener; }
-  // What accepted sockets inherit. Errors: of setsockopt(2).
-  error_code configure(const net::tcp_options& options) noexcept;
+  // What accepted TCP sockets inherit.
+  void configure(const net::tcp_options& options) noexcept;
   [[nodiscard]] int socket() noexcept { return socket_.native_handle(); }
   [[nodiscard]] const std::string& listener_name() const noexcept { return listener_->counters.name; }
   [[nodiscard]] endpoint address() const { return address_; }
@@ -53,15 +53,16 @@ class acceptor {
   void accept_all();
   void close(std::function<void()> on_closed);
   void pause(int error);
-  void hand_over(net::unique_fd client, const net::tcp::endpoint& address);
+  void hand_over(net::unique_fd client, const net::address& address);
 
-  net::tcp::acceptor socket_;
+  net::listening_socket socket_;
   session::listener_state* listener_;
   const runtime::state_ptr& state_;
   login::permit_pools& permits_;
   const std::vector<std::unique_ptr<worker>>& workers_;
   boost::asio::steady_timer pause_timer_;
   endpoint address_;
+  net::unix_socket_file file_;
   bool is_paused_ = false;
   bool is_waiting_ = false;
   bool is_suspended_ = false;

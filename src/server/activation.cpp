@@ -1,13 +1,11 @@
 #include "server/activation.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -17,6 +15,7 @@
 #include <utility>
 
 #include "pgsteer/base/log.hpp"
+#include "pgsteer/net/address.hpp"
 
 namespace pgsteer::server {
 namespace {
@@ -51,20 +50,14 @@ int option_of(int fd, int name) noexcept {
   return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-// Nothing: it is no listening TCP socket.
+// Nothing: it is no listening stream socket of TCP or of this host.
 std::optional<endpoint> listens_at(int fd) {
   const int family = option_of(fd, SO_DOMAIN);
   const bool is_tcp = (family == AF_INET || family == AF_INET6) && option_of(fd, SO_PROTOCOL) == IPPROTO_TCP;
-  if (!is_tcp || option_of(fd, SO_ACCEPTCONN) != 1) return std::nullopt;
-  sockaddr_in6 address{};  // large enough for both
-  socklen_t size = sizeof address;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
-  const auto& as_ipv4 = reinterpret_cast<const sockaddr_in&>(address);
-  const void* const host =
-      family == AF_INET ? static_cast<const void*>(&as_ipv4.sin_addr) : &address.sin6_addr;
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (::inet_ntop(family, host, text.data(), text.size()) == nullptr) return std::nullopt;
-  return endpoint{text.data(), ntohs(address.sin6_port)};  // in the same place as sin_port
+  const bool is_unix = family == AF_UNIX && option_of(fd, SO_TYPE) == SOCK_STREAM;
+  if ((!is_tcp && !is_unix) || option_of(fd, SO_ACCEPTCONN) != 1) return std::nullopt;
+  const auto address = net::local_address(fd);
+  return address ? std::optional(net::to_endpoint(*address)) : std::nullopt;
 }
 
 }  // namespace
@@ -95,7 +88,7 @@ activation activated(const activation_environment& variables, pid_t self, int fi
     const std::string name = place < names.size() ? names[place] : std::string(nameless);
     const auto address = listens_at(number);
     if (!address) {
-      found.problems.push_back(which + "(" + name + ") is no listening TCP socket");
+      found.problems.push_back(which + "(" + name + ") is no listening stream socket");
     } else if (name.empty() || name == nameless) {
       found.problems.push_back(which + "(" + to_string(*address) +
                                ") has no name: FileDescriptorName= says which listener it is for");

@@ -21,7 +21,7 @@ namespace pgsteer::server {
 struct activated_socket {
   std::string name;   // FileDescriptorName=; the listener's
   endpoint address;   // where it listens
-  net::unique_fd fd;  // a listening TCP socket; as the manager left it, but closed in children
+  net::unique_fd fd;  // a listening stream socket; as the manager left it, but closed in children
 };
 
 struct activation {

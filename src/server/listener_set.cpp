@@ -91,7 +91,7 @@ result<listener_set::opened> listener_set::bind(const runtime::listener_options&
                                  : net::listen(context(), wanted.bind, before);
   error_code ec = made ? error_code() : made.error();
   // Accepted sockets inherit them, which saves six system calls a session.
-  if (!ec) ec = net::configure(made->native_handle(), tcp);
+  if (!ec && !is_unix_socket(wanted.bind)) ec = net::configure(made->native_handle(), tcp);
   if (!ec) return opened{std::move(*made), given.is_kept_open};
   failure_ = "listener " + wanted.name + ": cannot listen on " + to_string(wanted.bind) + ": " + ec.message();
   return errc::cannot_listen;
@@ -142,7 +142,8 @@ void listener_set::move_sockets(change& next) {
 void listener_set::close(std::unique_ptr<acceptor> socket) {
   tell("listening no more", socket->listener_name(), socket->address());
   const bool has_successor = std::ranges::any_of(entries_, [&](const entry& each) {
-    return each.socket && each.socket->address().port == socket->address().port;
+    return each.socket && !is_unix_socket(each.socket->address()) &&
+           each.socket->address().port == socket->address().port;
   });
   const std::shared_ptr<acceptor> closing = std::move(socket);
   closing_.push_back(closing);

@@ -33,7 +33,7 @@ class listener_set {
   // Sockets that are bound and listen, and nobody accepts from yet; closed with this unless it is carried
   // out.
   struct opened {
-    net::tcp::acceptor socket;
+    net::listening_socket socket;
     bool is_kept_open;  // as in net::inherited_socket
   };
   struct change {

@@ -17,7 +17,7 @@ using net::as_result;
 struct cancel_delivery::shared {
   std::vector<std::uint8_t> packet;
   std::function<void()> on_done;  // while somebody waits for it
-  std::vector<net::tcp::socket*> sockets;
+  std::vector<net::stream::socket*> sockets;
   std::size_t under_way = 0;
   std::size_t lost = 0;  // the backend did not get it
 
@@ -36,7 +36,7 @@ struct cancel_delivery::shared {
 asio::awaitable<void> cancel_delivery::shared::deliver(std::shared_ptr<shared> self,
                                                        asio::io_context& context, endpoint backend) {
   if (!self->on_done) co_return;  // nobody waits for it any more
-  net::tcp::socket socket(context);
+  net::stream::socket socket(context);
   self->sockets.push_back(&socket);
   const auto address = net::to_address(backend);
   bool is_delivered = false;
@@ -75,7 +75,7 @@ cancel_delivery::cancel_delivery(asio::io_context& context, std::function<void()
 
 cancel_delivery::~cancel_delivery() {
   shared_->on_done = nullptr;
-  for (net::tcp::socket* socket : shared_->sockets) {
+  for (net::stream::socket* socket : shared_->sockets) {
     error_code ignored;
     socket->close(ignored);
   }

@@ -18,7 +18,7 @@ net::unique_fd leg::release() {
   return std::move(fd_);
 }
 
-error_code leg::open(const net::tcp::endpoint& address, const net::tcp_options& options) {
+error_code leg::open(const net::address& address, const net::tcp_options& options) {
   auto made = net::make_socket(address, options);
   if (!made) return made.error();
   take(std::move(*made));

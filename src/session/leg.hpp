@@ -36,7 +36,7 @@ class leg final : public relay::socket_wait {
   // Non-blocking; instead of the one before, if there was one.
   void take(net::unique_fd fd);
   // A fresh one, to be connected. Errors: of net::make_socket().
-  [[nodiscard]] error_code open(const net::tcp::endpoint& address, const net::tcp_options& options);
+  [[nodiscard]] error_code open(const net::address& address, const net::tcp_options& options);
   [[nodiscard]] net::unique_fd release();
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
 
@@ -81,7 +81,7 @@ class leg final : public relay::socket_wait {
   relay::engine& engine_;
   owner& owner_;
   net::unique_fd fd_;
-  net::tcp::endpoint address_;  // that it is to be connected to
+  net::address address_;  // that it is to be connected to
   operation under_way_;
   unsigned count_ = 0;
 };

@@ -103,7 +103,7 @@ relay::flow_past read_past(json_fields from, bool& is_good) {
 }
 
 json::object pack_one(const carried_session& one, bytes_writer& bytes, time_point now) {
-  const endpoint client = net::to_endpoint(one.client_address);
+  const endpoint client = net::client_endpoint(one.client_address);
   json::object fields{{"listener", one.listener},
                       {"client_host", client.host},
                       {"client_port", client.port},
@@ -129,7 +129,8 @@ carried_session unpack_one(json_fields from, bytes_reader& bytes, time_point now
   carried_session one;
   const auto next_bytes = [&](std::string_view key) { return bytes.take(from.number<std::size_t>(key)); };
   one.listener = from.text("listener");
-  const auto client = net::to_address({from.text("client_host"), from.number<std::uint16_t>("client_port")});
+  const auto client =
+      net::to_client(endpoint{from.text("client_host"), from.number<std::uint16_t>("client_port")});
   if (client) {
     one.client_address = *client;
   } else {

@@ -246,7 +246,7 @@ class Successor : public UpgradePeers {
 
   boost::asio::io_context context_;
   endpoint address_;
-  std::optional<net::tcp::acceptor> listening_;
+  std::optional<net::listening_socket> listening_;
 };
 
 // Logged in at a backend, by hand.
@@ -291,7 +291,7 @@ TEST_F(Successor, OwnsABatchOfAPredecessorThatHasEnded) {
         ::accept4(listening_->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   carried.backend_socket = log_in_at(cluster_.primary().address());
   carried.listener = "rw";
-  carried.client_address = net::to_address({"127.0.0.1", 4711}).value();
+  carried.client_address = net::to_client(endpoint{"127.0.0.1", 4711}).value();
   carried.backend_address = cluster_.primary().address();
   carried.accepted_at = carried.logged_in_at = clock::now();
   carried.flow.past.memory.is_readable = true;

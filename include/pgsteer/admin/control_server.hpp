@@ -17,6 +17,7 @@
 
 #include "pgsteer/admin/options.hpp"
 #include "pgsteer/net/unique_fd.hpp"
+#include "pgsteer/net/unix_socket.hpp"
 
 namespace pgsteer::admin {
 
@@ -90,7 +91,7 @@ class control_server {
   boost::asio::io_context& context_;
   const control_options options_;
   const std::shared_ptr<http_server> server_;
-  std::uint64_t inode_ = 0;  // of the socket's file, 0 while there is none
+  net::unix_socket_file file_;
 };
 
 }  // namespace pgsteer::admin

@@ -101,13 +101,13 @@ __all__ = ["CONNECT_SECONDS", "PendingLogin", "address_of", "addresses_of", "log
 
 
 class under_logins:
-    """Logs in, asks and leaves all the time, at each of these ports; the failures."""
+    """Logs in, asks and leaves all the time, at each of these ports; the failures. changes: of the conninfo."""
 
-    def __init__(self, cluster, *ports: int):
+    def __init__(self, cluster, *ports: int, **changes):
         self.failures = []
         self._is_over = threading.Event()
         self._rounds = [0] * len(ports)
-        self._threads = [threading.Thread(target=self._run, args=(cluster.conninfo(port), i))
+        self._threads = [threading.Thread(target=self._run, args=({**cluster.conninfo(port), **changes}, i))
                          for i, port in enumerate(ports)]
 
     def _run(self, conninfo: dict, number: int) -> None:

@@ -24,6 +24,9 @@ TEST(ParseEndpoint, ReadsHostAndPort) {
       {"pg", 5432, {"pg", 5432}},
       {"[::1]", 5432, {"::1", 5432}},
       {"pg:1", 5432, {"pg", 1}},
+      {"/run/postgresql", 5432, {"/run/postgresql", 5432}},
+      {"/run/postgresql:5433", 5432, {"/run/postgresql", 5433}},
+      {"@pgsteer:5433", 0, {"@pgsteer", 5433}},
   };
   for (const endpoint_case& each : cases) {
     SCOPED_TRACE(each.text);
@@ -66,6 +69,16 @@ TEST(Errc, SaysWhatWasExpected) {
   const error_code ec = errc::malformed_endpoint;
   EXPECT_STREQ(ec.category().name(), "pgsteer.base");
   EXPECT_EQ(ec.message(), "expected host:port with a port from 0 to 65535");
+}
+
+TEST(UnixSocket, IsWhereLibpqLooksForIt) {
+  const endpoint folder{"/run/postgresql", 5433};
+  EXPECT_TRUE(is_unix_socket(folder));
+  EXPECT_EQ(unix_socket_path(folder), "/run/postgresql/.s.PGSQL.5433");
+  EXPECT_EQ(to_string(folder), "/run/postgresql:5433");
+  EXPECT_TRUE(is_unix_socket({"@pgsteer", 5432}));
+  EXPECT_FALSE(is_unix_socket({"10.0.0.1", 5432}));
+  EXPECT_FALSE(is_unix_socket({std::string(local_client), 0}));
 }
 
 }  // namespace

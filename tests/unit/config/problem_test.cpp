@@ -84,7 +84,9 @@ TEST(Problem, WrongTypeSaysWhatStandsThere) {
        "f:1:32: cluster.backends.static: expected a list of backends such as [\"10.0.0.1:5432\", "
        "\"pg-2.example:5432\"], found \"10.0.0.1:5432\""},
       {with_cluster("{ backends: { static: [a, [b]] } }"),
-       "f:1:36: cluster.backends.static[1]: expected host:port with a host name or an IP address, and a port "
+       "f:1:36: cluster.backends.static[1]: expected host:port with a host name, an IP address or the folder "
+       "of a Unix socket such as "
+       "/run/postgresql, and a port "
        "from 1 "
        "to 65535, found a list"},
   });
@@ -218,10 +220,37 @@ TEST(Problem, AddressesAreBoundOnce) {
        "f:4:22: listeners[1].bind: expected an address that nothing else binds, found \"[::]:5432\", taken "
        "by "
        "listeners[0].bind"},
+      {first + "  - { name: b, bind: \"/run/pg:5432\", route: any }\n  - { name: c, bind: \"/run/pg:5432\", "
+               "route: any "
+               "}\n",
+       "f:5:22: listeners[2].bind: expected an address that nothing else binds, found \"/run/pg:5432\", "
+       "taken by "
+       "listeners[1].bind"},
       {first + "admin: { bind: \"127.0.0.1:5432\" }\n",
        "f:4:16: admin.bind: expected an address that nothing else binds, found \"127.0.0.1:5432\", taken by "
        "listeners[0].bind"},
   });
+}
+
+// What libpq could not find, or bind(2) could not take.
+TEST(Problem, UnixSocketsHaveFoldersThatFit) {
+  const std::string too_long = "/" + std::string(100, 'x') + ":5432";
+  for (const std::string& bind :
+       {std::string("/run/pg:0"), std::string("/run/pg"), std::string("/:5432"), std::string("/run/pg/:5432"),
+        std::string("/run/a,b:5432"), std::string("@:5432"), std::string("run/pg:5432"), too_long}) {
+    SCOPED_TRACE(bind);
+    EXPECT_THAT(problems_of("cluster: { backends: { static: [a] } }\nlisteners: [{ name: rw, bind: \"" +
+                            bind + "\", route: primary }]\n"),
+                ElementsAre(testing::StartsWith(
+                    "f:2:31: listeners[0].bind: expected an IP address and a port such as 0.0.0.0:5432 or "
+                    "[::]:5432, or the folder of a Unix socket (at most 92 bytes) and a port such as "
+                    "/run/postgresql:5432, found \"" +
+                    bind.substr(0, 20))));
+  }
+  EXPECT_THAT(
+      problems_of("cluster: { backends: { static: [\"/run/postgresql\", \"/run/pg:5433\", \"@pg\"] } }\n"
+                  "listeners: [{ name: rw, bind: \"/run/pgsteer:5432\", route: primary }]\n"),
+      testing::IsEmpty());
 }
 
 TEST(Problem, MaxReplayLagTakesASizeADurationOrBoth) {
@@ -290,8 +319,9 @@ TEST(Problem, ZonesHaveNames) {
       {with_static("{ address: a, zone: a b }"),
        "f:1:54: " + entry + ".zone: expected a " + name + ", found \"a b\""},
       {with_static("{ address: [a], zone: b }"), "f:1:45: " + entry +
-                                                     ".address: expected host:port with a host name or an IP "
-                                                     "address, and a port from 1 to 65535, found a "
+                                                     ".address: expected host:port with a host name, an IP "
+                                                     "address or the folder of a Unix socket such as "
+                                                     "/run/postgresql, and a port from 1 to 65535, found a "
                                                      "list"},
       {with_listener("name: b, bind: \"127.0.0.1:0\", route: standby, zone_imbalance_max: 0"),
        "f:4:73: listeners[1].zone_imbalance_max: expected none or a whole number from 1 to 1000, found "

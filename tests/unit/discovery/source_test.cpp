@@ -198,6 +198,14 @@ TEST_F(StaticSource, NeedsNoResolverForNumbers) {
   EXPECT_EQ(calls_, 0);
 }
 
+TEST_F(StaticSource, NeedsNoResolverForUnixSockets) {
+  start_static({{"/run/postgresql", 5432}, {"/run/postgresql", 5433}});
+  ASSERT_TRUE(run_until([&] { return !published_.empty(); }));
+  EXPECT_EQ(published_, (std::vector<backends>{{{"/run/postgresql:5432", {"/run/postgresql", 5432}},
+                                                {"/run/postgresql:5433", {"/run/postgresql", 5433}}}}));
+  EXPECT_EQ(calls_, 0);
+}
+
 TEST_F(StaticSource, KnowsWhoIsInTheOwnZone) {
   static_options options{{{"10.0.0.1", 5432}, {"10.0.0.2", 5432}, {"10.0.0.3", 5432}}};
   options.zones = {{{"10.0.0.1", 5432}, "east"}, {{"10.0.0.2", 5432}, "west"}};

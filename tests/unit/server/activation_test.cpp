@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -85,6 +86,20 @@ TEST_F(Activated, MayBeOfIpv6) {
   EXPECT_EQ(to_string(found.sockets[0].address), "[::1]:" + std::to_string(port));
 }
 
+TEST_F(Activated, MayBeUnixSockets) {
+  sockaddr_un address{AF_UNIX, {}};
+  const std::string path = "/tmp/.s.PGSQL." + std::to_string(::getpid());
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::unlink(path.c_str());
+  ASSERT_EQ(::listen(fd, 1), 0);
+  pass(fd);
+  const activation found = take("rw", "1");
+  ASSERT_EQ(found.sockets.size(), 1U);
+  EXPECT_EQ(found.sockets[0].address.host.substr(0, 4), "/tmp");
+}
+
 // A child of the service inherits the variables, not the sockets.
 TEST_F(Activated, AreAnotherProcessesIfThePidIsAnother) {
   pass_tcp(AF_INET, true);
@@ -146,10 +161,10 @@ TEST_F(Activated, AreNothingElse) {
   ASSERT_EQ(found.sockets.size(), 1U);
   EXPECT_EQ(found.sockets[0].name, "rw");
   EXPECT_EQ(found.sockets[0].fd.value(), first_number + 4);
-  EXPECT_THAT(found.problems, ElementsAre("descriptor 800 of LISTEN_FDS (a) is no listening TCP socket",
-                                          "descriptor 801 of LISTEN_FDS (b) is no listening TCP socket",
-                                          "descriptor 802 of LISTEN_FDS (c) is no listening TCP socket",
-                                          "descriptor 803 of LISTEN_FDS (d) is no listening TCP socket",
+  EXPECT_THAT(found.problems, ElementsAre("descriptor 800 of LISTEN_FDS (a) is no listening stream socket",
+                                          "descriptor 801 of LISTEN_FDS (b) is no listening stream socket",
+                                          "descriptor 802 of LISTEN_FDS (c) is no listening stream socket",
+                                          "descriptor 803 of LISTEN_FDS (d) is no listening stream socket",
                                           "descriptor 805 of LISTEN_FDS is not open"));
 }
 

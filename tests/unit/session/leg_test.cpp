@@ -175,7 +175,7 @@ TEST_P(Leg, TakesAnotherSocketAndLetsGoOfIt) {
 TEST_P(Leg, Connects) {
   boost::asio::io_context unused;
   auto listening = net::listen(unused, {"127.0.0.1", 0}).value();
-  const net::tcp::endpoint address = listening.local_endpoint();
+  const net::address address = listening.local_endpoint();
   ASSERT_FALSE(leg_->open(address, {}));
   leg::outcome done = leg_->begin({.what = doing::connecting});
   if (done.is_under_way) {

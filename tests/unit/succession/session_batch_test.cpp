@@ -31,7 +31,7 @@ carried_session sample(std::uint16_t port) {
   one.client = some_file();
   one.backend_socket = some_file();
   one.listener = "rw";
-  one.client_address = net::to_address({"2001:db8::1", port}).value();
+  one.client_address = net::to_client(endpoint{"2001:db8::1", port}).value();
   one.backend = {3};
   one.backend_address = {"10.0.0.1", 5432};
   one.accepted_at = packed_at - seconds{60};
