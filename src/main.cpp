@@ -1,6 +1,6 @@
-// The pgsteer program: run, check, fence, reload, upgrade, config, status. Exit codes: 0 success, 2 wrong
-// usage or configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
-// admin/control_command.hpp, admin/status_command.hpp).
+// The pgsteer program: run, check, fence, reload, upgrade, config, sessions, session, status. Exit codes: 0
+// success, 2 wrong usage or configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
+// admin/control_command.hpp, admin/session_command.hpp, admin/status_command.hpp).
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "pgsteer/admin/control_command.hpp"
+#include "pgsteer/admin/session_command.hpp"
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
 #include "pgsteer/config/config.hpp"
@@ -99,6 +100,44 @@ int fence(const std::string& file, const pgsteer::fence::fence_request& request)
   return pgsteer::fence::run_fence(options.state_dir, request, std::cout, std::cerr);
 }
 
+// `pgsteer sessions` and `pgsteer session kill`.
+class session_commands {
+ public:
+  explicit session_commands(CLI::App& app)
+      : list(app.add_subcommand("sessions", "Show the live sessions of a running pgsteer")) {
+    list->add_option("--sort", sort_, "age: the oldest first; bytes: who has moved most first")
+        ->capture_default_str()
+        ->check([](const std::string& word) {
+          return word == "age" || word == "bytes" ? "" : "expected age or bytes, found \"" + word + "\"";
+        })
+        ->type_name("WORD");
+    list->add_option("--backend", wanted_.backend, "Only those of this backend, by its name or address")
+        ->type_name("ADDRESS");
+    list->add_option("--user", wanted_.user, "Only those of this user")->type_name("NAME");
+    list->add_flag("--json", wanted_.as_json, "For programs: one object, times in ms");
+    auto* one = app.add_subcommand("session", "Do something to one session of a running pgsteer");
+    one->require_subcommand(1);
+    kill = one->add_subcommand("kill", "End it, and what its backend does for it");
+    kill->add_option("ID", id_, "As `pgsteer sessions` and the log show it")->required()->type_name("");
+  }
+  [[nodiscard]] bool is_asked() const { return list->parsed() || kill->parsed(); }
+  [[nodiscard]] int run(const std::string& control_socket) const {
+    if (kill->parsed()) return pgsteer::admin::run_session_kill(control_socket, id_, std::cout, std::cerr);
+    using order = pgsteer::admin::sessions_request::order;
+    pgsteer::admin::sessions_request wanted = wanted_;
+    wanted.sort = sort_ == "bytes" ? order::bytes : order::age;
+    return pgsteer::admin::run_sessions(control_socket, wanted, std::cout, std::cerr);
+  }
+
+  CLI::App* list;
+  CLI::App* kill = nullptr;
+
+ private:
+  pgsteer::admin::sessions_request wanted_;
+  std::string sort_ = "age";
+  std::string id_;
+};
+
 int parse_and_dispatch(int argc, char** argv) {
   CLI::App app("PostgreSQL-aware TCP proxy: port 5432 is the primary, port 5433 a healthy standby",
                "pgsteer");
@@ -140,7 +179,8 @@ int parse_and_dispatch(int argc, char** argv) {
       ->type_name("PATH");
   auto* config_command = app.add_subcommand(
       "config", "Show the configuration that a running pgsteer goes by, defaults included");
-  for (auto* command : {reload_command, upgrade_command, config_command}) {
+  const session_commands sessions(app);
+  for (auto* command : {reload_command, upgrade_command, config_command, sessions.list, sessions.kill}) {
     command->add_option("--control", control_socket, "Its control.socket")
         ->capture_default_str()
         ->envname("PGSTEER_CONTROL")
@@ -164,6 +204,7 @@ int parse_and_dispatch(int argc, char** argv) {
     if (!binary.empty()) binary = std::filesystem::absolute(binary).string();
     return pgsteer::admin::run_upgrade(control_socket, binary, std::cout, std::cerr);
   }
+  if (sessions.is_asked()) return sessions.run(control_socket);
   if (config_command->parsed()) return pgsteer::admin::run_config(control_socket, std::cout, std::cerr);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }

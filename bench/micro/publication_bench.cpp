@@ -35,8 +35,9 @@ struct shared_parts {
   session::cancel_registry cancels;
   metrics::cancel_counters cancel_counters;
   session::awaited_login awaited;
-  session::worker_shared shared{permits, cancels, cancel_counters,
-                                [](topology::backend_id, topology::hint) {}, awaited};
+  session::session_ids ids;
+  session::worker_shared shared{
+      permits, cancels, cancel_counters, [](topology::backend_id, topology::hint) {}, awaited, ids};
 };
 
 runtime::state state_of(topology::topology_snapshot snapshot) {

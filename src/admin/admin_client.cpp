@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "admin/control_routes.hpp"
+#include "admin/session_list_json.hpp"
 #include "pgsteer/base/errc.hpp"
 #include "pgsteer/net/as_result.hpp"
 #include "pgsteer/net/spawn.hpp"
@@ -28,8 +29,8 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using net::as_result;
 
-// A cluster of 1,000 backends makes 400 KiB of JSON.
-constexpr std::uint64_t body_bytes_max = 8 * 1024 * 1024;
+// The longest list of sessions, and what is behind it: a cluster of 1,000 backends makes 400 KiB of JSON.
+constexpr std::uint64_t body_bytes_max = session_list_bytes_max + 1024 * 1024;
 
 // Where the coroutine leaves what it found; outlives the io_context.
 struct outcome {

@@ -3,7 +3,7 @@
 #include <boost/asio/error.hpp>
 #include <ostream>
 
-#include "admin/admin_client.hpp"
+#include "admin/control_asking.hpp"
 #include "admin/control_reports.hpp"
 #include "admin/wording.hpp"
 
@@ -12,19 +12,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr int exit_done = 0;
-constexpr int exit_impossible = 1;
-constexpr int exit_invalid = 2;
-constexpr int exit_nobody = 3;
-
 constexpr seconds control_patience{60};
-
-struct command {
-  std::string_view name;
-  const std::string& control_socket;
-  std::ostream& out;
-  std::ostream& err;
-};
 
 std::string why_not_asked(const error_code& ec) {
   if (ec == boost::asio::error::timed_out)
@@ -35,18 +23,21 @@ std::string why_not_asked(const error_code& ec) {
   return ec.message();
 }
 
+}  // namespace
+
 int nobody_there(const command& of, std::string_view why) {
   of.err << "pgsteer " << of.name << ": " << terminal_safe(of.control_socket) << ": " << why << '\n';
   return exit_nobody;
 }
 
-// Nothing if there is none; the error is told then.
 std::optional<fetched> answer_to(const command& of, question asked) {
   const auto answers = ask(unix_path{of.control_socket}, {std::move(asked)}, control_patience);
   if (answers) return answers->front();
   nobody_there(of, why_not_asked(answers.error()));
   return std::nullopt;
 }
+
+namespace {
 
 std::string shown(const std::string& value) {
   return value.empty() ? std::string("(none)") : terminal_safe(value);

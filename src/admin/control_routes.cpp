@@ -50,11 +50,15 @@ asio::awaitable<response> control_pages::answer(request asked) {
   } else if (target == "/v1/hand-over" && is_order) {
     made = hand_over(asked);
     if (made.result() == http::status::switching_protocols) co_return made;
+  } else if (session_pages::is_for(target)) {
+    response answered = co_await sessions_.answer(asked);
+    made = std::move(answered);
   } else if (target == "/v1/config" && asked.method() == http::verb::get) {
     made = make_response(http::status::ok, "application/yaml", provider_.config_yaml(), version);
   } else {
     made = make_response(http::status::not_found, plain_text,
-                         "there are POST /v1/reload, /v1/upgrade and /v1/hand-over, and GET /v1/config\n",
+                         "there are POST /v1/reload, /v1/upgrade and /v1/hand-over, and GET /v1/config and "
+                         "/v1/sessions\n",
                          version);
   }
   made.keep_alive(asked.keep_alive());

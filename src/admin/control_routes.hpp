@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "admin/http_session.hpp"
+#include "admin/session_routes.hpp"
 #include "pgsteer/admin/control_server.hpp"
 
 namespace pgsteer::admin {
@@ -28,6 +29,7 @@ class control_pages final : public responder {
 
   boost::asio::io_context& context_;
   const control_provider provider_;
+  session_pages sessions_{context_, provider_};
 };
 
 }  // namespace pgsteer::admin

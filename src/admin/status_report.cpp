@@ -1,11 +1,11 @@
 #include "admin/status_report.hpp"
 
-#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <boost/json/value_to.hpp>
 #include <ostream>
 
+#include "admin/text_table.hpp"
 #include "admin/wording.hpp"
 
 namespace pgsteer::admin {
@@ -59,33 +59,11 @@ status_report report_of(const json::object& topology, const json::object& readyz
   return report;
 }
 
-using row = std::vector<std::string>;
-
-// Columns two spaces apart, as wide as their widest cell; the last one as long as it is.
-void print_table(const std::vector<row>& rows, std::ostream& out) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const row& each : rows) {
-    for (std::size_t i = 0; i < each.size(); ++i) widths[i] = std::max(widths[i], each[i].size());
-  }
-  for (const row& each : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < each.size(); ++i) {
-      line += each[i] + std::string(widths[i] - each[i].size() + 2, ' ');
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
-  }
-}
-
 std::string yes_or_no(bool value) {
   return value ? "yes" : "no";
 }
-// An empty cell would make the columns hard to tell apart, by eye and by awk.
-std::string or_dash(std::string_view value) {
-  return value.empty() ? "-" : terminal_safe(value);
-}
 
-row backend_row(const reported_backend& of) {
+table_row backend_row(const reported_backend& of) {
   return {or_dash(of.address),
           or_dash(of.role),
           of.timeline == 0 ? "-" : std::to_string(of.timeline),
@@ -116,7 +94,7 @@ void print_report(const status_report& report, std::ostream& out) {
   if (report.is_draining) out << "pgsteer is draining: it takes no new sessions.\n";
   if (report.is_ambiguous) out << "ALARM: two backends claim to be primary on the same timeline.\n";
 
-  std::vector<row> listeners{{"LISTENER", "ADDRESS", "ROUTE", "READY", "REASON"}};
+  std::vector<table_row> listeners{{"LISTENER", "ADDRESS", "ROUTE", "READY", "REASON"}};
   for (const listener_readiness& each : report.listeners) {
     listeners.push_back({or_dash(each.name), or_dash(each.address), or_dash(each.route),
                          yes_or_no(each.is_ready), terminal_safe(each.reason)});
@@ -124,7 +102,7 @@ void print_report(const status_report& report, std::ostream& out) {
   out << '\n';
   print_table(listeners, out);
 
-  std::vector<row> backends{
+  std::vector<table_row> backends{
       {"ADDRESS", "ROLE", "TIMELINE", "LSN", "LAG", "SESSIONS", "RW", "RO", "PROBE", "REASON"}};
   for (const reported_backend& each : report.backends) backends.push_back(backend_row(each));
   out << '\n';

@@ -8,6 +8,13 @@
 namespace pgsteer::admin {
 namespace {
 
+// Characters that take no place, change the direction of what follows or end the line: Unicode's Cf, Zl and
+// Zp of the General Punctuation block, and the byte order mark.
+bool is_unseen(std::uint32_t code_point) {
+  return (code_point >= 0x200b && code_point <= 0x200f) || (code_point >= 0x2028 && code_point <= 0x202e) ||
+         (code_point >= 0x2060 && code_point <= 0x206f) || code_point == 0xfeff;
+}
+
 std::string with_unit(double value, const char* unit) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.1f %s", value, unit);
@@ -95,7 +102,7 @@ std::string terminal_safe(std::string_view text) {
     const auto code_point = traits::decode(at, valid.end());
     // C0, DEL and C1: the last holds the one-character form of ESC [ (ECMA-48, 5.4).
     const bool is_control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
-    traits::encode(is_control ? '?' : code_point, std::back_inserter(safe));
+    traits::encode(is_control || is_unseen(code_point) ? '?' : code_point, std::back_inserter(safe));
   }
   return safe;
 }

@@ -21,7 +21,8 @@ namespace pgsteer::admin {
 [[nodiscard]] std::string well_formed(std::string_view text);
 // Well-formed text for HTML content and double-quoted attributes: & < > " and ' become references.
 [[nodiscard]] std::string html_escaped(std::string_view text);
-// Well-formed text for a terminal: control characters become '?', so that no escape sequence gets through.
+// Well-formed text for a terminal: control characters become '?', so that no escape sequence gets through,
+// and so do those that nobody sees, so that no line reads otherwise than it is.
 [[nodiscard]] std::string terminal_safe(std::string_view text);
 
 }  // namespace pgsteer::admin

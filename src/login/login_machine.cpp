@@ -154,6 +154,7 @@ action reach(data& d, state& s, std::optional<attempt> kept, time_point now) {
     PGSTEER_ASSERT(message.has_value());  // or the negotiation would have called the packet invalid
     d.user = message->user;
     d.database = message->database;
+    d.application_name = message->application_name;
   }
   reach_machine& machine =
       s.emplace<reach_machine>(d.around, reach_machine::request{.what = asked,
@@ -355,6 +356,12 @@ std::span<const topology::backend_id> login_machine::tried() const noexcept {
 const lease& login_machine::backend() noexcept {
   const lease* const place = place_in(state_);
   return place != nullptr ? *place : data_.backend;
+}
+
+login_stage login_machine::stage() const noexcept {
+  if (std::holds_alternative<forwarding_cancel>(state_)) return login_stage::cancelling;
+  const auto* reaching = std::get_if<reach_machine>(&state_);
+  return reaching != nullptr && reaching->is_held() ? login_stage::held : login_stage::under_way;
 }
 
 byte_span login_machine::to_backend() const noexcept {

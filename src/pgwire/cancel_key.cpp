@@ -19,6 +19,14 @@ result<cancel_key> parse_cancel_request(byte_span packet) {
                     std::string(as_text(packet.subspan(3 * int32_bytes)))};
 }
 
+std::string make_cancel_request(const cancel_key& key) {
+  std::string packet;
+  append_int32(packet, static_cast<std::uint32_t>(3 * int32_bytes + key.secret.size()));
+  append_int32(packet, cancel_request_code);
+  append_int32(packet, key.pid);
+  return packet += key.secret;
+}
+
 }  // namespace pgsteer::pgwire
 
 std::size_t std::hash<pgsteer::pgwire::cancel_key>::operator()(

@@ -10,6 +10,7 @@ namespace {
 void take(startup_message& message, std::string_view name, std::string_view value) noexcept {
   if (name == "user") message.user = value;
   if (name == "database") message.database = value;
+  if (name == "application_name") message.application_name = value;
 }
 
 // Walks the pairs exactly as ProcessStartupPacket() does; false if they do not end at the last byte. Like

@@ -122,6 +122,21 @@ flow_summary flow::summary() const {
   return made;
 }
 
+// Asks no socket: what lies there unread has not been passed on.
+flow_view flow::view() const noexcept {
+  flow_view made;
+  for (const side source : {side::client, side::backend}) made.bytes[index(source)] = half(source).bytes;
+  made.is_half_closed = is_half_closed();
+  if (!ending_.is_readable()) {
+    made.moment = flow_moment::unreadable;
+  } else if (!holds_bytes() && ending_.is_client_ready()) {
+    made.moment = flow_moment::idle;
+  } else if (!holds_bytes() && ending_.is_client_in_transaction()) {
+    made.moment = flow_moment::in_transaction;
+  }
+  return made;
+}
+
 void flow::leave() noexcept {
   is_leaving_ = has_progressed_ = true;
   close_direction(side::client);

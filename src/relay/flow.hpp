@@ -121,6 +121,7 @@ class flow {
   [[nodiscard]] std::size_t stuck_capacity() const noexcept {
     return halves_[0].stuck.capacity() + halves_[1].stuck.capacity();
   }
+  [[nodiscard]] flow_view view() const noexcept;
   // A destination does not take what is there for it.
   [[nodiscard]] bool holds_bytes() const noexcept {
     return halves_[0].holds_bytes() || halves_[1].holds_bytes();

@@ -67,6 +67,10 @@ class flow_ending {
   // As flow_summary::is_idle_outside_transaction has it, if all that was to be passed on has been and nothing
   // has arrived that was not read.
   [[nodiscard]] bool is_client_ready() const noexcept { return goodbye_.is_readable() && tail_.is_ready(); }
+  // Likewise, amid a transaction.
+  [[nodiscard]] bool is_client_in_transaction() const noexcept {
+    return goodbye_.is_readable() && tail_.is_in_transaction();
+  }
   [[nodiscard]] bool is_readable() const noexcept { return goodbye_.is_readable(); }
   // Of all that was passed on, whoever's words can be read or not.
   [[nodiscard]] bool has_backend_spoken_last() const noexcept { return has_backend_spoken_last_; }

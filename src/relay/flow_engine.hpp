@@ -30,6 +30,7 @@ class flow_engine : public engine {
   [[nodiscard]] bool stay(flow& target) override;
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override;
   [[nodiscard]] bool detach(flow& target) override;
+  [[nodiscard]] flow_view look(const flow& target) const noexcept override { return target.view(); }
   void tick(time_point now) override;
   void retune(const relay_options& options) override;
 

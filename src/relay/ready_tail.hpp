@@ -18,7 +18,7 @@ class ready_tail {
  public:
   explicit ready_tail(std::uint64_t last_six = 0) noexcept : last_six_(last_six) {}
   void to_client(byte_span bytes) noexcept {
-    if (is_ready() && are_unasked(bytes)) return;
+    if ((is_ready() || is_in_transaction()) && are_unasked(bytes)) return;
     for (const std::uint8_t byte : bytes.last(bytes.size() < 6 ? bytes.size() : 6))
       last_six_ = last_six_ << 8 | byte;
   }
@@ -30,6 +30,12 @@ class ready_tail {
   [[nodiscard]] std::uint64_t last_six() const noexcept { return last_six_; }
   [[nodiscard]] bool is_ready() const noexcept {
     return (last_six_ & 0xFFFF'FFFF'FFFF) == ready_for_query_idle;
+  }
+  // Likewise ReadyForQuery 'T', or 'E' for a transaction that has failed.
+  [[nodiscard]] bool is_in_transaction() const noexcept {
+    const std::uint8_t status = last_six_ & 0xFF;
+    return (last_six_ & 0xFFFF'FFFF'FF00) == (ready_for_query_idle & 0xFFFF'FFFF'FF00) &&
+           (status == 'T' || status == 'E');
   }
 
  private:

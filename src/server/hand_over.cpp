@@ -153,13 +153,14 @@ std::string hand_over::agree() {
   if (!ready) return error_code(succession::errc::not_understood).message();
   if (ready->what != word::kind::ready) return ready->why;
   std::string why = "pgsteer is stopping";
+  word go{.what = word::kind::go};
   const bool is_told = calls_.call([&] {
     why = around_.stop_accepting();
     has_given_sockets_ = why.empty();
+    go.newest_session = around_.newest_session().value;
   });
   if (!is_told || !why.empty()) return why;
-  const auto sent = peer_->send(succession::to_json(word{.what = word::kind::go}), {}, {},
-                                clock::now() + successor_answer_time);
+  const auto sent = peer_->send(succession::to_json(go), {}, {}, clock::now() + successor_answer_time);
   return sent ? std::string() : sent.error().message();
 }
 

@@ -41,6 +41,7 @@ class hand_over {
     std::function<std::vector<net::inherited_socket>()> sockets;
     // Empty: everybody who comes is the successor's from now on; else why not.
     std::function<std::string()> stop_accepting;
+    std::function<session::session_id()> newest_session;  // after that
     std::function<void()> resume_accepting;
     std::function<void(std::vector<session::carried_session>)> take_back;
     std::function<void(const result_of&)> on_given;

@@ -1,6 +1,7 @@
 #pragma once
-// server::implementation: the whole proxy, wired; in three files: server.cpp (its life), and, of what it does
-// to itself while it runs, implementation_reload.cpp and implementation_succession.cpp.
+// server::implementation: the whole proxy, wired; in four files: server.cpp (its life), and, of what is done
+// to it while it runs, implementation_reload.cpp, implementation_succession.cpp and
+// implementation_sessions.cpp.
 //
 // Control thread, but for what says otherwise.
 #include <boost/asio/io_context.hpp>
@@ -24,6 +25,7 @@
 #include "server/listener_set.hpp"
 #include "server/open_ports.hpp"
 #include "server/service_manager.hpp"
+#include "server/session_survey.hpp"
 #include "server/stop_signals.hpp"
 #include "server/successor_process.hpp"
 #include "server/take_over.hpp"
@@ -112,6 +114,14 @@ class server::implementation {
   [[nodiscard]] bool would_end_at_once(const take_over::place& at) const;
   void take_back(std::vector<session::carried_session> sessions);
 
+  // implementation_sessions.cpp
+  using on_killed = std::function<void(const admin::kill_report&)>;
+  void list_sessions(admin::session_list_taker taker);
+  void kill_session(const std::string& id, on_killed on_done);
+  void look_for_killed(session::session_id which, time_point until, on_killed on_done);
+  [[nodiscard]] std::vector<std::string> why_sessions_may_be_missing(
+      const session_survey::late_workers& late) const;
+
   config::config options_;  // as configured
   const config_source source_;
   const double start_time_seconds_;
@@ -124,12 +134,14 @@ class server::implementation {
   metrics::cancel_counters cancel_counters_;
   metrics::reload_counters reloads_;
   session::awaited_login awaited_;
+  session::session_ids session_ids_;
   session::worker_shared shared_;
   topology_keeper keeper_;
   fence::fence_memory fence_memory_;
   runtime::publication publication_;  // outlives the workers, whose threads call it back
   listener_set listeners_;            // and so do the listeners, whose clients they serve
   std::vector<std::unique_ptr<worker>> workers_;
+  session_survey survey_{context_, workers_};
   open_ports ports_;
   std::optional<open_ports::change> ports_to_open_;  // once the predecessor accepts nobody
   bool are_sockets_anothers_ = false;                // another process accepts from them

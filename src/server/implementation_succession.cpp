@@ -82,6 +82,7 @@ hand_over::surroundings server::implementation::around_hand_over() {
   };
   around.sockets = [this] { return ports_.copies(); };
   around.stop_accepting = [this] { return stop_accepting(); };
+  around.newest_session = [this] { return session_ids_.newest(); };
   around.resume_accepting = [this] { resume_accepting(); };
   around.take_back = [this](std::vector<session::carried_session> sessions) {
     take_back(std::move(sessions));
@@ -170,7 +171,8 @@ result<void> server::implementation::meet_predecessor() {
 take_over::surroundings server::implementation::around_take_over() {
   take_over::surroundings around;
   around.what_is_missing = [this] { return what_is_missing(); };
-  around.start_accepting = [this] {
+  around.start_accepting = [this](session::session_id newest) {
+    session_ids_.start_behind(newest);
     manager_.tell(main_pid(::getpid()));
     open(std::move(*ports_to_open_));
     ports_to_open_.reset();

@@ -45,9 +45,12 @@ server::implementation::implementation(config::config options, config_source sou
       source_(std::move(source)),
       start_time_seconds_(unix_now_seconds()),
       reloads_{.last_applied_seconds = start_time_seconds_},
-      shared_{permits_, cancels_, cancel_counters_,
+      shared_{permits_,
+              cancels_,
+              cancel_counters_,
               [this](topology::backend_id id, topology::hint noticed) { keeper_.note_hint(id, noticed); },
-              awaited_},
+              awaited_,
+              session_ids_},
       keeper_(
           context_, options_,
           [this](const runtime::used_topology& topology) {
@@ -199,6 +202,10 @@ admin::control_provider server::implementation::orders() {
   provider.why_no_hand_over = [this] { return why_no_hand_over(); };
   provider.hand_over = [this](net::unique_fd connected) {
     if (why_no_hand_over().empty()) hand_over_.begin(std::move(connected));
+  };
+  provider.sessions = [this](admin::session_list_taker taker) { list_sessions(std::move(taker)); };
+  provider.kill_session = [this](const std::string& id, on_killed on_done) {
+    kill_session(id, std::move(on_done));
   };
   return provider;
 }

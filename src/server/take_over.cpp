@@ -84,7 +84,7 @@ void take_over::run() {
     (void)calls_.call([&] { around_.on_refused(why); });
     return;
   }
-  if (!calls_.call([this] { around_.start_accepting(); })) return;
+  if (!calls_.call([this] { around_.start_accepting(newest_session_); })) return;
   why = take_sessions();
   (void)calls_.call([&] { why.empty() ? around_.on_over(sessions_) : around_.on_disowned(why); });
 }
@@ -106,6 +106,7 @@ take_over::standing take_over::agree(std::string& why) {
     return said.error() == succession::errc::peer_gone ? standing::alone : standing::refused;
   }
   const auto go = succession::read_word(said->text);
+  if (go) newest_session_.value = go->newest_session;
   if (go && go->what == word::kind::go) return standing::heir;
   why = go ? go->why : not_understood();
   return standing::refused;

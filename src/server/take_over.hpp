@@ -43,7 +43,8 @@ class take_over {
   struct surroundings {
     // What it does not know of the backends by itself yet, and the predecessor does, in words; or nothing.
     std::function<std::string()> what_is_missing;
-    std::function<void()> start_accepting;
+    // newest: what the predecessor's ids of sessions go up to.
+    std::function<void(session::session_id newest)> start_accepting;
     std::function<std::vector<place>(const std::vector<session::carried_session>&)> find_places;
     std::function<void(std::uint64_t sessions)> on_over;
     std::function<void(const std::string& why)> on_refused;
@@ -88,6 +89,7 @@ class take_over {
   net::inherited_sockets sockets_;
   std::string failure_;
   std::uint64_t sessions_ = 0;  // taken over
+  session::session_id newest_session_;
   std::atomic<bool> is_abandoned_{false};
   std::thread thread_;
 };

@@ -43,6 +43,7 @@ void worker::publish(runtime::state_ptr next, std::function<void()> on_taken) {
 }
 
 void worker::take(session::listener_state& listener, session::accepted_client client) {
+  client.id = sessions_->shared.ids.draw();  // before it goes its way: once nobody is accepted, all are known
   if (context_.get_executor().running_in_this_thread())
     return session::start_session(*sessions_, listener, std::move(client));
   handed_over_.fetch_add(1, std::memory_order_relaxed);
@@ -66,6 +67,10 @@ void worker::carry_away(std::size_t n, session::worker_context::taker whom,
   sessions_->post([this, n, to = std::move(whom), tell = std::move(told)]() mutable {
     tell(sessions_->carry_away(n, std::move(to)));
   });
+}
+
+void worker::ask(std::function<void(session::worker_context&)> question) {
+  sessions_->post([this, asked = std::move(question)] { asked(*sessions_); });
 }
 
 void worker::call(const std::function<void()>& action) {

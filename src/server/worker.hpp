@@ -38,6 +38,8 @@ class worker {
             login::picked_backend backend);
   // worker_context::carry_away() on its thread, and then told how many will come.
   void carry_away(std::size_t n, session::worker_context::taker whom, std::function<void(std::size_t)> told);
+  // Has question called on its thread; not at all if it ends before.
+  void ask(std::function<void(session::worker_context&)> question);
   // Always the same object, which holds what the worker goes by. It is read on its thread.
   [[nodiscard]] const runtime::state_ptr& state() const noexcept { return sessions_->state(); }
   // Has action called on its thread, and returns after that. Not from its thread; between start() and

@@ -47,6 +47,8 @@ close_description describe(close_reason reason) noexcept {
       return {info, "half_closed_too_long", "", ""};
     case close_reason::draining:
       return {info, "draining", "57P01", "terminating connection because pgsteer is stopping"};
+    case close_reason::killed:
+      return {info, "killed", "57P01", "terminating connection due to administrator command"};
     case close_reason::local_trouble:
       return {log_level::error, "local_trouble", "53000", "pgsteer is out of resources"};
   }

@@ -39,6 +39,7 @@ class leg final : public relay::socket_wait {
   [[nodiscard]] error_code open(const net::address& address, const net::tcp_options& options);
   [[nodiscard]] net::unique_fd release();
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
+  [[nodiscard]] int fd() const noexcept { return fd_.value(); }
 
   struct operation {
     enum class kind {

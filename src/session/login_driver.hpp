@@ -13,6 +13,7 @@
 #include "pgsteer/net/moving_deadline.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "session/cancel_delivery.hpp"
+#include "session/client_names.hpp"
 #include "session/leg.hpp"
 
 namespace pgsteer::session {
@@ -30,6 +31,10 @@ class login_driver final : public leg::owner {
   void go_on(login::event what);
 
   [[nodiscard]] login::login_machine& machine() noexcept { return machine_; }
+  // As far as they are known.
+  [[nodiscard]] client_names names() const {
+    return {machine_.user(), machine_.database(), machine_.application_name()};
+  }
   [[nodiscard]] leg& client() noexcept { return client_; }
   [[nodiscard]] leg& backend() noexcept { return backend_; }
 

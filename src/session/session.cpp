@@ -23,6 +23,7 @@ void start_session(worker_context& worker, listener_state& listener, carried_ses
 session::session(worker_context& worker, listener_state& listener, accepted_client client)
     : worker_(worker),
       listener_(listener),
+      id_(client.id),
       client_address_(client.address),
       accepted_at_(client.accepted_at) {
   if (auto* admitted = std::get_if<login::admitted>(&client.admission))
@@ -37,6 +38,7 @@ session::session(worker_context& worker, listener_state& listener, const carried
                  login::picked_backend backend)
     : worker_(worker),
       listener_(listener),
+      id_(carried.id.value != 0 ? carried.id : worker.shared.ids.draw()),
       client_address_(carried.client_address),
       accepted_at_(carried.accepted_at),
       permit_(worker.shared.permits.sessions.take(std::numeric_limits<std::uint32_t>::max()).value()),
@@ -44,8 +46,7 @@ session::session(worker_context& worker, listener_state& listener, const carried
       is_readable_(carried.flow.past.memory.is_readable),
       logged_in_at_(carried.logged_in_at),
       is_carried_away_(carried.is_to_stay),
-      user_(carried.user),
-      database_(carried.database) {
+      names_(carried.user, carried.database, carried.application_name) {
   listener_.users.fetch_add(1, std::memory_order_relaxed);
   listener_.counters.active.add();
   worker_.enlist(*this);
@@ -98,14 +99,16 @@ void session::on_detach(relay::carried_flow&& flow) {
   flow_ = nullptr;
   carried_session carried{.client = std::move(client_fd_),
                           .backend_socket = std::move(backend_fd_),
+                          .id = id_,
                           .listener = listener_.counters.name,
                           .client_address = client_address_,
                           .backend = backend_.id(),
                           .backend_address = backend_.address(),
                           .accepted_at = accepted_at_,
                           .logged_in_at = logged_in_at_,
-                          .user = std::move(user_),
-                          .database = std::move(database_),
+                          .user = std::string(names_.user()),
+                          .database = std::string(names_.database()),
+                          .application_name = std::string(names_.application()),
                           .key = {},
                           .flow = std::move(flow)};
   if (cancel_entry_ != nullptr) carried.key = cancel_entry_->first;
@@ -119,8 +122,7 @@ void session::start_relay() {
   client_fd_ = login_->client().release();
   backend_fd_ = login_->backend().release();
   backend_ = login.take_backend();
-  user_ = login.user();
-  database_ = login.database();
+  names_ = login_->names();
   relay::flow_start start;
   start.client_fd = client_fd_.value();
   start.backend_fd = backend_fd_.value();
@@ -228,6 +230,10 @@ void session::call_to_leave() {
   review();
 }
 
+void session::kill() {
+  request_close({close_reason::killed, {}});
+}
+
 void session::request_close(const login::removal& why) {
   if (flow_ == nullptr) {
     if (login_) login_->go_on(login::stopped{why.reason});
@@ -250,8 +256,7 @@ void session::stay() {
 void session::fail_login(const login::ending& end) {
   if (flow_ != nullptr) return request_close({end.reason, {}});
   if (!end.detail.empty()) detail_ = std::make_unique<const std::string>(end.detail);
-  user_ = login_->machine().user();
-  database_ = login_->machine().database();
+  names_ = login_->names();
   backend_ = login_->machine().take_backend();
   if (tell_why_no_login(login_->client(), end) == last_step::linger)
     worker_.linger(login_->client().release());
@@ -264,6 +269,9 @@ void session::on_end(const relay::flow_summary& summary) {
   const close_reason reason = reason_of(summary, login_end_, requested_);
   if (reason == close_reason::backend_lost) worker_.note_hint(backend_.id(), topology::hint::session_lost);
   if (reason == close_reason::backend_closed) worker_.note_hint(backend_.id(), topology::hint::session_ended);
+  // Its backend notices the end only once it reads or writes; idle outside a transaction it reads.
+  if (reason == close_reason::killed && !summary.is_idle_outside_transaction && cancel_entry_ != nullptr)
+    worker_.cancel(cancel_entry_->first, backend_.address());
   const last_step next = tell_why_over(client_fd_.value(), reason, summary, detail(), can_speak_);
   if (next == last_step::linger) worker_.linger(std::move(client_fd_));
   if (login_) finish_login();
@@ -275,10 +283,11 @@ void session::close(close_reason reason, const relay::flow_summary& summary) {
   const std::shared_ptr<session> alive = std::move(itself_);
   backend_.give_back();
   listener_.counters.closed[static_cast<std::size_t>(reason)].add();
-  log_end({.listener = listener_.counters.name,
+  log_end({.id = id_,
+           .listener = listener_.counters.name,
            .client = client_address_,
-           .user = user_,
-           .database = database_,
+           .user = names_.user(),
+           .database = names_.database(),
            .backend = backend_.address(),
            .accepted_at = accepted_at_,
            .detail = detail()},

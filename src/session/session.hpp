@@ -17,6 +17,7 @@
 #include "pgsteer/session/close_reason.hpp"
 #include "pgsteer/session/start_session.hpp"
 #include "pgsteer/session/worker_context.hpp"
+#include "session/client_names.hpp"
 #include "session/login_driver.hpp"
 
 namespace pgsteer::session {
@@ -37,6 +38,11 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void review();
   // For a drain: it ends when it is idle.
   void call_to_leave();
+  // For an operator: it ends soon, whatever it is doing, and so does what its backend is doing for it.
+  void kill();
+  [[nodiscard]] session_id id() const noexcept { return id_; }
+  // Nothing: it is over, or about to be.
+  [[nodiscard]] std::optional<listed_session> describe() const;
 
   // Of its login.
   [[nodiscard]] std::shared_ptr<session> alive() const noexcept { return itself_; }  // null once it is closed
@@ -63,12 +69,14 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   // Until when it may wait for that, once it is logged in.
   [[nodiscard]] time_point first_query_due(const login::removal& why) const;
   void review_if_due();
+  [[nodiscard]] session_stage stage() const noexcept;
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }
 
   worker_context& worker_;
   listener_state& listener_;
+  const session_id id_;
   const net::tcp::endpoint client_address_;
   const time_point accepted_at_;
   permit permit_;
@@ -91,8 +99,7 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   bool is_called_to_leave_ = false;
   bool is_carried_away_ = false;
   bool can_speak_ = false;  // the refused login stood between two messages to the client
-  std::string user_;
-  std::string database_;
+  client_names names_;
   std::unique_ptr<const std::string> detail_;  // for the log, and for the client's last message
 };
 

@@ -72,10 +72,12 @@ last_step tell_why_over(int client_fd, close_reason reason, const relay::flow_su
 void log_end(const session_facts& facts, close_reason reason, const relay::flow_summary& summary) {
   const close_description words = describe(reason);
   if (!is_logged(words.level)) return;
+  const std::string id = to_string(facts.id);
   const std::string client = to_string(net::client_endpoint(facts.client));
   const std::string backend = facts.backend.host.empty() ? "" : to_string(facts.backend);
   log(words.level, "session ended",
-      {{"listener", facts.listener},
+      {{"session", std::string_view(id)},
+       {"listener", facts.listener},
        {"client", std::string_view(client)},
        {"user", facts.user},
        {"database", facts.database},

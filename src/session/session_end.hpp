@@ -12,6 +12,7 @@
 #include "pgsteer/net/socket.hpp"
 #include "pgsteer/relay/engine.hpp"
 #include "pgsteer/session/close_reason.hpp"
+#include "pgsteer/session/session_id.hpp"
 #include "session/leg.hpp"
 
 namespace pgsteer::session {
@@ -37,6 +38,7 @@ enum class last_step {
                                       std::string_view message, bool can_speak);
 
 struct session_facts {
+  session_id id;
   std::string_view listener;
   const net::tcp::endpoint& client;
   std::string_view user;

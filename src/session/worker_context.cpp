@@ -2,20 +2,10 @@
 
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/pgwire/startup_negotiation.hpp"
-#include "session/session.hpp"
+#include "session/own_cancels.hpp"
+#include "session/session_list.hpp"
 
 namespace pgsteer::session {
-
-struct worker_context::session_list {
-  boost::intrusive::list<session> members;
-  boost::intrusive::list<session>::iterator next_to_call = members.end();  // of those that may have to leave
-
-  // The action may end the session that it is called for, and no other.
-  template <class Action>
-  void for_each(Action action) {
-    for (auto next = members.begin(); next != members.end();) action(*next++);
-  }
-};
 
 namespace {
 
@@ -38,7 +28,8 @@ worker_context::worker_context(boost::asio::io_context& context_in, relay::engin
       sessions_(std::make_unique<session_list>()),
       quiet_timer_(context_in),
       calling_timer_(context_in),
-      linger_timer_(context_in) {}
+      linger_timer_(context_in),
+      cancels_(std::make_unique<own_cancels>(*this)) {}
 
 worker_context::~worker_context() = default;
 
@@ -164,6 +155,10 @@ metrics::byte_tally& worker_context::tally_of(listener_state& listener) {
   return *known.tally;
 }
 
+void worker_context::cancel(const pgwire::cancel_key& key, const endpoint& backend) {
+  cancels_->send(key, backend);
+}
+
 void worker_context::enlist(session& member) {
   sessions_->members.push_back(member);
   if (is_leaving() && sessions_->next_to_call == sessions_->members.end()) --sessions_->next_to_call;
@@ -171,9 +166,7 @@ void worker_context::enlist(session& member) {
 }
 
 void worker_context::delist(session& member) {
-  const auto place = sessions_->members.iterator_to(member);
-  if (sessions_->next_to_call == place) ++sessions_->next_to_call;
-  sessions_->members.erase(place);
+  sessions_->remove(member);
   session_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 

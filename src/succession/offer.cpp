@@ -217,7 +217,8 @@ std::string to_json(const word& value) {
                                       {"why", value.why},
                                       {"batch", value.batch},
                                       {"left", list(value.left)},
-                                      {"later", list(value.later)}});
+                                      {"later", list(value.later)},
+                                      {"newest_session", value.newest_session}});
 }
 
 std::optional<greeting> read_greeting(std::string_view text) {
@@ -259,6 +260,7 @@ std::optional<word> read_word(std::string_view text) {
               .batch = from.number<std::uint64_t>("batch"),
               .left = {},
               .later = {}};
+    if (from.has("newest_session")) read.newest_session = from.number<std::uint64_t>("newest_session");
     for (const auto& [key, places] : {std::pair{"left", &read.left}, std::pair{"later", &read.later}}) {
       for (const json::value& each : from.list(key)) {
         boost::system::error_code ec;

@@ -104,7 +104,8 @@ relay::flow_past read_past(json_fields from, bool& is_good) {
 
 json::object pack_one(const carried_session& one, bytes_writer& bytes, time_point now) {
   const endpoint client = net::client_endpoint(one.client_address);
-  json::object fields{{"listener", one.listener},
+  json::object fields{{"session", one.id.value},
+                      {"listener", one.listener},
                       {"client_host", client.host},
                       {"client_port", client.port},
                       {"backend", one.backend.value},
@@ -115,6 +116,7 @@ json::object pack_one(const carried_session& one, bytes_writer& bytes, time_poin
                       {"flow", to_object(one.flow.past)}};
   fields["user_bytes"] = bytes.add(as_bytes(one.user));
   fields["database_bytes"] = bytes.add(as_bytes(one.database));
+  fields["application_name_bytes"] = bytes.add(as_bytes(one.application_name));
   if (one.key) {
     fields["pid"] = one.key->pid;
     fields["secret_bytes"] = bytes.add(as_bytes(one.key->secret));
@@ -128,6 +130,8 @@ json::object pack_one(const carried_session& one, bytes_writer& bytes, time_poin
 carried_session unpack_one(json_fields from, bytes_reader& bytes, time_point now, bool& is_good) {
   carried_session one;
   const auto next_bytes = [&](std::string_view key) { return bytes.take(from.number<std::size_t>(key)); };
+  // An older process does not know these two.
+  if (from.has("session")) one.id.value = from.number<std::uint64_t>("session");
   one.listener = from.text("listener");
   const auto client =
       net::to_client(endpoint{from.text("client_host"), from.number<std::uint16_t>("client_port")});
@@ -143,6 +147,8 @@ carried_session unpack_one(json_fields from, bytes_reader& bytes, time_point now
   one.flow.past = read_past(from.object("flow"), is_good);
   one.user = as_text(next_bytes("user_bytes"));
   one.database = as_text(next_bytes("database_bytes"));
+  if (from.has("application_name_bytes"))
+    one.application_name = as_text(next_bytes("application_name_bytes"));
   if (from.has("pid")) {
     one.key.emplace();
     one.key->pid = from.number<std::uint32_t>("pid");

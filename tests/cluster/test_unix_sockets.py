@@ -49,7 +49,7 @@ def test_sessions_are_routed_and_shown(cluster, unix_proxy, connect, folder):
     shown = unix_proxy.topology()
     assert {each["address"] for each in shown["backends"]} == {f"{each.socket_folder}:{each.port}" for each in cluster.backends}
     writer.close()
-    unix_proxy.wait_logged("session ended listener=rw client=[local] user=app")
+    unix_proxy.wait_logged("listener=rw client=[local] user=app")
     with pytest.raises(psycopg2.OperationalError, match='role "nobody" does not exist|authentication failed'):
         connect(5432, host=str(folder), user="nobody")
 

@@ -21,6 +21,9 @@ class forwarding_engine : public relay::engine {
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) override {
     return real_.leave_quiet(now);
   }
+  [[nodiscard]] relay::flow_view look(const relay::flow& target) const noexcept override {
+    return real_.look(target);
+  }
   [[nodiscard]] result<void> wait(relay::socket_wait& who, int fd, relay::readiness what) override {
     return real_.wait(who, fd, what);
   }

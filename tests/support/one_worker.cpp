@@ -129,6 +129,7 @@ fake_client one_worker::connect(std::string_view bytes, std::optional<int> recei
   accepted.address = peer;
   accepted.admission = std::get<login::admitted>(login::admit(permits_, {}));
   accepted.accepted_at = clock::now();
+  accepted.id = ids_.draw();
   on_worker([&] { session::start_session(*worker_, listener_, std::move(accepted)); });
   return client;
 }

@@ -54,8 +54,9 @@ class one_worker {
   session::cancel_registry cancels_;
   metrics::cancel_counters cancel_counters_;
   session::awaited_login awaited_;
-  session::worker_shared shared_{permits_, cancels_, cancel_counters_,
-                                 [](topology::backend_id, topology::hint) {}, awaited_};
+  session::session_ids ids_;
+  session::worker_shared shared_{
+      permits_, cancels_, cancel_counters_, [](topology::backend_id, topology::hint) {}, awaited_, ids_};
   session::listener_state listener_{0, "rw"};
   runtime::backend_use_ptr use_ = std::make_shared<runtime::backend_use>();
   endpoint address_;

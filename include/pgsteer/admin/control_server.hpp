@@ -8,6 +8,8 @@
 //   GET  /v1/config      the effective configuration, YAML
 //   POST /v1/upgrade     starts a process that takes over
 //   POST /v1/hand-over   becomes what that one is handed everything through
+//   GET  /v1/sessions    the live sessions
+//   POST /v1/sessions/ID/kill   ends one of them
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "pgsteer/admin/options.hpp"
+#include "pgsteer/admin/session_list.hpp"
 #include "pgsteer/net/unique_fd.hpp"
 #include "pgsteer/net/unix_socket.hpp"
 
@@ -60,6 +63,10 @@ struct control_provider {
   // Why nothing can be handed over now, or nothing; and then, through a connection to the one that asked.
   std::function<std::string()> why_no_hand_over;
   std::function<void(net::unique_fd connected)> hand_over;
+  // Has the taker called on the control thread, from now on.
+  std::function<void(session_list_taker taker)> sessions;
+  // Likewise, as for a reload.
+  std::function<void(const std::string& id, std::function<void(const kill_report&)> on_done)> kill_session;
 };
 
 class http_server;

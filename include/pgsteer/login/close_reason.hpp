@@ -28,6 +28,7 @@ enum class close_reason : std::uint8_t {
   backend_shutting_down,  // the backend waits for its sessions to end, and this one was idle
   half_closed_too_long,   // one side ended and the other never did
   draining,               // pgsteer is stopping
+  killed,                 // an operator has ordered it
   local_trouble,          // this host ran out of something (descriptors, memory), or pgsteer is at fault
 };
 inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(close_reason::local_trouble) + 1;

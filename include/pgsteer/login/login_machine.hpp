@@ -45,6 +45,13 @@ struct watched {
   bool may_speak = false;  // refused: the client can read a message of ours now
 };
 
+// How far it is, for people.
+enum class login_stage : std::uint8_t {
+  under_way,
+  held,        // since there was no backend for it
+  cancelling,  // carries a CancelRequest, and is no login
+};
+
 class login_machine {
  public:
   // Of a client that may log in.
@@ -69,10 +76,12 @@ class login_machine {
     return data_.watch.backend_key();
   }
 
+  [[nodiscard]] login_stage stage() const noexcept;
   [[nodiscard]] const ending& end() const noexcept { return data_.end; }
   // As the client's StartupMessage has them; empty before, and if it is encrypted.
   [[nodiscard]] const std::string& user() const noexcept { return data_.user; }
   [[nodiscard]] const std::string& database() const noexcept { return data_.database; }
+  [[nodiscard]] const std::string& application_name() const noexcept { return data_.application_name; }
 
   // Its states, and what they have in common. For its own use.
   struct reading {
@@ -108,6 +117,7 @@ class login_machine {
     ending end{};
     std::string user{};
     std::string database{};
+    std::string application_name{};
   };
 
  private:

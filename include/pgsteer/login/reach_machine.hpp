@@ -60,6 +60,8 @@ class reach_machine {
   [[nodiscard]] reach_step begin(time_point now);
   [[nodiscard]] reach_step resume(const event& what, time_point now);
 
+  // Since nobody was eligible, and until a backend has answered: as pgsteer_logins_held counts.
+  [[nodiscard]] bool is_held() const noexcept { return data_.hold.has_value(); }
   [[nodiscard]] question asked() const noexcept { return data_.asked.what; }
   [[nodiscard]] std::span<const topology::backend_id> tried() const noexcept { return data_.rules.tried(); }
   [[nodiscard]] lease& backend() noexcept { return data_.backend.place; }

@@ -31,6 +31,8 @@ struct cancel_key {
 // packet: one whole CancelRequest, as startup_negotiation completed it.
 // Errors: errc::invalid_cancel_length, errc::not_this_packet.
 [[nodiscard]] result<cancel_key> parse_cancel_request(byte_span packet);
+// The packet that asks for it.
+[[nodiscard]] std::string make_cancel_request(const cancel_key& key);
 
 }  // namespace pgsteer::pgwire
 

@@ -13,8 +13,9 @@
 namespace pgsteer::pgwire {
 
 struct startup_message {
-  std::string_view user;      // never empty
-  std::string_view database;  // the user's name if the client gave none
+  std::string_view user;              // never empty
+  std::string_view database;          // the user's name if the client gave none
+  std::string_view application_name;  // as libpq sends it, its fallback too; empty: none
 };
 
 // packet: exactly one StartupMessage. A name given twice counts the last time, as in PostgreSQL.

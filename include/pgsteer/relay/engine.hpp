@@ -52,6 +52,20 @@ struct flow_summary {
   bool is_all_said = false;
 };
 
+// What the bytes that a flow has passed on tell of the moment.
+enum class flow_moment : std::uint8_t {
+  busy,            // the client has not got the end of an answer since it sent something last
+  idle,            // outside a transaction
+  in_transaction,  // idle amid one, which may have failed
+  unreadable,      // they are encrypted
+};
+
+struct flow_view {
+  std::array<std::uint64_t, 2> bytes{};  // as in flow_summary
+  flow_moment moment = flow_moment::busy;
+  bool is_half_closed = false;  // one side has ended
+};
+
 // What the watcher of the first bytes from the backend says.
 enum class watch_verdict {
   watching,  // pass these bytes on and show me the next
@@ -132,6 +146,8 @@ class engine {
   // Gives the flow back to its owner as it is, soon: on_detach(), or on_end() if it ends before. False: it
   // is watched or has ended already, and nothing is changed. Idempotent.
   [[nodiscard]] virtual bool detach(flow& target) = 0;
+  // For people; changes nothing and asks no socket. Of a flow that has not told its owner of its end.
+  [[nodiscard]] virtual flow_view look(const flow& target) const noexcept = 0;
   // Calls who.on_ready() once. Preconditions: !who.is_waiting(); the socket is no flow's. Errors: of
   // epoll_ctl(2).
   [[nodiscard]] virtual result<void> wait(socket_wait& who, int fd, readiness what) = 0;

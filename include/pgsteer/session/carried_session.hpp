@@ -13,6 +13,7 @@
 #include "pgsteer/net/unique_fd.hpp"
 #include "pgsteer/pgwire/cancel_key.hpp"
 #include "pgsteer/relay/carried_flow.hpp"
+#include "pgsteer/session/session_id.hpp"
 #include "pgsteer/topology/types.hpp"
 
 namespace pgsteer::session {
@@ -20,6 +21,7 @@ namespace pgsteer::session {
 struct carried_session {
   net::unique_fd client;
   net::unique_fd backend_socket;
+  session_id id;         // 0: of a process that gave it none
   std::string listener;  // its name
   net::tcp::endpoint client_address;
   topology::backend_id backend;  // of this process
@@ -28,6 +30,7 @@ struct carried_session {
   time_point logged_in_at;
   std::string user;
   std::string database;
+  std::string application_name;
   std::optional<pgwire::cancel_key> key;
   relay::carried_flow flow;
   // Another process did not want it: it is not offered again.

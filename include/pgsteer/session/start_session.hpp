@@ -20,6 +20,7 @@ struct accepted_client {
   net::tcp::endpoint address;
   std::variant<login::admitted, login::refused> admission;
   time_point accepted_at;
+  session_id id = {};
 };
 
 // Starts the session; it keeps itself alive until it is over. On the worker's thread.

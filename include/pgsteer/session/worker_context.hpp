@@ -33,11 +33,15 @@
 #include "pgsteer/session/cancel_registry.hpp"
 #include "pgsteer/session/carried_session.hpp"
 #include "pgsteer/session/close_reason.hpp"
+#include "pgsteer/session/listed_session.hpp"
+#include "pgsteer/session/session_id.hpp"
 #include "pgsteer/topology/hint.hpp"
 
 namespace pgsteer::session {
 
+class own_cancels;
 class session;
+struct session_walk;
 
 // One per listener, shared by all workers.
 struct listener_state {
@@ -66,6 +70,7 @@ struct worker_shared {  // what all workers refer to; outlives them
   metrics::cancel_counters& cancel_counters;
   std::function<void(topology::backend_id, topology::hint)> on_hint;  // any thread
   awaited_login& awaited;
+  session_ids& ids;
 };
 
 class worker_context {
@@ -129,6 +134,17 @@ class worker_context {
   using taker = std::function<void(carried_session)>;
   [[nodiscard]] std::size_t carry_away(std::size_t n, taker whom);
 
+  // Looks at its sessions, oldest first, some at a time; others may come and go in between, and so may whole
+  // walks. A walk that is not needed any more may be destroyed by any thread.
+  [[nodiscard]] std::shared_ptr<session_walk> begin_walk();
+  // Adds the next ones, n at most, but for those that are over. False: these were the last.
+  [[nodiscard]] bool list_sessions(session_walk& walk, std::size_t n, std::vector<listed_session>& into);
+  // If it is among the next n it ends soon; killed: what it was. False: there is nothing left to look at.
+  [[nodiscard]] bool kill_session(session_walk& walk, std::size_t n, session_id which,
+                                  std::optional<listed_session>& killed);
+  // Ends what that backend is doing for a session that is over.
+  void cancel(const pgwire::cancel_key& key, const endpoint& backend);
+
   void enlist(session& member);
   [[nodiscard]] std::size_t session_count() const noexcept {
     return session_count_.load(std::memory_order_relaxed);
@@ -166,6 +182,7 @@ class worker_context {
   taker taker_;
   net::lingering_sockets lingering_;
   boost::asio::steady_timer linger_timer_;
+  std::unique_ptr<own_cancels> cancels_;
 };
 
 }  // namespace pgsteer::session

@@ -60,6 +60,7 @@ struct word {
   // Of owned: likewise, but to be offered again: the successor has not heard yet that their backend may have
   // them.
   std::vector<std::size_t> later = {};
+  std::uint64_t newest_session = 0;  // of go: the ids of its sessions go up to this (session/session_id.hpp)
 };
 
 [[nodiscard]] std::string to_json(const greeting& value);
