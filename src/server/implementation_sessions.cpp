@@ -59,8 +59,8 @@ std::vector<std::string> server::implementation::why_sessions_may_be_missing(
   std::vector<std::string> reasons;
   for (const std::size_t each : late) {
     reasons.push_back("worker " + std::to_string(each) + " of 0 to " + std::to_string(workers_.size() - 1) +
-                      " has not answered within " + std::to_string(session_survey::answer_time.count()) +
-                      " s");
+                      " has not answered within " +
+                      std::to_string(session_survey::usual_answer_time.count()) + " s");
   }
   if (take_over_) {
     reasons.push_back("process " + std::to_string(take_over_->offer().from.pid) +

@@ -1,5 +1,6 @@
 #include "server/session_survey.hpp"
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
@@ -24,12 +25,13 @@ class session_survey::round : public std::enable_shared_from_this<round> {
   // True: there is no need to go on.
   using found_taker = std::function<bool(sessions)>;
 
-  round(asio::io_context& control, const std::vector<std::unique_ptr<worker>>& workers, question asked)
-      : control_(control),
-        workers_(workers),
+  round(const session_survey& of, question asked)
+      : control_(of.control_),
+        workers_(of.workers_),
+        answer_time_(of.answer_time_),
         asked_(std::move(asked)),
-        is_through_(workers.size()),
-        silence_(control) {}
+        is_through_(workers_.size()),
+        silence_(control_) {}
 
   void begin(found_taker on_found, std::function<void(const late_workers&)> on_over) {
     on_found_ = std::move(on_found);
@@ -44,9 +46,12 @@ class session_survey::round : public std::enable_shared_from_this<round> {
 
   void ask(std::size_t which, walk_ptr walk) {
     workers_[which]->ask([self = shared_from_this(), which, walk](session::worker_context& there) mutable {
-      if (!walk) walk = there.begin_walk();
       sessions found;
-      const bool is_more = self->asked_(there, *walk, found);
+      bool is_more = false;
+      if (!self->is_over_) {  // a kill that nobody hears of any more would be a surprise
+        if (!walk) walk = there.begin_walk();
+        is_more = self->asked_(there, *walk, found);
+      }
       asio::io_context& control = self->control_;
       asio::post(control, [self = std::move(self), which, is_more, walk = std::move(walk),
                            found = std::move(found)]() mutable {
@@ -69,7 +74,7 @@ class session_survey::round : public std::enable_shared_from_this<round> {
   }
 
   void await_news() {
-    silence_.expires_after(answer_time);
+    silence_.expires_after(answer_time_);
     silence_.async_wait([self = shared_from_this()](const error_code& ec) {
       if (!ec && !self->is_over_) self->finish();
     });
@@ -88,19 +93,20 @@ class session_survey::round : public std::enable_shared_from_this<round> {
 
   asio::io_context& control_;
   const std::vector<std::unique_ptr<worker>>& workers_;
+  const duration answer_time_;
   const question asked_;
   found_taker on_found_;
   std::function<void(const late_workers&)> on_over_;
   std::vector<bool> is_through_;
   std::size_t left_ = 0;
   asio::steady_timer silence_;
-  bool is_over_ = false;
+  std::atomic<bool> is_over_{false};  // set on the control thread
 };
 
 void session_survey::list(std::function<void(sessions)> on_some,
                           std::function<void(const late_workers&)> on_over) {
   const auto begun = std::make_shared<round>(
-      control_, workers_, [](session::worker_context& there, session::session_walk& walk, sessions& found) {
+      *this, [](session::worker_context& there, session::session_walk& walk, sessions& found) {
         return there.list_sessions(walk, listed_at_once, found);
       });
   begun->begin(
@@ -115,8 +121,7 @@ void session_survey::kill(
     session::session_id which,
     std::function<void(std::optional<session::listed_session> killed, const late_workers&)> on_over) {
   const auto begun = std::make_shared<round>(
-      control_, workers_,
-      [which](session::worker_context& there, session::session_walk& walk, sessions& found) {
+      *this, [which](session::worker_context& there, session::session_walk& walk, sessions& found) {
         std::optional<session::listed_session> killed;
         const bool is_more = there.kill_session(walk, searched_at_once, which, killed);
         if (killed) found.push_back(std::move(*killed));

@@ -20,15 +20,17 @@ namespace pgsteer::server {
 
 class session_survey {
  public:
-  // A worker that says nothing for so long is not waited for: it has 1,000 turns in that time, or hangs.
-  static constexpr seconds answer_time{2};
+  // A worker that says nothing for so long is not waited for: it has thousands of turns in that time, or
+  // hangs.
+  static constexpr seconds usual_answer_time{5};
 
   using sessions = std::vector<session::listed_session>;
-  // Numbers of those that have said nothing for answer_time: what they have is not among what was found.
+  // Numbers of those that have said nothing for that long: what they have is not among what was found.
   using late_workers = std::vector<std::size_t>;
 
-  session_survey(boost::asio::io_context& control, const std::vector<std::unique_ptr<worker>>& workers)
-      : control_(control), workers_(workers) {}
+  session_survey(boost::asio::io_context& control, const std::vector<std::unique_ptr<worker>>& workers,
+                 duration answer_time = usual_answer_time)
+      : control_(control), workers_(workers), answer_time_(answer_time) {}
 
   void list(std::function<void(sessions)> on_some, std::function<void(const late_workers&)> on_over);
   // killed: the session as it was; nothing: none of those that have answered has it.
@@ -39,6 +41,7 @@ class session_survey {
   class round;
   boost::asio::io_context& control_;
   const std::vector<std::unique_ptr<worker>>& workers_;
+  const duration answer_time_;
 };
 
 }  // namespace pgsteer::server

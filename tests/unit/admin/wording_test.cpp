@@ -73,5 +73,11 @@ TEST(Wording, NoControlCharacterReachesATerminal) {
             "a?[2J????31m\xc3\xa4");
 }
 
+// Zero width, right to left, a line's end, the byte order mark; a dash and an ellipsis are text.
+TEST(Wording, ATerminalIsNotTurnedRound) {
+  EXPECT_EQ(terminal_safe("a\u200bb\u202ec\u2028d\u2066e\ufefff"), "a?b?c?d?e?f");
+  EXPECT_EQ(terminal_safe("\u2014\u2026\u00a0\U0001f600"), "\u2014\u2026\u00a0\U0001f600");
+}
+
 }  // namespace
 }  // namespace pgsteer::admin

@@ -98,6 +98,8 @@ TEST(LoginMachine, EndsAClientThatSendsBeforeEncryptionIsAnswered) {
 
 TEST(LoginMachine, ACancelRequestGoesItsOwnWay) {
   login_world world({.client = {cancel_request}});
+  while (world.last.what != action::kind::forward_cancel) advance(world);
+  EXPECT_EQ(world.machine->stage(), login_stage::cancelling);
   EXPECT_EQ(world.run(), "read_client forward_cancel end");
   EXPECT_EQ(world.reason(), close_reason::cancel_request);
 }
@@ -270,6 +272,22 @@ class HeldLogin : public testing::Test {
   }
   login_world world_{{.client = {startup}, .attempts = {answering({authentication_ok})}}};
 };
+
+TEST_F(HeldLogin, SaysSoUntilItIsAnswered) {
+  EXPECT_EQ(world_.machine->stage(), login_stage::held);
+  EXPECT_EQ(world_.machine->user(), "app");
+  world_.have_primary();
+  world_.wake();
+  EXPECT_EQ(world_.run(), "read_client choose look look choose dial write_backend read_backend relay");
+  EXPECT_EQ(world_.machine->stage(), login_stage::under_way);
+}
+
+TEST_F(HeldLogin, ThatAnOperatorEndsIsTold) {
+  world_.inject(stopped{close_reason::killed});
+  EXPECT_EQ(world_.reason(), close_reason::killed);
+  EXPECT_FALSE(world_.machine->end().is_untold);
+  EXPECT_TRUE(world_.holds.is_empty());
+}
 
 TEST_F(HeldLogin, OfAClientThatHasGoneIsNotReleased) {
   world_.presence = client_presence::gone;

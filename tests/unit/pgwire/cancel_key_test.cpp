@@ -18,6 +18,13 @@ TEST(CancelKey, ReadsTheManualsBytes) {
   EXPECT_EQ(*parse_cancel_request(as_bytes(bytes)), (cancel_key{0x01020304, "\x0a\x0b\x0c\x0d"}));
 }
 
+TEST(CancelKey, IsWrittenAsTheManualHasIt) {
+  EXPECT_EQ(make_cancel_request({0x01020304, "\x0a\x0b\x0c\x0d"}),
+            std::string("\0\0\0\x10\x04\xd2\x16\x2e\x01\x02\x03\x04\x0a\x0b\x0c\x0d", 16));
+  const cancel_key longest{1, std::string(cancel_secret_bytes_max, '\xff')};
+  EXPECT_EQ(*parse_cancel_request(as_bytes(make_cancel_request(longest))), longest);
+}
+
 TEST(CancelKey, ReadsKeysOfEverySize) {
   for (const auto size : {std::size_t{4}, std::size_t{5}, std::size_t{32}, std::size_t{256}}) {
     SCOPED_TRACE(size);

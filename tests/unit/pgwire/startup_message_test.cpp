@@ -20,6 +20,11 @@ TEST(StartupMessage, ReadsWhatRoutingAndTheLogNeed) {
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->user, "app");
   EXPECT_EQ(message->database, "appdb");
+  EXPECT_EQ(message->application_name, "psql");
+}
+
+TEST(StartupMessage, AnApplicationNeedNotBeNamed) {
+  EXPECT_EQ(parse_startup_message(as_bytes(startup({"user", "app"})))->application_name, "");
 }
 
 TEST(StartupMessage, ViewsIntoThePacket) {

@@ -88,6 +88,7 @@ class tested_engine {
   void stop_when_idle(flow& target, duration quiet = seconds{1}) {
     loop_->engine().stop_when_idle(target, quiet);
   }
+  [[nodiscard]] flow_view look(const flow& target) const { return loop_->engine().look(target); }
   [[nodiscard]] bool stay(flow& target) { return loop_->engine().stay(target); }
   [[nodiscard]] std::optional<duration> leave_quiet(time_point now) {
     return loop_->engine().leave_quiet(now);

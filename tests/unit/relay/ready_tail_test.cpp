@@ -71,5 +71,30 @@ TEST(ReadyTail, DoesNotDependOnWhereTheChunksAreCut) {
   }
 }
 
+TEST(ReadyTail, TellsWhoIsInATransaction) {
+  const std::string in_transaction = "Z\0\0\0\5T"s;
+  const ready_case cases[] = {
+      {"nothing yet", {}, false},
+      {"in a transaction", {"<C\0\0\0\x0a" + "BEGIN\0"s + in_transaction}, true},
+      {"in one that has failed", {"<Z\0\0\0\5E"s}, true},
+      {"outside", {"<" + ready_for_query}, false},
+      {"of no known status", {"<Z\0\0\0\5X"s}, false},
+      {"a parameter, unasked", {"<" + in_transaction, "<S\0\0\0\x08tz\0\0"s}, true},
+      {"an error, unasked", {"<" + in_transaction, "<E\0\0\0\5\0"s}, false},
+      {"the client spoke", {"<" + in_transaction, ">Q"}, false},
+      {"a notice to whoever is busy", {"<" + in_transaction, ">Q", "<N\0\0\0\5\0"s}, false},
+      {"answered", {"<" + in_transaction, ">Q", "<" + in_transaction}, true},
+      {"committed", {"<" + in_transaction, ">Q", "<" + ready_for_query}, false},
+  };
+  for (const ready_case& now : cases) {
+    SCOPED_TRACE(now.name);
+    ready_tail tail;
+    for (const std::string& event : now.events)
+      event[0] == '<' ? tail.to_client(as_bytes(std::string_view(event).substr(1))) : tail.from_client();
+    EXPECT_EQ(tail.is_in_transaction(), now.expected);
+    EXPECT_FALSE(tail.is_ready() && tail.is_in_transaction());
+  }
+}
+
 }  // namespace
 }  // namespace pgsteer::relay

@@ -147,6 +147,10 @@ TEST(Offer, WordsAreReadAsTheyWereSaid) {
   EXPECT_EQ(heard->later, said.later);
   const auto refusal = read_word(to_json(word{.what = word::kind::refused, .why = "the \"reason\""}));
   EXPECT_EQ(refusal.value().why, "the \"reason\"");
+  const auto go = read_word(to_json(word{.what = word::kind::go, .newest_session = 0xffff'ffff'ffff'ffff}));
+  EXPECT_EQ(go.value().newest_session, 0xffff'ffff'ffff'ffff);
+  const auto old = read_word(R"({"word": "go", "why": "", "batch": 0, "left": [], "later": []})");
+  EXPECT_EQ(old.value().newest_session, 0U) << "an older process says nothing of sessions";
   EXPECT_FALSE(read_word(R"({"word": "perhaps", "why": "", "batch": 0, "left": []})"));
   EXPECT_FALSE(read_word(R"({"word": "owned", "why": "", "batch": -1, "left": []})"));
   EXPECT_FALSE(read_word(R"({"word": "owned", "why": "", "batch": 0, "left": ["a"]})"));

@@ -30,6 +30,7 @@ carried_session sample(std::uint16_t port) {
   carried_session one;
   one.client = some_file();
   one.backend_socket = some_file();
+  one.id = {0x3f2a'0000'0001};
   one.listener = "rw";
   one.client_address = net::to_client(endpoint{"2001:db8::1", port}).value();
   one.backend = {3};
@@ -38,6 +39,7 @@ carried_session sample(std::uint16_t port) {
   one.logged_in_at = packed_at - milliseconds{1};
   one.user = "andr\xe9";  // as the client wrote it
   one.database = std::string("a\0b", 3);
+  one.application_name = "\xe9t\xe9";
   one.key = pgwire::cancel_key{.pid = 4711, .secret = std::string("\xff\0\x80\x01", 4)};
   one.flow.stuck = {std::vector<std::uint8_t>{1, 0, 255}, std::vector<std::uint8_t>(100'000, 7)};
   one.flow.past = {.bytes = {10, std::uint64_t{1} << 63U},
@@ -81,6 +83,7 @@ TEST(SessionBatch, ComesOutAsItWentIn) {
     const carried_session& one = got->sessions[i];
     EXPECT_EQ(inode_of(one.client), inode_of(before[i].client));
     EXPECT_EQ(inode_of(one.backend_socket), inode_of(before[i].backend_socket));
+    EXPECT_EQ(one.id, before[i].id);
     EXPECT_EQ(one.listener, "rw");
     EXPECT_EQ(one.client_address, before[i].client_address);
     EXPECT_EQ(one.backend, before[i].backend);
@@ -89,6 +92,7 @@ TEST(SessionBatch, ComesOutAsItWentIn) {
     EXPECT_EQ(one.logged_in_at, before[i].logged_in_at);
     EXPECT_EQ(one.user, before[i].user);
     EXPECT_EQ(one.database, before[i].database);
+    EXPECT_EQ(one.application_name, before[i].application_name);
     EXPECT_EQ(one.key, before[i].key);
     EXPECT_EQ(one.flow.stuck, before[i].flow.stuck);
   }
@@ -113,6 +117,25 @@ TEST(SessionBatch, TellsAges) {
   const auto got = unpack(sent(pack(1, before, packed_at)), packed_at + seconds{500});
   ASSERT_TRUE(got);
   EXPECT_EQ(got->sessions[0].accepted_at, before[0].accepted_at + seconds{500});
+}
+
+// Of a version that gave them no ids and did not know of applications.
+TEST(SessionBatch, ThatIsOlderIsRead) {
+  std::vector<carried_session> before = two();
+  for (carried_session& each : before) each.application_name = "";
+  parcel old = sent(pack(1, before, packed_at));
+  const std::string application = R"(,"application_name_bytes":0)";
+  const std::string id = R"("session":69449621176321,)";
+  for (const std::string& absent : {application, application, id, id}) {
+    const auto at = old.text.find(absent);
+    ASSERT_NE(at, std::string::npos) << absent << " in " << old.text;
+    old.text.erase(at, absent.size());
+  }
+  const auto got = unpack(std::move(old), packed_at);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->sessions[0].id.value, 0U);
+  EXPECT_EQ(got->sessions[1].database, before[1].database);
+  EXPECT_EQ(got->sessions[0].key, before[0].key);
 }
 
 TEST(SessionBatch, KeepsSecretsAndBytesOutOfItsText) {
