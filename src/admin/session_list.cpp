@@ -116,9 +116,11 @@ void print_sessions_json(const std::vector<live_session>& shown, std::ostream& o
 
 std::string ended_in_words(const live_session& was) {
   const bool is_named = !was.user.empty() || !was.database.empty();
-  return "session " + terminal_safe(was.id) +
-         (is_named ? " of " + terminal_safe(was.user) + "@" + terminal_safe(was.database) : "") + " from " +
-         terminal_safe(was.client) + " is ended";
+  std::string words = "session " + terminal_safe(was.id);
+  if (is_named) words += " of " + terminal_safe(was.user) + "@" + terminal_safe(was.database);
+  words += " from " + terminal_safe(was.client) + " is ended";
+  if (was.state == "encrypted") words += "; a statement that its backend still runs goes on until it answers";
+  return words;
 }
 
 }  // namespace pgsteer::admin

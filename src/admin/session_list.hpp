@@ -36,7 +36,8 @@ void print_sessions(const std::vector<live_session>& shown, std::size_t all, std
 // {"sessions": [...]}, a line for each.
 void print_sessions_json(const std::vector<live_session>& shown, std::ostream& out);
 
-// "session 3f2a of app@orders from 10.0.0.9:41234 is ended"
+// "session 3f2a of app@orders from 10.0.0.9:41234 is ended". Of an encrypted one pgsteer has no key to cancel
+// with.
 [[nodiscard]] std::string ended_in_words(const live_session& was);
 
 }  // namespace pgsteer::admin

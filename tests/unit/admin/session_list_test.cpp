@@ -205,7 +205,10 @@ TEST(SessionList, HostileNamesStayInTheirCells) {
 
 TEST(SessionList, TellsWhoseSessionIsEnded) {
   EXPECT_EQ(ended_in_words(plain_session("3f2a")), "session 3f2a of app@orders from 10.0.0.9:41234 is ended");
-  EXPECT_EQ(ended_in_words(encrypted_session("3f2a")), "session 3f2a from 10.0.0.9:41234 is ended");
+  EXPECT_EQ(
+      ended_in_words(encrypted_session("3f2a")),
+      "session 3f2a from 10.0.0.9:41234 is ended; a statement that its backend still runs goes on until it "
+      "answers");
 }
 
 }  // namespace
