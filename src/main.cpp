@@ -1,6 +1,7 @@
-// The pgsteer program: run, check, fence, reload, upgrade, config, sessions, session, status. Exit codes: 0
-// success, 2 wrong usage or configuration, 1 cannot start; the others say their own (fence/fence_command.hpp,
-// admin/control_command.hpp, admin/session_command.hpp, admin/status_command.hpp).
+// The pgsteer program: run, check, fence, reload, upgrade, config, backend, drain, sessions, session, status.
+// Exit codes: 0 success, 2 wrong usage or configuration, 1 cannot start; the others say their own
+// (fence/fence_command.hpp, admin/control_command.hpp, admin/order_command.hpp, admin/session_command.hpp,
+// admin/status_command.hpp).
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -14,8 +15,11 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "config/units.hpp"
 #include "pgsteer/admin/control_command.hpp"
+#include "pgsteer/admin/order_command.hpp"
 #include "pgsteer/admin/session_command.hpp"
 #include "pgsteer/admin/status_command.hpp"
 #include "pgsteer/base/log.hpp"
@@ -138,6 +142,56 @@ class session_commands {
   std::string id_;
 };
 
+// Empty if it is one.
+std::string why_no_order_time(const std::string& text) {
+  using namespace pgsteer;
+  const auto time = config::parse_duration(text);
+  if (time && *time >= topology::order_time_min && *time <= topology::order_time_max) return {};
+  return "expected a duration from " + config::duration_text(topology::order_time_min) + " to " +
+         config::duration_text(topology::order_time_max) + " (units: " + std::string(config::duration_units) +
+         "), found \"" + text + '"';
+}
+
+// `pgsteer backend disable|drain|resume ADDR [--for TIME]`
+class backend_command {
+ public:
+  explicit backend_command(CLI::App& app)
+      : all_(app.add_subcommand("backend", "Keep new sessions from one backend of a running pgsteer")),
+        disable_(add("disable", "It takes no new session; those that it has stay")),
+        drain_(add("drain", "It takes no new session; those that it has end when they are idle")),
+        resume_(add("resume", "It takes sessions again as ever")) {
+    all_->require_subcommand(1);
+    for (auto* command : {disable_, drain_}) {
+      command->add_option("--for", time_, "How long (10m); without it until it is resumed")
+          ->check(CLI::Validator(why_no_order_time, ""))
+          ->type_name("DURATION");
+    }
+  }
+  [[nodiscard]] bool is_parsed() const { return all_->parsed(); }
+  [[nodiscard]] std::vector<CLI::App*> commands() const { return {disable_, drain_, resume_}; }
+  int run(const std::string& control_socket) {
+    using kind = pgsteer::topology::operator_order::kind;
+    if (!resume_->parsed()) order_.wanted = drain_->parsed() ? kind::drain : kind::disable;
+    if (!time_.empty()) order_.time = pgsteer::config::parse_duration(time_);
+    return pgsteer::admin::run_backend_order(control_socket, order_, time_, std::cout, std::cerr);
+  }
+
+ private:
+  CLI::App* add(const char* name, const char* about) {
+    auto* command = all_->add_subcommand(name, about);
+    command->add_option("ADDR", order_.backend, "Its name or address, as pgsteer status shows it")
+        ->required();
+    return command;
+  }
+
+  pgsteer::admin::backend_order order_;
+  std::string time_;
+  CLI::App* all_;
+  CLI::App* disable_;
+  CLI::App* drain_;
+  CLI::App* resume_;
+};
+
 int parse_and_dispatch(int argc, char** argv) {
   CLI::App app("PostgreSQL-aware TCP proxy: port 5432 is the primary, port 5433 a healthy standby",
                "pgsteer");
@@ -180,7 +234,11 @@ int parse_and_dispatch(int argc, char** argv) {
   auto* config_command = app.add_subcommand(
       "config", "Show the configuration that a running pgsteer goes by, defaults included");
   const session_commands sessions(app);
-  for (auto* command : {reload_command, upgrade_command, config_command, sessions.list, sessions.kill}) {
+  backend_command backend(app);
+  auto* drain_command = app.add_subcommand("drain", "Have a running pgsteer drain and end, as SIGTERM does");
+  std::vector<CLI::App*> asking = backend.commands();
+  asking.insert(asking.end(), {reload_command, upgrade_command, config_command, drain_command, sessions.list, sessions.kill});
+  for (auto* command : asking) {
     command->add_option("--control", control_socket, "Its control.socket")
         ->capture_default_str()
         ->envname("PGSTEER_CONTROL")
@@ -205,6 +263,8 @@ int parse_and_dispatch(int argc, char** argv) {
     return pgsteer::admin::run_upgrade(control_socket, binary, std::cout, std::cerr);
   }
   if (sessions.is_asked()) return sessions.run(control_socket);
+  if (backend.is_parsed()) return backend.run(control_socket);
+  if (drain_command->parsed()) return pgsteer::admin::run_drain(control_socket, std::cout, std::cerr);
   if (config_command->parsed()) return pgsteer::admin::run_config(control_socket, std::cout, std::cerr);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }

@@ -7,14 +7,12 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <optional>
 
-#include "admin/control_routes.hpp"
 #include "admin/session_list_json.hpp"
 #include "pgsteer/base/errc.hpp"
 #include "pgsteer/net/as_result.hpp"
@@ -64,7 +62,7 @@ asio::awaitable<error_code> connect_to_host(client_stream& stream, endpoint wher
 }
 
 asio::awaitable<error_code> send(client_stream& stream, beast::flat_buffer& buffer,
-                                 http::request<http::empty_body> ask, outcome& out) {
+                                 http::request<http::string_body> ask, outcome& out) {
   // Who is turned away before he asks is told why all the same.
   const auto [unsent, sent] = co_await http::async_write(stream, ask, as_result);
   http::response_parser<http::string_body> parser;
@@ -85,12 +83,12 @@ asio::awaitable<void> send_all(peer to, std::vector<question> questions, outcome
   error_code ec = co_await std::move(connecting);
   for (std::size_t i = 0; !ec && i < questions.size(); ++i) {
     const bool is_order = questions[i].what == question::kind::order;
-    http::request<http::empty_body> ask(is_order ? http::verb::post : http::verb::get, questions[i].target,
-                                        11);
+    http::request<http::string_body> ask(is_order ? http::verb::post : http::verb::get, questions[i].target,
+                                         11, std::move(questions[i].body));
     const auto* const where = std::get_if<endpoint>(&to);
     ask.set(http::field::host, where == nullptr ? std::string("localhost") : to_string(*where));
     ask.set(http::field::user_agent, "pgsteer/" PGSTEER_VERSION);
-    if (!questions[i].binary.empty()) ask.set(binary_field, questions[i].binary);
+    if (!ask.body().empty()) ask.set(http::field::content_type, "application/json");
     ask.keep_alive(i + 1 < questions.size());
     ask.prepare_payload();
     ec = co_await send(stream, buffer, std::move(ask), out);

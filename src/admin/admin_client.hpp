@@ -33,7 +33,7 @@ struct question {
   enum class kind { get, order };  // an order changes something: POST
   std::string target;
   kind what = kind::get;
-  std::string binary = {};  // of an upgrade (binary_field)
+  std::string body = {};  // JSON, of an order that takes something with it
 };
 
 // One answer for each question, in order. Errors: what resolving, connecting or HTTP ended with;

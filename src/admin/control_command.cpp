@@ -1,6 +1,7 @@
 #include "pgsteer/admin/control_command.hpp"
 
-#include <boost/asio/error.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <ostream>
 
 #include "admin/control_asking.hpp"
@@ -11,33 +12,6 @@ namespace pgsteer::admin {
 namespace {
 
 namespace http = boost::beast::http;
-
-constexpr seconds control_patience{60};
-
-std::string why_not_asked(const error_code& ec) {
-  if (ec == boost::asio::error::timed_out)
-    return "no answer within " + std::to_string(control_patience.count()) + " s";
-  if (ec == boost::system::errc::no_such_file_or_directory)
-    return "no such socket; is pgsteer running, and is control.socket set in its configuration?";
-  if (ec == boost::asio::error::connection_refused) return "nobody listens there; is pgsteer running?";
-  return ec.message();
-}
-
-}  // namespace
-
-int nobody_there(const command& of, std::string_view why) {
-  of.err << "pgsteer " << of.name << ": " << terminal_safe(of.control_socket) << ": " << why << '\n';
-  return exit_nobody;
-}
-
-std::optional<fetched> answer_to(const command& of, question asked) {
-  const auto answers = ask(unix_path{of.control_socket}, {std::move(asked)}, control_patience);
-  if (answers) return answers->front();
-  nobody_there(of, why_not_asked(answers.error()));
-  return std::nullopt;
-}
-
-namespace {
 
 std::string shown(const std::string& value) {
   return value.empty() ? std::string("(none)") : terminal_safe(value);
@@ -56,12 +30,9 @@ void print_applied(const reload_report& report, std::ostream& out) {
 
 int run_reload(const std::string& control_socket, std::ostream& out, std::ostream& err) {
   const command here{"reload", control_socket, out, err};
-  const auto answer = answer_to(here, {"/v1/reload", question::kind::order});
-  if (!answer) return exit_nobody;
-  const auto report = read_reload_report(answer->body);
-  if (!report && answer->status == http::status::not_found)
-    return nobody_there(here, "something answers there, but not with what became of a reload");
-  if (!report) return nobody_there(here, terminal_safe(answer->body));
+  const auto report =
+      report_of(here, {"/v1/reload", question::kind::order}, read_reload_report, "what became of a reload");
+  if (!report) return exit_nobody;
   for (const std::string& problem : report->problems) err << terminal_safe(problem) << '\n';
   switch (report->what) {
     case reload_report::outcome::applied:
@@ -79,13 +50,10 @@ int run_upgrade(const std::string& control_socket, const std::string& binary, st
                 std::ostream& err) {
   const command here{"upgrade", control_socket, out, err};
   question asked{"/v1/upgrade", question::kind::order};
-  asked.binary = binary;
-  const auto answer = answer_to(here, std::move(asked));
-  if (!answer) return exit_nobody;
-  const auto report = read_upgrade_report(answer->body);
-  if (!report && answer->status == http::status::not_found)
-    return nobody_there(here, "something answers there, but not with what became of an upgrade");
-  if (!report) return nobody_there(here, terminal_safe(answer->body));
+  if (!binary.empty())
+    asked.body = boost::json::serialize(boost::json::object{{"binary", well_formed(binary)}});
+  const auto report = report_of(here, std::move(asked), read_upgrade_report, "what became of an upgrade");
+  if (!report) return exit_nobody;
   if (report->what == upgrade_report::outcome::impossible) {
     err << "pgsteer upgrade: " << terminal_safe(report->problem) << "; the running pgsteer goes on\n";
     return exit_impossible;

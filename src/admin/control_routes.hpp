@@ -3,6 +3,7 @@
 //
 // Control thread, since it calls the provider. Kept alive by whoever has it answer.
 #include <boost/asio/io_context.hpp>
+#include <optional>
 
 #include "admin/http_session.hpp"
 #include "admin/session_routes.hpp"
@@ -12,8 +13,6 @@ namespace pgsteer::admin {
 
 // What a request for a hand-over asks the connection to become, and the answer says that it is.
 inline constexpr std::string_view hand_over_protocol = "pgsteer-hand-over";
-// Of a request for an upgrade: the program to start.
-inline constexpr std::string_view binary_field = "Pgsteer-Binary";
 
 class control_pages final : public responder {
  public:
@@ -23,8 +22,13 @@ class control_pages final : public responder {
   void take(net::unique_fd connected) override { provider_.hand_over(std::move(connected)); }
 
  private:
+  // Nothing: it can be answered at once. asked: lives until it is answered.
+  [[nodiscard]] std::optional<boost::asio::awaitable<response>> answer_later(const request& asked);
+  [[nodiscard]] response answer_at_once(const request& asked) const;
   [[nodiscard]] boost::asio::awaitable<response> reload(unsigned version);
-  [[nodiscard]] boost::asio::awaitable<response> upgrade(std::string binary, unsigned version);
+  [[nodiscard]] boost::asio::awaitable<response> upgrade(std::string body, unsigned version);
+  [[nodiscard]] response order_backend(const request& asked) const;
+  [[nodiscard]] response drain(unsigned version) const;
   [[nodiscard]] response hand_over(const request& asked) const;
 
   boost::asio::io_context& context_;

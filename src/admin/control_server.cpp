@@ -10,7 +10,8 @@ namespace pgsteer::admin {
 namespace {
 
 // Commands come one at a time, and ask at once.
-constexpr admin_limits control_limits{.request_deadline = seconds{5}, .connections_max = 16};
+constexpr admin_limits control_limits{
+    .request_deadline = seconds{5}, .connections_max = 16, .body_bytes_max = 16 * 1024};
 
 }  // namespace
 

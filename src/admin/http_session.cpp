@@ -20,6 +20,9 @@ std::optional<response> refusal_of(const error_code& ec) {
   if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
     return refuse(http::status::request_header_fields_too_large, "the request header is too large");
   }
+  if (ec == http::error::body_limit) {
+    return refuse(http::status::payload_too_large, "the request body is too large");
+  }
   const bool has_ended = ec == http::error::end_of_stream || ec == http::error::partial_message;
   if (has_ended || ec.category() != http::make_error_code(http::error::bad_method).category()) {
     return std::nullopt;
@@ -28,7 +31,7 @@ std::optional<response> refusal_of(const error_code& ec) {
 }
 
 // The refusal of a well-formed header that asks for more than pages; nothing for all others.
-std::optional<response> refusal_of(const http::request_parser<http::empty_body>& parser) {
+std::optional<response> refusal_of(const http::request_parser<http::string_body>& parser) {
   const request& asked = parser.get();
   // RFC 9112, 3.2: a server must answer 400 to any other number of Host fields in HTTP/1.1.
   if (asked.version() == 11 && asked.count(http::field::host) != 1) {
@@ -88,17 +91,22 @@ void http_session::give_away() {
 }
 
 asio::awaitable<http_session::received> http_session::read() {
-  http::request_parser<http::empty_body> parser;
+  http::request_parser<http::string_body> parser;
   parser.header_limit(limits_.header_bytes_max);
-  parser.body_limit(boost::none);  // a body is never read, so its announced length does not matter
-  const auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
+  parser.body_limit(boost::none);  // of one that is not read the announced length does not matter
+  if (limits_.body_bytes_max > 0) parser.body_limit(limits_.body_bytes_max);
+  auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
   received next;
   next.refusal = ec ? refusal_of(ec) : refusal_of(parser);
-  if (!ec && !next.refusal) {
-    next.asked = parser.get();
-    // The body of a POST is in the way of the next request.
-    if (!parser.is_done()) next.asked->keep_alive(false);
+  if (ec || next.refusal) co_return next;
+  if (limits_.body_bytes_max > 0 && !parser.is_done()) {
+    const auto [failed, body_n] = co_await http::async_read(stream_, buffer_, parser, as_result);
+    next.refusal = failed ? refusal_of(failed) : std::nullopt;
+    if (failed) co_return next;
   }
+  next.asked = parser.get();
+  // The body of a POST is in the way of the next request, unless it was read.
+  if (!parser.is_done()) next.asked->keep_alive(false);
   co_return next;
 }
 

@@ -2,7 +2,6 @@
 // From one parsed HTTP request to its whole answer. No socket: what the pages say is decided here.
 //
 // Control thread, since it calls the provider.
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -11,7 +10,7 @@
 namespace pgsteer::admin {
 
 namespace http = boost::beast::http;
-using request = http::request<http::empty_body>;
+using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
 // The answer, with every header. For HEAD it carries the body too, for its length: send the header alone.

@@ -35,6 +35,9 @@ reported_backend backend_of(const json::object& of) {
   if (const json::value& age = of.at("probe_age_ms"); !age.is_null()) {
     backend.probe_age = milliseconds(age.to_number<std::int64_t>());
   }
+  const json::value* const order = of.if_contains("order");  // an older pgsteer has none
+  if (order != nullptr && order->is_object() && !order->at("left_ms").is_null())
+    backend.order_left = milliseconds(order->at("left_ms").to_number<std::int64_t>());
   return backend;
 }
 
@@ -73,7 +76,7 @@ table_row backend_row(const reported_backend& of) {
           yes_or_no(of.is_rw_eligible),
           yes_or_no(of.is_ro_eligible),
           of.probe_age ? age_in_words(*of.probe_age) : "never",
-          terminal_safe(of.reason)};
+          terminal_safe(of.reason) + (of.order_left ? ", " + left_in_words(of.order_left) : "")};
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct reported_backend {
   bool is_rw_eligible = false;
   bool is_ro_eligible = false;
   std::optional<milliseconds> probe_age;
+  std::optional<milliseconds> order_left;  // of the operator's order, if it ends by itself
 };
 
 struct status_report {

@@ -53,7 +53,8 @@ std::string backend_row(const topology_view& view, std::size_t index) {
                             small(has_delay ? age_in_words(*of.replay_delay) : "")) +
          cell("number", std::to_string(sessions_of(view, index))) +
          cell("number", age ? age_in_words(*age) : "never") +
-         cell("reason", html_escaped(to_string(of.reason))) + "</tr>\n";
+         cell("reason", html_escaped(to_string(of.reason)) + small(left_in_words(order_left(of, view.now)))) +
+         "</tr>\n";
 }
 
 }  // namespace

@@ -15,6 +15,12 @@ inline std::optional<milliseconds> probe_age(const topology::backend_status& of,
   return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(now - *of.answered_at));
 }
 
+// How long the operator's order goes on; nothing if there is none, or none that ends by itself.
+inline std::optional<milliseconds> order_left(const topology::backend_status& of, time_point now) {
+  if (!of.order || !of.order->until) return std::nullopt;
+  return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(*of.order->until - now));
+}
+
 inline std::uint64_t sessions_of(const topology_view& view, std::size_t index) {
   return index < view.sessions.size() ? view.sessions[index] : 0;
 }

@@ -14,6 +14,12 @@ boost::json::value milliseconds_or_null(const std::optional<milliseconds>& value
   return value ? boost::json::value(value->count()) : boost::json::value(nullptr);
 }
 
+boost::json::value order_json(const topology::backend_status& of, time_point now) {
+  if (!of.order) return nullptr;
+  return {{"kind", topology::to_string(of.order->what)},
+          {"left_ms", milliseconds_or_null(order_left(of, now))}};
+}
+
 boost::json::object backend_json(const topology_view& view, std::size_t index) {
   const topology::backend_status& of = view.snapshot->backends[index];
   return {
@@ -35,6 +41,7 @@ boost::json::object backend_json(const topology_view& view, std::size_t index) {
       {"zone", of.zone.empty() ? boost::json::value(nullptr) : boost::json::value(well_formed(of.zone))},
       {"own_zone", of.is_in_own_zone},
       {"id", of.id.value},
+      {"order", order_json(of, view.now)},
   };
 }
 

@@ -52,6 +52,10 @@ std::string ago_in_words(std::chrono::milliseconds age) {
   return std::to_string(ms / 86'400'000) + " d ago";
 }
 
+std::string left_in_words(std::optional<std::chrono::milliseconds> left) {
+  return left ? age_in_words(*left) + " left" : "";
+}
+
 std::string well_formed(std::string_view text) {
   using traits = boost::nowide::utf::utf_traits<char>;
   std::string well;

@@ -4,6 +4,7 @@
 // Pure; any thread. Used by the status page and `pgsteer status` alike, so that both read the same.
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ namespace pgsteer::admin {
 [[nodiscard]] std::string age_in_words(std::chrono::milliseconds age);
 // "just now", "3 s ago", "12 min ago", "5 h ago", "2 d ago".
 [[nodiscard]] std::string ago_in_words(std::chrono::milliseconds age);
+
+// What is left of the time of an operator's order: "9 min left"; empty if it does not end by itself.
+[[nodiscard]] std::string left_in_words(std::optional<std::chrono::milliseconds> left);
 
 // The text with ill-formed UTF-8 replaced by U+FFFD: a backend's message may be in any encoding, and neither
 // JSON nor HTML may carry that on.

@@ -22,8 +22,8 @@ bool may_go_on(const runtime::state& present, topology::backend_id backend,
   if (status == nullptr || status->sessions == session_verdict::close_all) return false;
   const bool needs_primary = routing::needs_primary(route);
   if (needs_primary && status->role != topology::role::primary) return false;
-  const bool is_eligible =
-      needs_primary ? status->is_rw_eligible && present.is_rw_open(now) : status->is_answering;
+  const bool is_eligible = needs_primary ? status->is_rw_eligible && present.is_rw_open(now)
+                                         : status->is_answering && !status->order;
   return is_eligible || !is_slow;
 }
 
@@ -44,6 +44,8 @@ std::optional<removal> must_leave(const runtime::state& present, topology::backe
                    is_announced ? "terminating connection because the primary is about to be replaced" : "",
                    status->ends_them_soon ? std::min(quiet_before_a_stop, idle_time) : idle_time};
   }
+  if (status->is_drained())
+    return removal{close_reason::backend_drained, {}, present.options->encrypted_idle_time};
   return std::nullopt;
 }
 

@@ -260,6 +260,12 @@ void add_backends(document& out, const metrics_view& view) {
     if (!each->zone.empty())
       zone.add({label("backend", each->address), label("zone", each->zone)}, each->is_in_own_zone);
   }
+  family& order =
+      out.gauge("backend_order",
+                "Always 1; the label carries what the operator has ordered. Left out where there is none.");
+  for (const backend_view* each : backends) {
+    if (!each->order.empty()) order.add({label("backend", each->address), label("order", each->order)}, true);
+  }
   add_each(out.gauge("backend_rw_eligible", "1 if the backend takes new read-write sessions."), backends,
            [](const backend_view& of) { return of.is_rw_eligible; });
   add_each(out.gauge("backend_ro_eligible", "1 if the backend takes new sessions as a standby."), backends,

@@ -69,19 +69,30 @@ const backend_status* pick(want wanted, const field& found, const zone_loads& zo
   return nullptr;
 }
 
+bool is_ordered_standby(const backend_status& backend) noexcept {
+  return backend.role == topology::role::standby && backend.is_kept_by_order_alone();
+}
+
+bool is_ordered_and_answers(const backend_status& backend) noexcept {
+  return backend.order && backend.is_answering;
+}
+
 no_backend explain(want wanted, const field& found, const topology::topology_snapshot& snapshot) noexcept {
   if (snapshot.backends.empty()) return no_backend::none_known;
   if (found.tried > 0) return no_backend::all_tried;
   switch (wanted) {
     case want::any:
-      return no_backend::none_answering;
+      return std::ranges::any_of(snapshot.backends, is_ordered_and_answers) ? no_backend::none_unordered
+                                                                            : no_backend::none_answering;
     case want::primary:
+      if (snapshot.is_primary_kept_by_order()) return no_backend::primary_ordered;
       if (snapshot.primary) return no_backend::primary_silent;
       return snapshot.is_ambiguous ? no_backend::ambiguous : no_backend::no_primary;
     case want::standby:
-      return std::ranges::any_of(snapshot.backends, &backend_status::is_ro_eligible)
-                 ? no_backend::standbys_lag
-                 : no_backend::no_standby;
+      if (std::ranges::any_of(snapshot.backends, &backend_status::is_ro_eligible))
+        return no_backend::standbys_lag;
+      return std::ranges::any_of(snapshot.backends, is_ordered_standby) ? no_backend::standbys_ordered
+                                                                        : no_backend::no_standby;
   }
   return no_backend::none_known;
 }
@@ -103,12 +114,18 @@ std::string_view to_string(no_backend value) noexcept {
       return "no backend is proven primary";
     case no_backend::primary_silent:
       return "the primary is known but takes no new sessions now";
+    case no_backend::primary_ordered:
+      return "the primary takes no new sessions by the operator's order";
     case no_backend::ambiguous:
       return "two backends claim to be primary on the same timeline";
+    case no_backend::none_unordered:
+      return "every backend that answers takes no new sessions by the operator's order";
     case no_backend::none_answering:
       return "no backend answers";
     case no_backend::no_standby:
       return "no standby is healthy";
+    case no_backend::standbys_ordered:
+      return "every healthy standby takes no new sessions by the operator's order";
     case no_backend::standbys_lag:
       return "every standby lags too far behind";
     case no_backend::all_tried:

@@ -14,7 +14,7 @@ bool is_within_lag(const topology::backend_status& standby, const route_policy& 
 bool is_eligible(want wanted, const topology::backend_status& backend, const choice_input& input) noexcept {
   switch (wanted) {
     case want::any:
-      if (backend.is_withheld && backend.role != topology::role::primary) return false;
+      if (backend.order || (backend.is_withheld && backend.role != topology::role::primary)) return false;
       return backend.is_answering && !backend.is_leaving &&
              backend.sessions != topology::session_verdict::close_all;
     case want::primary:

@@ -1,7 +1,7 @@
 #pragma once
-// server::implementation: the whole proxy, wired; in four files: server.cpp (its life), and, of what is done
-// to it while it runs, implementation_reload.cpp, implementation_succession.cpp and
-// implementation_sessions.cpp.
+// server::implementation: the whole proxy, wired; in five files: server.cpp (its life), and, of what is done
+// to it while it runs, implementation_reload.cpp, implementation_succession.cpp, implementation_sessions.cpp
+// and implementation_orders.cpp.
 //
 // Control thread, but for what says otherwise.
 #include <boost/asio/io_context.hpp>
@@ -37,6 +37,9 @@ namespace pgsteer::server {
 
 // What sessions go by: as configured, but for what this host does not allow.
 [[nodiscard]] runtime::options fit_to_host(const config::config& options);
+
+// An answer over the control socket is a write to a socket of this host.
+inline constexpr seconds telling_time{1};
 
 [[nodiscard]] unsigned worker_count(const config::config& options);
 
@@ -94,6 +97,10 @@ class server::implementation {
   void take_in_options(const config::config& before, open_ports::change ports);
   void watch_files();
   void on_changed_files(const std::vector<std::string>& changed);
+
+  // implementation_orders.cpp
+  [[nodiscard]] admin::backend_order_report order_backend(const admin::backend_order& wanted);
+  [[nodiscard]] admin::drain_report order_drain();
 
   // implementation_succession.cpp
   void upgrade(const std::string& binary, on_upgraded on_done);

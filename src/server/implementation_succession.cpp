@@ -15,8 +15,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr pid_t first_of_its_container = 1;
-// An answer is a write to a socket of this host.
-constexpr auto telling_time = seconds{1};
 // From its start until it asks: it reads its configuration.
 constexpr auto asking_time = seconds{20};
 constexpr auto telling_look_interval = milliseconds{2};

@@ -199,6 +199,8 @@ admin::control_provider server::implementation::orders() {
   provider.upgrade = [this](const std::string& binary, on_upgraded on_done) {
     upgrade(binary, std::move(on_done));
   };
+  provider.order_backend = [this](const admin::backend_order& wanted) { return order_backend(wanted); };
+  provider.drain = [this] { return order_drain(); };
   provider.why_no_hand_over = [this] { return why_no_hand_over(); };
   provider.hand_over = [this](net::unique_fd connected) {
     if (why_no_hand_over().empty()) hand_over_.begin(std::move(connected));
@@ -284,7 +286,7 @@ drain::surroundings server::implementation::around_drain() {
                 listeners_.stop(std::move(on_closed));
               },
           .session_count = [this] { return session_count(workers_); },
-          .on_over = [this] { stop_control(); }};
+          .on_over = [this] { stop_control_when_told(clock::now() + telling_time); }};
 }
 
 void server::implementation::stop_control() {

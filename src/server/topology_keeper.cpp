@@ -147,6 +147,11 @@ void topology_keeper::note_hint(topology::backend_id id, topology::hint noticed)
   });
 }
 
+void topology_keeper::order(topology::backend_id id, const std::optional<topology::operator_order>& wanted) {
+  topology_.set_order(id, wanted);
+  decide();
+}
+
 void topology_keeper::carry_out(const topology::orders& wanted) {
   using enum topology::order::kind;
   for (const topology::order& one : wanted) {
@@ -329,7 +334,7 @@ void topology_keeper::publish(topology::topology_snapshot snapshot) {
   hand_on_mark();
   if (!is_changed) return;
   story_.note_decision(published_, clock::now());
-  story::tell_topology_change(*before, *next);
+  story::tell_topology_change(*before, *next, clock::now());
   std::vector<probe::probe_target> targets;
   for (const topology::backend_status& status : next->backends) {
     if (!status.is_replaced) targets.push_back({status.id, status.name.text(), status.address});

@@ -55,6 +55,8 @@ class topology_keeper {
   // What an earlier process knew, or the operator's word: see topology::replace_mark().
   void remember(const std::optional<topology::fence_mark>& mark);
   void note_hint(topology::backend_id id, topology::hint noticed);
+  // The operator's about one backend; nothing takes back what there is.
+  void order(topology::backend_id id, const std::optional<topology::operator_order>& wanted);
 
   [[nodiscard]] story::failover_story& story() noexcept { return story_; }
   [[nodiscard]] const story::failover_story& story() const noexcept { return story_; }

@@ -14,6 +14,7 @@ metrics::backend_view view_backend(const topology::backend_status& status, const
   view.role = topology::to_string(status.role);
   view.zone = status.zone;
   view.is_in_own_zone = status.is_in_own_zone;
+  if (status.order) view.order = topology::to_string(status.order->what);
   view.is_rw_eligible = status.is_rw_eligible;
   view.is_ro_eligible = status.is_ro_eligible;
   view.timeline = status.timeline.value;

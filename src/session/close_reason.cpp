@@ -43,6 +43,9 @@ close_description describe(close_reason reason) noexcept {
     case close_reason::backend_shutting_down:
       return {info, "backend_shutting_down", "57P01",
               "terminating connection because the backend is shutting down"};
+    case close_reason::backend_drained:
+      return {info, "backend_drained", "57P01",
+              "terminating connection because the operator drains the backend"};
     case close_reason::half_closed_too_long:
       return {info, "half_closed_too_long", "", ""};
     case close_reason::draining:

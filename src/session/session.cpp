@@ -185,18 +185,28 @@ time_point session::first_query_due(const login::removal& why) const {
   const runtime::options& options = *worker_.state()->options;
   const duration quiet = is_readable_ ? duration::zero() : *why.when_quiet_for;
   const time_point due = logged_in_at_ + std::max(options.first_query_time, quiet);
-  if (why.reason != close_reason::draining) return due;
+  const bool is_by_order =
+      why.reason == close_reason::draining || why.reason == close_reason::backend_drained;
+  if (!is_by_order) return due;
   const time_point patient =
       std::min(logged_in_at_ + options.first_query_time_of_drain, worker_.state()->orders.leave_by);
   return std::max(due, patient);
 }
 
+time_point session::turn_to_leave(const login::removal& why) {
+  if (why.reason != close_reason::backend_drained) return time_point::min();
+  if (!turn_) turn_ = worker_.next_turn_to_leave();
+  return *turn_;
+}
+
 bool session::waits_for_first_query(const login::removal& why) {
   const bool is_logged_in = logged_in_at_ != time_point::max();
-  const time_point due = is_logged_in ? first_query_due(why) : logged_in_at_;
-  const bool was_due = std::exchange(is_review_due_, clock::now() < due);
-  if (!is_review_due_) return false;
-  if (was_due || !is_logged_in) return true;  // finish_login() reviews it, if nobody else
+  const time_point due = is_logged_in ? std::max(first_query_due(why), turn_to_leave(why)) : logged_in_at_;
+  const auto pending = std::exchange(review_due_, std::nullopt);
+  if (clock::now() >= due) return false;
+  const bool is_sooner = !pending || due < *pending;
+  review_due_ = is_sooner ? due : *pending;
+  if (!is_sooner || !is_logged_in) return true;  // finish_login() reviews it, if nobody else
   auto timer = std::make_shared<boost::asio::steady_timer>(worker_.context, due);
   timer->async_wait([timer, self = std::weak_ptr<session>(itself_)](const error_code& /*ec*/) {
     if (const auto alive = self.lock()) alive->review_if_due();
@@ -205,7 +215,7 @@ bool session::waits_for_first_query(const login::removal& why) {
 }
 
 void session::review_if_due() {
-  if (std::exchange(is_review_due_, false)) review();
+  if (std::exchange(review_due_, std::nullopt)) review();
 }
 
 void session::review() {
@@ -215,7 +225,8 @@ void session::review() {
     return;
   }
   auto removal = login::must_leave(*worker_.state(), backend_.id(), worker_.route_of(listener_));
-  if (!removal && is_called_to_leave_) {
+  const bool may_wait = !removal || removal->reason == close_reason::backend_drained;
+  if (may_wait && is_called_to_leave_) {
     const runtime::state& present = *worker_.state();
     removal = login::removal{close_reason::draining,
                              {},
@@ -247,6 +258,8 @@ void session::request_close(const login::removal& why) {
 }
 
 void session::stay() {
+  review_due_.reset();
+  turn_.reset();
   if (!requested_ || is_stopping_ || !worker_.engine.stay(*flow_)) return;
   requested_.reset();
   detail_.reset();

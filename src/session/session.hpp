@@ -66,8 +66,9 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   void stay();
   // True if its login's end or its first query is still to be expected; then it is reviewed again afterwards.
   [[nodiscard]] bool waits_for_first_query(const login::removal& why);
-  // Until when it may wait for that, once it is logged in.
+  // Until when it may wait for that, once it is logged in; and for its turn, where they go one by one.
   [[nodiscard]] time_point first_query_due(const login::removal& why) const;
+  [[nodiscard]] time_point turn_to_leave(const login::removal& why);
   void review_if_due();
   [[nodiscard]] session_stage stage() const noexcept;
   [[nodiscard]] std::string_view detail() const noexcept {
@@ -95,7 +96,8 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   std::optional<close_reason> login_end_;        // the backend refused the login, or was refused
   bool is_readable_ = false;                     // nothing is encrypted
   time_point logged_in_at_ = time_point::max();  // then as long as that is under way; else its login's start
-  bool is_review_due_ = false;                   // it waits for its first query
+  std::optional<time_point> review_due_;         // it waits for its first query, or for its turn
+  std::optional<time_point> turn_;               // to leave a drained backend
   bool is_called_to_leave_ = false;
   bool is_carried_away_ = false;
   bool can_speak_ = false;  // the refused login stood between two messages to the client

@@ -1,5 +1,7 @@
 #include "pgsteer/session/worker_context.hpp"
 
+#include <algorithm>
+
 #include "pgsteer/base/assert.hpp"
 #include "pgsteer/pgwire/startup_negotiation.hpp"
 #include "session/own_cancels.hpp"
@@ -37,6 +39,9 @@ void worker_context::publish(runtime::state_ptr next) {
   const runtime::state_ptr before = std::exchange(state_, std::move(next));
   const bool is_changed = state_->topology.snapshot->generation != before->topology.snapshot->generation ||
                           state_->options != before->options || state_->orders != before->orders;
+  const bool is_any_drained =
+      std::ranges::any_of(state_->topology.snapshot->backends, &topology::backend_status::is_drained);
+  if (!is_any_drained) last_turn_ = {};  // nobody waits for those turns any more
   if (is_changed) sessions_->for_each([](session& member) { member.review(); });
   if (is_leaving() && before->orders.drain != state_->orders.drain) {
     sessions_->next_to_call = sessions_->members.begin();
@@ -138,6 +143,11 @@ void worker_context::call_to_leave() {
   calling_timer_.async_wait([this](const error_code& ec) {
     if (!ec) call_to_leave();
   });
+}
+
+time_point worker_context::next_turn_to_leave() {
+  last_turn_ = std::max<time_point>(clock::now(), last_turn_ + calling_interval);
+  return last_turn_;
 }
 
 std::size_t worker_context::carry_away(std::size_t n, taker whom) {

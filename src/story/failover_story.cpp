@@ -45,8 +45,9 @@ void failover_story::note_answer(topology::backend_id id, time_point asked_at) {
 
 void failover_story::note_decision(const runtime::used_topology& published, time_point now) {
   const topology::topology_snapshot& snapshot = *published.snapshot;
-  // One that settles is not lost, and was proven.
-  const bool has_rw = snapshot.rw_valid_until.has_value() || snapshot.is_settling;
+  // One that settles, or that the operator has disabled, is not lost, and was proven.
+  const bool has_rw =
+      snapshot.rw_valid_until.has_value() || snapshot.is_settling || snapshot.is_primary_kept_by_order();
   if (primary_ && !lost_at_ && (!has_rw || snapshot.primary != primary_)) lose(now);
   if (has_rw && primary_ && snapshot.primary != primary_) {
     prove(*snapshot.find(*snapshot.primary), snapshot.is_settling, now);

@@ -29,6 +29,17 @@ void tell_backend(const backend_status* before, const backend_status& after) {
        {"reason", std::string_view(reason)}});
 }
 
+// One that was taken back is told by whoever did that.
+void tell_end_of_order(const backend_status& before, const backend_status& after, time_point now) {
+  const bool is_over = before.order && before.order->until && *before.order->until <= now && !after.order;
+  if (!is_over) return;
+  const std::string address = to_string(after.address);
+  log(log_level::info, "the time of the operator's order is over",
+      {{"backend", std::string_view(address)},
+       {"name", std::string_view(after.name.text())},
+       {"order", topology::to_string(before.order->what)}});
+}
+
 void tell_primary(const topology_snapshot& before, const topology_snapshot& after) {
   const bool had_rw = before.rw_valid_until.has_value();
   const bool has_rw = after.rw_valid_until.has_value();
@@ -58,10 +69,13 @@ void tell_primary(const topology_snapshot& before, const topology_snapshot& afte
 
 }  // namespace
 
-void tell_topology_change(const topology_snapshot& before, const topology_snapshot& after) {
+void tell_topology_change(const topology_snapshot& before, const topology_snapshot& after, time_point now) {
   for (const backend_status& status : after.backends) tell_backend(before.find(status.id), status);
   for (const backend_status& status : before.backends) {
-    if (after.find(status.id) != nullptr) continue;
+    if (const backend_status* const still_there = after.find(status.id)) {
+      tell_end_of_order(status, *still_there, now);
+      continue;
+    }
     const std::string address = to_string(status.address);
     log(log_level::info, "backend forgotten", {{"backend", std::string_view(address)}});
   }

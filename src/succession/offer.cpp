@@ -106,6 +106,28 @@ json::object to_object(const recollection::backend& backend, time_point now) {
           {"followed_in_run", backend.followed_in_run}};
 }
 
+json::object to_object(const recollection::order& of, time_point now) {
+  const topology::operator_order& order = of.what;
+  return {{"host", of.address.host},
+          {"port", of.address.port},
+          {"identity", of.identity},
+          {"order", topology::to_string(order.what)},
+          // Of an instant that is yet to come.
+          {"age_ns", order.until ? json::value(age_ns(*order.until, now)) : json::value(nullptr)}};
+}
+
+recollection::order read_order(json_fields from, time_point now, bool& is_good) {
+  recollection::order read;
+  read.address = {from.text("host"), from.number<std::uint16_t>("port")};
+  read.identity = from.text("identity");
+  const std::string word = from.text("order");
+  const auto known = topology::to_operator_order(word);
+  if (!known) is_good = false;
+  read.what.what = known.value_or(topology::operator_order::kind::disable);
+  if (!from.is_null("age_ns")) read.what.until = before(now, from.number<std::int64_t>("age_ns"));
+  return read;
+}
+
 topology::probe_result read_result(json_fields from, time_point now, bool& is_good) {
   topology::probe_result result;
   const std::string outcome = from.text("outcome");
@@ -188,11 +210,11 @@ std::string to_json(const greeting& value) {
 std::string to_json(const offer& value, time_point now) {
   json::array backends;
   for (const recollection::backend& each : value.topology.backends) backends.push_back(to_object(each, now));
-  json::object root{{"from", to_object(value.from)},
-                    {"backends", std::move(backends)},
-                    {"has_primary", value.has_primary},
-                    {"has_standby", value.has_standby},
-                    {"sockets", value.sockets}};
+  json::array orders;
+  for (const recollection::order& each : value.topology.orders) orders.push_back(to_object(each, now));
+  json::object root{{"from", to_object(value.from)},    {"backends", std::move(backends)},
+                    {"orders", std::move(orders)},      {"has_primary", value.has_primary},
+                    {"has_standby", value.has_standby}, {"sockets", value.sockets}};
   if (value.topology.incumbent) root["incumbent"] = value.topology.incumbent->value;
   if (const auto& mark = value.topology.mark) {
     root["fence"] = {{"system", mark->system.value},
@@ -231,6 +253,10 @@ std::optional<offer> read_offer(std::string_view text, time_point now) {
     read.from = read_greeting_fields(from.object("from"), is_good);
     for (const json::value& each : from.list("backends"))
       read.topology.backends.push_back(read_backend({each, is_good}, now, is_good));
+    if (from.has("orders")) {  // a process that knows of none says nothing
+      for (const json::value& each : from.list("orders"))
+        read.topology.orders.push_back(read_order({each, is_good}, now, is_good));
+    }
     if (from.has("incumbent"))
       read.topology.incumbent = topology::backend_id{from.number<std::uint32_t>("incumbent")};
     if (from.has("fence")) {

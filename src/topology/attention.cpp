@@ -58,7 +58,8 @@ orders attention::note_snapshot(const topology_snapshot& snapshot, time_point no
   primary_ = snapshot.primary;
   has_had_primary_ = has_had_primary_ || primary_.has_value();
   orders wanted;
-  const bool has_primary = snapshot.rw_valid_until.has_value();
+  // Nobody is to take the place of one that the operator has disabled.
+  const bool has_primary = snapshot.rw_valid_until.has_value() || snapshot.is_primary_kept_by_order();
   const bool is_lost_now = !has_primary && has_had_primary_ && !lost_at_;
   if (is_lost_now) lost_at_ = now;
   if (has_primary && lost_at_) {

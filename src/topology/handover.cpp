@@ -53,7 +53,8 @@ bool handover::is_stopped_soon(backend_id primary, time_point now) const noexcep
 
 bool is_delayed(const verdict_reason& reason) noexcept {
   return reason.what == verdict_reason::kind::primary_settling ||
-         reason.what == verdict_reason::kind::primary_switching_over;
+         reason.what == verdict_reason::kind::primary_switching_over ||
+         reason.what == verdict_reason::kind::primary_ordered;
 }
 
 }  // namespace pgsteer::topology

@@ -57,7 +57,7 @@ class handover {
   std::array<std::optional<announcement>, replacement_sign_count> announced_;  // the last one of each sign
 };
 
-// Its manager, and nothing else, keeps a backend with this reason from new sessions.
+// Its manager, or the operator, and nothing else, keeps a backend with this reason from new sessions.
 [[nodiscard]] bool is_delayed(const verdict_reason& reason) noexcept;
 
 }  // namespace pgsteer::topology

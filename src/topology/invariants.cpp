@@ -21,6 +21,7 @@ void check_backend(const backend_status& status, const topology_snapshot& snapsh
     PGSTEER_ASSERT(status.role == role::standby);
     PGSTEER_ASSERT(status.sessions != session_verdict::close_all);
   }
+  PGSTEER_ASSERT(!status.order || (!status.is_rw_eligible && !status.is_ro_eligible));
   if (status.is_rw_eligible || status.is_ro_eligible) {
     PGSTEER_ASSERT(!status.close_when_idle);
     PGSTEER_ASSERT(status.is_answering && (!status.is_leaving || status.is_rw_eligible));

@@ -26,8 +26,9 @@ enum class standing {
 struct knowledge {
   backend_spec spec;
   bool is_leaving = false;
-  bool is_replaced = false;      // leaving, and another backend has its address
-  bool left_as_primary = false;  // leaving, and the primary in use when it was named last
+  bool is_replaced = false;             // leaving, and another backend has its address
+  bool left_as_primary = false;         // leaving, and the primary in use when it was named last
+  std::optional<operator_order> order;  // as of the last decision
 
   std::optional<probe_outcome> last_outcome;  // of the last probe, local trouble included
   time_point probed_at = time_point::min();

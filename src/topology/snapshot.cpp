@@ -9,4 +9,9 @@ const backend_status* topology_snapshot::find(backend_id id) const noexcept {
   return found != backends.end() && found->id == id ? &*found : nullptr;
 }
 
+bool topology_snapshot::is_primary_kept_by_order() const noexcept {
+  const backend_status* const status = primary ? find(*primary) : nullptr;
+  return status != nullptr && status->is_kept_by_order_alone();
+}
+
 }  // namespace pgsteer::topology

@@ -8,6 +8,7 @@
 #include "pgsteer/base/assert.hpp"
 #include "topology/handover.hpp"
 #include "topology/invariants.hpp"
+#include "topology/order_table.hpp"
 #include "topology/verdict.hpp"
 
 namespace pgsteer::topology {
@@ -21,7 +22,8 @@ bool is_same_verdict(const backend_status& left, const backend_status& right) {
          left.is_replaced == right.is_replaced && left.is_withheld == right.is_withheld &&
          left.zone == right.zone && left.is_in_own_zone == right.is_in_own_zone &&
          left.sessions == right.sessions && left.close_when_idle == right.close_when_idle &&
-         left.ends_them_soon == right.ends_them_soon && left.reason == right.reason;
+         left.ends_them_soon == right.ends_them_soon && left.reason == right.reason &&
+         left.order == right.order;
 }
 
 bool is_same_decision(const topology_snapshot& left, const topology_snapshot& right) {
@@ -41,6 +43,7 @@ struct topology::memory {
   identity cluster;
   fence current_fence;
   pgsteer::topology::handover handover;
+  order_table orders;
   // Until the cluster is pinned: the highest primary that each system identifier has shown.
   std::map<system_identifier, role_answer> early_primaries;
 
@@ -92,6 +95,11 @@ struct topology::memory {
       backend.is_dead = true;
       backend.has_lapsed = true;
     }
+  }
+
+  void heed_orders(time_point now) {
+    orders.lapse(now);
+    for (auto& [id, backend] : backends) backend.order = orders.of(backend.spec);
   }
 
   [[nodiscard]] std::optional<time_point> primary_settles_until(std::optional<backend_id> primary) const {
@@ -238,6 +246,11 @@ void topology::withdraw_switchover() {
   memory_->handover.withdraw_status();
 }
 
+void topology::set_order(backend_id id, const std::optional<operator_order>& wanted) {
+  const auto found = memory_->backends.find(id);
+  if (found != memory_->backends.end()) memory_->orders.set(found->second.spec, wanted, memory_->backends);
+}
+
 std::optional<fence_mark> topology::mark() const {
   if (!memory_->cluster.is_pinned || memory_->current_fence.timeline.value == 0) return std::nullopt;
   return fence_mark{memory_->cluster.system, memory_->current_fence.timeline,
@@ -283,7 +296,8 @@ bool topology::change_options(const topology_options& options) {
 }
 
 recollection topology::recollect() const {
-  recollection past{.backends = {}, .incumbent = memory_->incumbent, .mark = mark()};
+  recollection past{
+      .backends = {}, .orders = memory_->orders.recall(), .incumbent = memory_->incumbent, .mark = mark()};
   for (const auto& [id, backend] : memory_->backends)
     if (!backend.is_replaced) past.backends.push_back(recall(id, backend));
   return past;
@@ -302,11 +316,13 @@ void topology::resume(const recollection& past) {
     for (const probe_result& result : each.results) record(each.id, result);
   }
   known.incumbent = past.incumbent;
+  known.orders.remember(past.orders);
 }
 
 topology_snapshot topology::decide(time_point now) {
   memory& known = *memory_;
   known.lapse_silent(now);
+  known.heed_orders(now);
   if (!known.cluster.is_pinned) known.learn({});  // whoever was waited for may have left
   const election elected = elect(known.backends, known.cluster, known.current_fence, known.incumbent);
   known.incumbent = elected.primary;
@@ -363,6 +379,7 @@ std::optional<time_point> topology::next_deadline() const {
   const auto consider_later = [&](std::optional<time_point> instant) {
     if (instant && *instant > memory_->decided_at) consider(*instant);
   };
+  consider_later(memory_->orders.next_end());
   consider_later(memory_->primary_settles_until(memory_->incumbent));
   if (memory_->incumbent)
     consider_later(memory_->handover.announced_until(*memory_->incumbent, memory_->decided_at));

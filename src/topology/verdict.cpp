@@ -160,6 +160,15 @@ void judge_lapsed(backend_status& status, const knowledge& backend) {
   status.reason = {backend.is_dead ? silent_too_long : unknown_since_then, backend.outcome};
 }
 
+// Whatever else keeps new sessions from it is told before.
+void heed_order(backend_status& status, const operator_order& order) {
+  status.order = order;
+  status.reason.order = order.what;
+  if (status.is_rw_eligible) status.reason.what = primary_ordered;
+  if (status.is_ro_eligible) status.reason.what = standby_ordered;
+  status.is_rw_eligible = status.is_ro_eligible = false;
+}
+
 }  // namespace
 
 following place_of(const knowledge& backend, const findings& found) noexcept {
@@ -194,6 +203,7 @@ backend_status judge(backend_id id, const knowledge& backend, const findings& fo
   } else {
     judge_rival(status, backend, found);
   }
+  if (backend.order) heed_order(status, *backend.order);
   return status;
 }
 

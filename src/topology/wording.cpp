@@ -27,6 +27,7 @@ constexpr std::array claims{
     claim{primary_shutting_down, "primary, shutting down: no new sessions"},
     claim{primary_settling, "primary, settling after its promotion: no new sessions yet"},
     claim{primary_switching_over, "primary, about to be replaced: no new sessions"},
+    claim{primary_ordered, "primary"},
     claim{primary_unusable, "primary"},
     claim{primary_late, "primary, but its probe is late"},
     claim{primary_was_gone, "primary before it was gone"},
@@ -44,6 +45,7 @@ constexpr std::array claims{
     claim{standby_leaving, "standby, leaving: no new sessions"},
     claim{standby_shutting_down, "standby, shutting down: no new sessions"},
     claim{standby_withheld, "standby, fenced by its manager: no new sessions"},
+    claim{standby_ordered, "standby"},
     claim{standby_unusable, "standby"},
     claim{standby_late, "standby, but its probe is late"},
     claim{standby_was_gone, "standby before it was gone"},
@@ -119,6 +121,7 @@ std::string to_string(const verdict_reason& reason) {
              std::to_string(reason.fence_timeline.value);
   }
   if (reason.outcome) words.append(", but ").append(explain(*reason.outcome));
+  if (reason.order) words.append(", ").append(in_force(*reason.order)).append(" by the operator");
   return words;
 }
 

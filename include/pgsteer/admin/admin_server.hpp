@@ -81,6 +81,7 @@ struct admin_limits {
   duration request_deadline = seconds{10};
   std::size_t connections_max = 64;       // a few scrapers and browsers; one more is answered 503 and closed
   std::uint32_t header_bytes_max = 8192;  // as other HTTP servers; a scrape needs 500
+  std::uint32_t body_bytes_max = 0;       // of a request; 0: no body is read, and none is in the way
 };
 
 class http_server;

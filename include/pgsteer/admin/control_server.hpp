@@ -6,7 +6,10 @@
 //
 //   POST /v1/reload      reads the configuration anew
 //   GET  /v1/config      the effective configuration, YAML
-//   POST /v1/upgrade     starts a process that takes over
+//   POST /v1/upgrade     starts a process that takes over; {"binary": PATH}, or nothing
+//   POST /v1/backend     an order about one backend; {"backend": ADDR, "order": "disable"|"drain"|"resume",
+//                        "seconds": 600}, or without seconds
+//   POST /v1/drain       stops as on SIGTERM
 //   POST /v1/hand-over   becomes what that one is handed everything through
 //   GET  /v1/sessions    the live sessions
 //   POST /v1/sessions/ID/kill   ends one of them
@@ -17,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsteer/admin/backend_order.hpp"
 #include "pgsteer/admin/options.hpp"
 #include "pgsteer/admin/session_list.hpp"
 #include "pgsteer/net/unique_fd.hpp"
@@ -60,6 +64,8 @@ struct control_provider {
   std::function<std::string()> config_yaml;
   // Likewise. binary: the program to start; empty: the one that runs.
   std::function<void(const std::string& binary, std::function<void(const upgrade_report&)> on_done)> upgrade;
+  std::function<backend_order_report(const backend_order& order)> order_backend;
+  std::function<drain_report()> drain;  // which begins only after this has returned
   // Why nothing can be handed over now, or nothing; and then, through a connection to the one that asked.
   std::function<std::string()> why_no_hand_over;
   std::function<void(net::unique_fd connected)> hand_over;

@@ -26,6 +26,7 @@ enum class close_reason : std::uint8_t {
   lost_role,              // the backend is no longer the primary
   fenced,                 // the backend is on a discarded timeline, foreign, or given up as dead
   backend_shutting_down,  // the backend waits for its sessions to end, and this one was idle
+  backend_drained,        // by the operator's order, and this session was idle
   half_closed_too_long,   // one side ended and the other never did
   draining,               // pgsteer is stopping
   killed,                 // an operator has ordered it

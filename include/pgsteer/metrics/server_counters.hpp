@@ -92,6 +92,7 @@ struct backend_view {
   std::uint64_t dials_waiting = 0;  // pgsteer_backend_dials_waiting
   std::string zone = {};            // pgsteer_backend_own_zone{zone=...}; empty: not known, left out
   bool is_in_own_zone = false;      // pgsteer_backend_own_zone 0|1
+  std::string order = {};           // pgsteer_backend_order{order="disable|drain"} 1; empty: none, left out
 };
 
 // Of what a discovery source is told of changes: a resource of Kubernetes.

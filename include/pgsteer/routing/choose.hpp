@@ -17,11 +17,14 @@ enum class no_backend {
   none_known,      // discovery has found no backend
   no_primary,      // nobody is proven primary
   primary_silent,  // the primary is known but did not answer its last probe, is leaving, or not known of late
-  ambiguous,       // two primaries on one timeline
-  none_answering,  // any: no backend answers like a PostgreSQL server
-  no_standby,      // no healthy standby
-  standbys_lag,    // standbys exist but all exceed max_replay_lag
-  all_tried,       // every eligible backend was tried and failed
+  primary_ordered,   // the operator's order alone keeps new sessions from the primary
+  ambiguous,         // two primaries on one timeline
+  none_unordered,    // any: the operator's orders keep new sessions from all that answer
+  none_answering,    // any: no backend answers like a PostgreSQL server
+  no_standby,        // no healthy standby
+  standbys_ordered,  // healthy standbys exist, but the operator's orders keep new sessions from all of them
+  standbys_lag,      // standbys exist but all exceed max_replay_lag
+  all_tried,         // every eligible backend was tried and failed
 };
 [[nodiscard]] std::string_view to_string(
     no_backend value) noexcept;  // a clause: "no backend is proven primary"

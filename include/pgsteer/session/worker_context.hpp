@@ -118,6 +118,8 @@ class worker_context {
                                            time_point arrived);
   // A client of that route was logged in there: tells the control thread if it waits for that.
   void note_login(topology::backend_id backend, routing::target_session_attrs route);
+  // When the next of the sessions on drained backends may leave: one after the other, as in a drain of all.
+  [[nodiscard]] time_point next_turn_to_leave();
   // As the engine's, which it calls again for as long as a flow waits for a quiet moment.
   void stop_when_idle(relay::flow& target, duration quiet);
   // Of a client whose session is over, and which may not have got all yet.
@@ -179,6 +181,7 @@ class worker_context {
   boost::asio::steady_timer quiet_timer_;
   std::optional<time_point> quiet_due_;  // the next look
   boost::asio::steady_timer calling_timer_;
+  time_point last_turn_;  // that next_turn_to_leave() has given
   taker taker_;
   net::lingering_sockets lingering_;
   boost::asio::steady_timer linger_timer_;

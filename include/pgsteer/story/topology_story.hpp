@@ -7,7 +7,7 @@
 
 namespace pgsteer::story {
 
-void tell_topology_change(const topology::topology_snapshot& before,
-                          const topology::topology_snapshot& after);
+void tell_topology_change(const topology::topology_snapshot& before, const topology::topology_snapshot& after,
+                          time_point now);
 
 }  // namespace pgsteer::story

@@ -5,10 +5,12 @@
 // Values only; any thread. What was announced of switchovers and which backends rest after losses is not in
 // it.
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "pgsteer/topology/backend_spec.hpp"
 #include "pgsteer/topology/fence_mark.hpp"
+#include "pgsteer/topology/operator_order.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/types.hpp"
 
@@ -29,7 +31,14 @@ struct recollection {
     timeline_id followed;
     std::int64_t followed_in_run = 0;
   };
+  // Of a backend that may be unknown at present.
+  struct order {
+    endpoint address;
+    std::string identity;
+    operator_order what;
+  };
   std::vector<backend> backends;  // in order of id
+  std::vector<order> orders = {};
   std::optional<backend_id> incumbent;
   std::optional<fence_mark> mark;
 };

@@ -12,6 +12,7 @@
 #include "pgsteer/base/clock.hpp"
 #include "pgsteer/base/endpoint.hpp"
 #include "pgsteer/topology/backend_name.hpp"
+#include "pgsteer/topology/operator_order.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/types.hpp"
 #include "pgsteer/topology/verdict_reason.hpp"
@@ -51,10 +52,21 @@ struct backend_status {
   // Its sessions that may stay keep it from shutting down: each ends at its next idle moment.
   bool close_when_idle = false;
   bool ends_them_soon = false;  // it waits for nobody: its manager has said that it is about to be stopped
+  // The operator's: it takes no new session, and of drain those that may stay leave when they are idle.
+  std::optional<operator_order> order;
   verdict_reason reason;
   probe_outcome outcome = probe_outcome::timed_out;  // of the last probe
   bool was_probed = false;
   std::optional<time_point> answered_at;  // when its last good answer was asked for
+
+  [[nodiscard]] bool is_drained() const noexcept {
+    return order && order->what == operator_order::kind::drain;
+  }
+  // But for the operator's order it would take new sessions.
+  [[nodiscard]] bool is_kept_by_order_alone() const noexcept {
+    return reason.what == verdict_reason::kind::primary_ordered ||
+           reason.what == verdict_reason::kind::standby_ordered;
+  }
 };
 
 struct topology_snapshot {
@@ -74,6 +86,8 @@ struct topology_snapshot {
   [[nodiscard]] bool is_rw_open(time_point now) const noexcept {
     return rw_valid_until && now <= *rw_valid_until;
   }
+  // It is proven, and only the operator's order keeps new sessions from it.
+  [[nodiscard]] bool is_primary_kept_by_order() const noexcept;
   // The backend with this id, or nullptr. Valid as long as the snapshot.
   [[nodiscard]] const backend_status* find(backend_id id) const noexcept;
 };

@@ -12,6 +12,7 @@
 //   note_pause(now)               the process itself stood still: nothing known before now is fresh
 //   announce_switchover(id, sign, now)  a manager says that it is about to replace this primary
 //   withdraw_switchover()         or that it is not
+//   set_order(id, order)          the operator's, about one backend
 //   replace_mark(mark)            the operator's, or what was saved
 //   change_options(options)       the operator's
 //   resume(past)                  what the process before this one knew
@@ -73,6 +74,12 @@ class topology {
   // The manager's status does not say so any more. A deletion stands.
   void withdraw_switchover();
 
+  // The operator's word about this backend, in place of what he said before; nothing takes that back. It
+  // keeps new sessions from it and moves no role: nobody else becomes the primary by it. It stands as long as
+  // its time, whatever becomes of the backend meanwhile, also if discovery does not name it for a while. An
+  // unknown id is ignored.
+  void set_order(backend_id id, const std::optional<operator_order>& wanted);
+
   // What is known stays known, unless options.system names another cluster than it is of: then only what the
   // backends say from now on counts, as after replace_mark(). The fence that was proven before is set aside,
   // and counts again once its cluster is named again, or once nothing is named and nothing was proven
@@ -89,7 +96,7 @@ class topology {
   // Deterministic; O(backends).
   [[nodiscard]] topology_snapshot decide(time_point now);
   // The first instant at which decide() may answer differently with no new event (role_ttl, dead_after, a
-  // rest, settle, a switchover), as of the last decide(); always later than that one.
+  // rest, settle, a switchover, an order), as of the last decide(); always later than that one.
   [[nodiscard]] std::optional<time_point> next_deadline() const;
 
   // What a restart needs to know; unset until the cluster is pinned and a primary of it was seen.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "pgsteer/topology/operator_order.hpp"
 #include "pgsteer/topology/probe_result.hpp"
 #include "pgsteer/topology/types.hpp"
 
@@ -28,6 +29,7 @@ struct verdict_reason {
     primary_shutting_down,
     primary_settling,        // its manager ends all sessions there once more
     primary_switching_over,  // its manager is about to replace it
+    primary_ordered,         // the operator's order alone keeps new sessions from it
     primary_unusable,
     primary_late,
     primary_was_gone,
@@ -46,6 +48,7 @@ struct verdict_reason {
     standby_leaving,
     standby_shutting_down,
     standby_withheld,  // fenced by its manager
+    standby_ordered,   // as primary_ordered
     standby_unusable,
     standby_late,
     standby_was_gone,
@@ -63,8 +66,9 @@ struct verdict_reason {
   std::optional<probe_outcome> outcome{};  // the probe's, where it adds to the claim
   timeline_id timeline{};
   timeline_id fence_timeline{};
-  system_identifier system{};   // of foreign
-  system_identifier cluster{};  // of foreign
+  system_identifier system{};                   // of foreign
+  system_identifier cluster{};                  // of foreign
+  std::optional<operator_order::kind> order{};  // in force beside whatever else there is
 
   friend bool operator==(const verdict_reason&, const verdict_reason&) = default;
 };

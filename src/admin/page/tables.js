@@ -86,7 +86,8 @@ function fillBackend(row, of) {
   setCell(row.cells[5], lag + "\n" + delay, () => [lag, small(delay)]);
   setCell(row.cells[6], of.sessions + "\n" + notes, () => [String(of.sessions), small(notes)]);
   setText(row.cells[7], age);
-  setText(row.cells[8], of.reason);
+  const left = of.order && of.order.left_ms !== null ? ageInWords(of.order.left_ms) + " left" : "";
+  setCell(row.cells[8], of.reason + "\n" + left, () => [of.reason, small(left)]);
 }
 
 // Those to be shown, in order; and how many more there are.

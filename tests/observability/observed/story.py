@@ -62,6 +62,10 @@ class Story:
         self.cluster.promote(next(i for i, backend in enumerate(self.cluster.backends) if backend is not old))
         assert addresses_of(logins) == {self.cluster.primary.address}
         self.wait_scraped(f'pgsteer_failover_phase_seconds_count{{{self.plain}, phase="total"}}', 1, "a change of primary")
+        # Whoever looks into it does not want it used as soon as it is back.
+        done = self.proxy.command("backend", "disable", old.address, "--for", "1h")
+        assert done.returncode == 0, done.stderr
+        self.wait_scraped(f"sum(pgsteer_backend_order{{{self.plain}}})", 1, "the operator's order")
         answered = self.traffic.writers_answers()
         wait_until(lambda: self.traffic.writers_answers() > answered, what="writers on the new primary")
         # So that every window over the change of primary is in what is shown.

@@ -40,6 +40,11 @@ class ControlServer : public ::testing::Test {
       binary_ = binary;
       boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(upgraded_); });
     };
+    provider.order_backend = [this](const backend_order& order) {
+      order_ = order;
+      return ordered_;
+    };
+    provider.drain = [this] { return drained_; };
     provider.why_no_hand_over = [this] { return why_no_hand_over_; };
     provider.hand_over = [this](net::unique_fd connected) { handed_.set_value(std::move(connected)); };
     server_.emplace(context_, control_options{path()}, std::move(provider));
@@ -76,6 +81,9 @@ class ControlServer : public ::testing::Test {
   int reloads_ = 0;
   upgrade_report upgraded_;
   std::string binary_ = "none";
+  backend_order order_;
+  backend_order_report ordered_;
+  drain_report drained_;
   std::string why_no_hand_over_;
   std::promise<net::unique_fd> handed_;
   std::optional<control_server> server_;
@@ -134,6 +142,29 @@ TEST_F(ControlServer, TheCommandTellsWhyNobodyHas) {
   EXPECT_EQ(err_.str().find('\x1b'), std::string::npos);
   on_thread([this] { server_->stop(); });
   EXPECT_EQ(run_upgrade(path(), "", out_, err_), 3);
+}
+
+// Whoever asks in another way than the command, and makes a mistake.
+TEST_F(ControlServer, SaysWhatIsWrongWithABody) {
+  const auto post = [this](const std::string& target, const std::string& body) {
+    const auto answers = ask(unix_path{path()}, {{target, question::kind::order, body}}, test::patience);
+    return answers ? std::pair(answers->front().status, answers->front().body)
+                   : std::pair(http::status{}, answers.error().message());
+  };
+  using answer = std::pair<http::status, std::string>;
+  EXPECT_EQ(post("/v1/upgrade", R"({"binry": "/bin/false"})"),
+            answer(http::status::bad_request, "binry: not known here"));
+  EXPECT_EQ(post("/v1/upgrade", R"({"binary": 7})"),
+            answer(http::status::bad_request, "binary: expected a string"));
+  EXPECT_EQ(binary_, "none") << "nothing was started";
+  EXPECT_EQ(post("/v1/backend", R"({"backend": "b", "order": "stop"})"),
+            answer(http::status::bad_request, "order: expected disable, drain or resume"));
+  EXPECT_EQ(order_.backend, "");
+  EXPECT_EQ(post("/v1/backend", std::string(20'000, ' ')).first, http::status::payload_too_large);
+  EXPECT_EQ(post("/v1/backend", R"({"backend": "b", "order": "drain", "seconds": 5})").first,
+            http::status::conflict);
+  EXPECT_EQ(order_.time, seconds{5});
+  EXPECT_EQ(post("/v1/drain", "").first, http::status::ok);
 }
 
 TEST_F(ControlServer, GivesAwayAConnectionThatAsksForAHandOver) {

@@ -121,6 +121,24 @@ TEST(HttpSession, ClosesAfterAMethodWithABody) {
   EXPECT_EQ(admin.calls(), 0);
 }
 
+// Where bodies are of use the next request follows it, however it was cut.
+TEST(HttpSession, ReadsABodyWithinItsLimit) {
+  served_admin admin({.body_bytes_max = 100});
+  raw_client client(admin.port());
+  const std::string header = "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
+  const std::string body(100, 'b');
+  client.send(header + body);
+  EXPECT_EQ(client.receive().result_int(), 405U);
+  client.send(header + body.substr(0, 1));
+  client.send(body.substr(1));
+  EXPECT_EQ(client.receive().result_int(), 405U);
+  client.send_request("GET", "/livez");
+  EXPECT_EQ(client.receive().body(), "ok\n");
+  client.send_request("POST", "/livez", "Content-Length: 101\r\n");
+  EXPECT_EQ(client.receive().result_int(), 413U);
+  EXPECT_TRUE(client.is_ended());
+}
+
 TEST(HttpSession, TakesAHeaderJustBelowTheLimit) {
   served_admin admin;
   raw_client client(admin.port());

@@ -26,6 +26,7 @@ inline topology_view sample_view() {
   fenced.address = {"10.0.0.1", 5432};
   fenced.reason = {.what = kind::primary_fenced, .timeline = {1}, .fence_timeline = {2}};
   fenced.is_leaving = true;
+  fenced.order = {topology::operator_order::kind::drain, now + std::chrono::minutes{10}};
 
   auto& primary = snapshot.backends[1];
   primary.id.value = 2;
@@ -54,6 +55,7 @@ inline topology_view sample_view() {
   standby.is_ro_eligible = true;
   standby.zone = "<east>";
   standby.is_in_own_zone = true;
+  standby.order = {topology::operator_order::kind::disable};
   standby.reason = {kind::standby_last_known, topology::probe_outcome::wrong_credentials};
   standby.outcome = topology::probe_outcome::wrong_credentials;
   standby.was_probed = true;

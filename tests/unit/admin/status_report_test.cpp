@@ -33,7 +33,7 @@ rw        0.0.0.0:5432  primary         yes
 ro        0.0.0.0:5433  prefer-standby  no     no <standby> within max_replay_lag
 
 ADDRESS         ROLE     TIMELINE  LSN          LAG      SESSIONS  RW   RO   PROBE  REASON
-10.0.0.1:5432   unknown  -         0/0          -        0         no   no   never  primary on timeline 1, below the fence 2
+10.0.0.1:5432   unknown  -         0/0          -        0         no   no   never  primary on timeline 1, below the fence 2, 10 min left
 10.0.0.2:5432   primary  2         0/BAF6F78    -        12        yes  no   41 ms  primary on the highest timeline
 [fd00::3]:5432  standby  2         16/B374D848  1.5 KiB  345       no   yes  3.2 s  standby when last known, but the probe's credentials are refused
 )");

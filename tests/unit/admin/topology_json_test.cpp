@@ -18,18 +18,18 @@ TEST(TopologyJson, IsTheDocumentOfTheContract) {
       R"("name":"\"><script>alert('1')</script>&\u001b[2J l)"
       "\xef\xbf\xbd"
       R"(uft","outcome":null,"replay_delay_ms":null,"leaving":true,"connections_free":null,)"
-      R"("zone":null,"own_zone":false,"id":1},)"
+      R"("zone":null,"own_zone":false,"id":1,"order":{"kind":"drain","left_ms":600000}},)"
       R"({"address":"10.0.0.2:5432","role":"primary","timeline":2,"lsn":"0/BAF6F78","replay_lag_bytes":0,)"
       R"("rw_eligible":true,"ro_eligible":false,"reason":"primary on the highest timeline","sessions":12,)"
       R"("probe_age_ms":41,)"
       R"("name":"10.0.0.2:5432","outcome":"answered","replay_delay_ms":null,"leaving":false,"connections_free":47,)"
-      R"("zone":"west-2","own_zone":false,"id":2},)"
+      R"("zone":"west-2","own_zone":false,"id":2,"order":null},)"
       R"({"address":"[fd00::3]:5432","role":"standby","timeline":2,"lsn":"16/B374D848","replay_lag_bytes":1536,)"
       R"("rw_eligible":false,"ro_eligible":true,"reason":"standby when last known, but the probe's credentials are refused",)"
       R"("sessions":345,)"
       R"("probe_age_ms":3200,)"
       R"("name":"pg-3.example:5432","outcome":"wrong_credentials","replay_delay_ms":250,"leaving":false,"connections_free":null,)"
-      R"("zone":"<east>","own_zone":true,"id":3}],)"
+      R"("zone":"<east>","own_zone":true,"id":3,"order":{"kind":"disable","left_ms":null}}],)"
       R"("ambiguous":false,"zone":"<east>","settling":false})";
   EXPECT_EQ(topology_json(sample_view()), expected);
 }

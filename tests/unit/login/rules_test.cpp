@@ -141,6 +141,12 @@ TEST(StayRules, ALoginGoesOnWhereItsBackendMayHaveIt) {
   silent.is_rw_eligible = silent.is_answering = false;
   topology::backend_status fenced = primary(1);
   fenced.sessions = topology::session_verdict::close_all;
+  topology::backend_status disabled = primary(1);
+  disabled.is_rw_eligible = false;
+  disabled.order = topology::operator_order{};
+  topology::backend_status drained = standby(1);
+  drained.is_ro_eligible = false;
+  drained.order = {topology::operator_order::kind::drain};
   const struct {
     std::string_view name;
     topology::backend_status status;
@@ -155,6 +161,8 @@ TEST(StayRules, ALoginGoesOnWhereItsBackendMayHaveIt) {
       {"a fenced backend, whatever the role", fenced, any, false, false},
       {"a standby, whatever the role", standby(1), any, true, true},
       {"a backend that missed a probe, whatever the role", silent, any, true, false},
+      {"a primary that the operator has disabled", disabled, rw, true, false},
+      {"a backend that the operator has drained", drained, any, true, false},
   };
   for (const auto& row : table) {
     SCOPED_TRACE(row.name);
@@ -206,6 +214,29 @@ TEST(StayRules, ASessionLeavesABackendThatShutsDownWhenItIsIdle) {
   topology::backend_status fenced = primary(1);
   fenced.sessions = topology::session_verdict::close_all;
   EXPECT_EQ(left(fenced, target_session_attrs::any), at_once(close_reason::fenced));
+}
+
+// By the operator's order; who shuts down at once or has lost its role is left for that.
+TEST(StayRules, ASessionLeavesADrainedBackendWhenItIsIdle) {
+  using namespace routing::testing;
+  using order_kind = topology::operator_order::kind;
+  const auto left = [](topology::backend_status status, order_kind what, target_session_attrs route) {
+    status.order = {what};
+    const auto removal = must_leave(state_of({status}), {1}, route);
+    return removal ? std::optional(std::pair(removal->reason, removal->when_quiet_for)) : std::nullopt;
+  };
+  const std::optional<duration> quiet = seconds{1};
+  const auto rw = target_session_attrs::primary;
+  const auto ro = target_session_attrs::prefer_standby;
+  topology::backend_status stopping = standby(1);
+  stopping.close_when_idle = true;
+  EXPECT_EQ(left(primary(1), order_kind::drain, rw), std::pair(close_reason::backend_drained, quiet));
+  EXPECT_EQ(left(standby(1), order_kind::drain, ro), std::pair(close_reason::backend_drained, quiet));
+  EXPECT_EQ(left(stopping, order_kind::drain, ro), std::pair(close_reason::backend_shutting_down, quiet));
+  EXPECT_EQ(left(standby(1), order_kind::drain, rw),
+            std::pair(close_reason::lost_role, std::optional<duration>()));
+  EXPECT_EQ(left(primary(1), order_kind::disable, rw), std::nullopt);
+  EXPECT_EQ(left(standby(1), order_kind::disable, ro), std::nullopt);
 }
 
 // It will not wait for anybody.

@@ -69,6 +69,7 @@ class Exposition : public testing::Test {
     };
     view_.backends[0].zone = "west";
     view_.backends[0].is_in_own_zone = true;
+    view_.backends[1].order = "drain";
     view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
     view_.reloads = &reloads_;
     view_.cancels = &cancels_;
@@ -151,6 +152,7 @@ const series_case series_cases[] = {
     {R"(pgsteer_backend_role{backend="10.0.0.1:5432",role="primary"})", 1},
     {R"(pgsteer_backend_role{backend="[fd00::2]:5432",role="standby"})", 1},
     {R"(pgsteer_backend_own_zone{backend="10.0.0.1:5432",zone="west"})", 1},
+    {R"(pgsteer_backend_order{backend="[fd00::2]:5432",order="drain"})", 1},
     {R"(pgsteer_backend_rw_eligible{backend="10.0.0.1:5432"})", 1},
     {R"(pgsteer_backend_ro_eligible{backend="10.0.0.1:5432"})", 0},
     {R"(pgsteer_backend_timeline{backend="10.0.0.1:5432"})", 3},
@@ -261,6 +263,10 @@ TEST_F(Exposition, DoesNotDateAPrimaryThatThereWasNone) {
 
 TEST_F(Exposition, LeavesOutAZoneThatIsNotKnown) {
   EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(own_zone{backend="[fd00::2]:5432")")));
+}
+
+TEST_F(Exposition, LeavesOutAnOrderThatThereIsNone) {
+  EXPECT_THAT(exposition(view_), Not(HasSubstr(R"(backend_order{backend="10.0.0.1:5432")")));
 }
 
 TEST_F(Exposition, WritesAnAddressThatIsListedTwiceOnce) {

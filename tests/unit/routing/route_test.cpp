@@ -22,6 +22,14 @@ topology_snapshot silent_primary() {
   return snapshot_of({status, standby(2)});
 }
 
+topology::backend_status ordered(topology::backend_status status) {
+  using enum topology::verdict_reason::kind;
+  status.order = topology::operator_order{};
+  status.reason.what = status.is_rw_eligible ? primary_ordered : standby_ordered;
+  status.is_rw_eligible = status.is_ro_eligible = false;
+  return status;
+}
+
 topology_snapshot two_primaries() {
   topology_snapshot snapshot = snapshot_of({backend(1), backend(2)});
   snapshot.is_ambiguous = true;
@@ -56,6 +64,9 @@ TEST(Route, PicksByRoleOrSaysWhyNot) {
   const char* const none = "discovery has found no backend";
   const char* const silent = "no backend answers";
   const char* const both = "two backends claim to be primary on the same timeline";
+  const char* const primary_ordered = "the primary takes no new sessions by the operator's order";
+  const char* const standbys_ordered = "every healthy standby takes no new sessions by the operator's order";
+  const char* const all_ordered = "every backend that answers takes no new sessions by the operator's order";
   const row rows[] = {
       {"Nothing", snapshot_of({}), {none, none, none, none, none, none}},
       {"PrimaryAndStandby", snapshot_of({primary(1), standby(2)}), {"a", "a", "b", "a", "b", "b"}},
@@ -67,6 +78,18 @@ TEST(Route, PicksByRoleOrSaysWhyNot) {
       {"RoleNotKnown",
        snapshot_of({backend(1)}),
        {"a", no_primary, no_standby, no_primary, no_standby, no_standby}},
+      {"PrimaryOrdered",
+       snapshot_of({ordered(primary(1)), standby(2)}),
+       {"b", primary_ordered, "b", primary_ordered, "b", "b"}},
+      {"StandbyOrdered",
+       snapshot_of({primary(1), ordered(standby(2))}),
+       {"a", "a", standbys_ordered, "a", standbys_ordered, "a"}},
+      {"OneStandbyOrdered",
+       snapshot_of({primary(1), ordered(standby(2)), standby(3)}),
+       {"a", "a", "c", "a", "c", "c"}},
+      {"AllOrdered",
+       snapshot_of({ordered(primary(1)), ordered(standby(2))}),
+       {all_ordered, primary_ordered, standbys_ordered, primary_ordered, standbys_ordered, standbys_ordered}},
       {"LeavingFencedSilent",
        unusable(),
        {silent, no_primary, no_standby, no_primary, no_standby, no_standby}},

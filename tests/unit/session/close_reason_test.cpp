@@ -36,6 +36,7 @@ TEST(CloseReason, TellsDriversWhatTheyUnderstand) {
   EXPECT_EQ(describe(close_reason::fenced).sqlstate, "57P01");
   EXPECT_EQ(describe(close_reason::draining).sqlstate, "57P01");
   EXPECT_EQ(describe(close_reason::killed).sqlstate, "57P01");
+  EXPECT_EQ(describe(close_reason::backend_drained).sqlstate, "57P01");
   EXPECT_EQ(describe(close_reason::hold_timeout).sqlstate, "57P03");
   EXPECT_EQ(describe(close_reason::stale_primary).sqlstate, "57P03");
   EXPECT_EQ(describe(close_reason::too_many_sessions).sqlstate, "53300");

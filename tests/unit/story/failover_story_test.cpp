@@ -35,6 +35,19 @@ class FailoverStory : public testing::Test {
     published.snapshot = snapshot;
     story_.note_decision(published, now_);
   }
+  // It is the primary still, and the operator alone keeps logins from it.
+  void disable(std::uint32_t primary) {
+    auto snapshot = std::make_shared<topology::topology_snapshot>();
+    runtime::used_topology published;
+    for (std::uint32_t i = 1; i <= 2; ++i) {
+      snapshot->backends.emplace_back().id = {i};
+      published.uses.push_back(use_);
+    }
+    snapshot->primary = topology::backend_id{primary};
+    snapshot->backends[primary - 1].reason.what = topology::verdict_reason::kind::primary_ordered;
+    published.snapshot = snapshot;
+    story_.note_decision(published, now_);
+  }
   void wait(milliseconds span) { now_ += span; }
   void symptom(origin from) { story_.note_symptom(primary_, from, "a symptom", now_); }
   // A probe is asked now and answers after this time.
@@ -110,6 +123,17 @@ TEST_F(FailoverStory, SessionsThatEndDoNotKeepASlowLoginAlive) {
   wait(milliseconds{50});
   symptom(origin::login_or_probe);
   EXPECT_EQ(detected_after(), milliseconds{0});
+}
+
+TEST_F(FailoverStory, IsNoneWhenTheOperatorDisablesThePrimary) {
+  disable(1);
+  wait(milliseconds{60'000});
+  decide(1);
+  EXPECT_TRUE(story_.history().failovers().empty());
+  disable(1);
+  symptom(origin::login_or_probe);
+  wait(milliseconds{40});
+  EXPECT_EQ(detected_after(), milliseconds{40}) << "it can be lost then as ever";
 }
 
 // PostgreSQL restarted and is back; what comes then has its own beginning.

@@ -57,6 +57,10 @@ offer sample() {
   offer made;
   made.from = {.version = "0.1.0", .pid = 12};
   made.topology = {.backends = {primary, standby},
+                   .orders = {{.address = {"10.0.0.1", 5432},
+                               .identity = "uid-1",
+                               .what = {topology::operator_order::kind::drain, now + seconds{600}}},
+                              {.address = {"::1", 5433}, .identity = {}, .what = {}}},
                    .incumbent = topology::backend_id{3},
                    .mark = topology::fence_mark{{7711374223114453103U}, {4}, {99}}};
   made.has_primary = true;
@@ -98,6 +102,11 @@ TEST(Offer, IsReadAsItWasSaid) {
   EXPECT_EQ(heard->topology.backends.at(0).results.at(1).outcome, probe_outcome::refused);
   EXPECT_EQ(heard->topology.incumbent, topology::backend_id{3});
   EXPECT_EQ(heard->topology.mark, said.topology.mark);
+  for (std::size_t i = 0; i < said.topology.orders.size(); ++i) {
+    EXPECT_EQ(heard->topology.orders.at(i).address, said.topology.orders[i].address);
+    EXPECT_EQ(heard->topology.orders.at(i).identity, said.topology.orders[i].identity);
+    EXPECT_EQ(heard->topology.orders.at(i).what, said.topology.orders[i].what);
+  }
 }
 
 // The clocks of two processes need not begin at one time.
@@ -105,6 +114,7 @@ TEST(Offer, TellsAges) {
   const auto heard = read_offer(to_json(sample(), now), now + seconds{5000});
   ASSERT_TRUE(heard);
   EXPECT_EQ(heard->topology.backends.at(0).results.at(0).sent_at, now + seconds{4999});
+  EXPECT_EQ(heard->topology.orders.at(0).what.until, now + seconds{5600}) << "what is left of its time";
 }
 
 TEST(Offer, OfANewClusterHasNoMarkAndNoIncumbent) {
@@ -119,7 +129,7 @@ TEST(Offer, OfANewClusterHasNoMarkAndNoIncumbent) {
 TEST(Offer, IsRefusedWithoutAnyOfItsFields) {
   json::value root = json::parse(to_json(sample(), now));
   without_each_key(root, [&](std::string_view key) {
-    const bool may_be_missing = key == "incumbent" || key == "fence" || key == "row";
+    const bool may_be_missing = key == "incumbent" || key == "fence" || key == "row" || key == "orders";
     EXPECT_EQ(read_offer(json::serialize(root), now).has_value(), may_be_missing) << key;
   });
 }

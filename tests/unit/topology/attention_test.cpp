@@ -14,6 +14,7 @@ namespace {
 // Events are separated by ';', backends are single letters.
 //   primary a       a decision: a is the primary and usable
 //   held a          a decision: a is the primary, but takes no rw login
+//   ordered a       likewise, and by the operator's order alone; after name
 //   none            a decision: nobody is primary
 //   name ab         a decision like the one before, by which discovery names these; others are leaving
 //   rename a        likewise: discovery calls it by another name
@@ -94,7 +95,7 @@ class vigil {
     if (what == "replaced") return in_words(attention_.note_mark_replaced());
     if (what == "run" || what == "stop" || what == "wait") return pass(what, milliseconds{std::stoi(whom)});
     if (what == "name" || what == "rename" || what == "forget") return discover(what, whom);
-    if (what != "primary" && what != "held" && what != "none" && what != "same") {
+    if (what != "primary" && what != "held" && what != "ordered" && what != "none" && what != "same") {
       throw std::invalid_argument("no such event: " + what);
     }
     return decide(what, id);
@@ -119,6 +120,10 @@ class vigil {
     snapshot_.primary.reset();
     snapshot_.rw_valid_until.reset();
     if (how != "none") snapshot_.primary = id;
+    for (backend_status& status : snapshot_.backends) {
+      const bool is_ordered = how == "ordered" && status.id == id;
+      status.reason.what = is_ordered ? verdict_reason::kind::primary_ordered : verdict_reason::kind::none;
+    }
     if (how == "primary" || how == "same") snapshot_.rw_valid_until = now_ + seconds{3};
     return in_words(attention_.note_snapshot(snapshot_, now_));
   }
@@ -213,6 +218,9 @@ TEST(Attention, WatchesEverybodyBetweenAPrimaryAndTheNext) {
            attention_case{"nobody is primary any more", "primary a; none", "burst all"},
            {"the primary takes no logins", "primary a; held a", "burst all"},
            {"one that never took logins counts", "held a", "burst all"},
+           {"the operator keeps logins from it", "name ab; primary a; ordered a", ""},
+           {"it is lost meanwhile", "name ab; primary a; ordered a; none", "burst all"},
+           {"it is back, and nobody may use it", "name ab; primary a; held a; ordered a", "end bursts"},
            {"at a start nobody was lost", "none", ""},
            {"at a start, later", "none; run 10000", ""},
            {"the next one is proven", "primary a; none; primary b", "end bursts"},

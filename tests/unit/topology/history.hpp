@@ -16,6 +16,7 @@
 //   late MS <one of the above>              asked MS milliseconds before now, told now
 //   a overdue                               its probe, asked now, has had no answer for too long
 //   withhold bc                             discovery names a, b and c; these are not to be used
+//   disable a [MS] | drain a [MS] | resume a    the operator's orders, for so long or for good
 //   upgrade                                 another process goes on with what this one knows
 //   wait MS | pause | name ab | forget a | announce a (to be replaced by a switchover) | withdraw
 // decide() is called after every event, as the owner of a topology does.
@@ -73,7 +74,8 @@ class history {
   [[nodiscard]] topology& decider() { return topology_; }
   [[nodiscard]] std::optional<time_point> next_deadline() const { return topology_.next_deadline(); }
 
-  // "primary=a rw=a ro=bc close_rw=bc close_all= close_idle= AMBIGUOUS", empty parts left out.
+  // "primary=a rw=a ro=bc close_rw=bc close_all= close_idle= disabled= drained= AMBIGUOUS", empty parts left
+  // out.
   [[nodiscard]] std::string summary() const {
     std::string text;
     const auto list = [&](const char* what, auto&& belongs) {
@@ -89,6 +91,8 @@ class history {
     list("close_rw", [](const auto& status) { return status.sessions == session_verdict::close_read_write; });
     list("close_all", [](const auto& status) { return status.sessions == session_verdict::close_all; });
     list("close_idle", [](const auto& status) { return status.close_when_idle; });
+    list("disabled", [](const auto& status) { return status.order && !status.is_drained(); });
+    list("drained", [](const auto& status) { return status.is_drained(); });
     if (snapshot_.is_ambiguous) text += text.empty() ? "AMBIGUOUS" : " AMBIGUOUS";
     return text;
   }
@@ -125,6 +129,8 @@ class history {
         specs.back().is_withheld = word.find(letter) != std::string::npos;
       }
       topology_.set_backends(specs);
+    } else if (word == "disable" || word == "drain" || word == "resume") {
+      order(word, words);
     } else if (word == "forget") {
       words >> word;
       topology_.forget(of(word.front()).id);
@@ -143,6 +149,15 @@ class history {
     } else {
       probe(word.front(), words, milliseconds{0});
     }
+  }
+
+  void order(const std::string& what, std::istringstream& words) {
+    std::string whom;
+    words >> whom;
+    std::optional<operator_order> wanted;
+    if (const auto kind = to_operator_order(what)) wanted = operator_order{*kind};
+    if (std::uint64_t time = 0; wanted && words >> time) wanted->until = now_ + milliseconds{time};
+    topology_.set_order(of(whom.front()).id, wanted);
   }
 
   void probe(char letter, std::istringstream& words, milliseconds age) {

@@ -22,6 +22,14 @@ TEST(VerdictReason, IsToldWithItsFiguresAndOutcome) {
            {{kind::not_probed, probe_outcome::local_trouble},
             "not probed yet, but local trouble kept the probe from asking"},
            {{kind::primary_unusable, probe_outcome::timed_out}, "primary, but no answer in time"},
+           {{.what = kind::primary_ordered, .order = operator_order::kind::disable},
+            "primary, disabled by the operator"},
+           {{.what = kind::standby_ordered, .order = operator_order::kind::drain},
+            "standby, drained by the operator"},
+           {{.what = kind::standby_unusable,
+           .outcome = probe_outcome::refused,
+           .order = operator_order::kind::drain},
+            "standby, but connection refused, drained by the operator"},
            {{.what = kind::primary_fenced, .timeline = {1}, .fence_timeline = {3}},
             "primary on timeline 1, below the fence 3"},
            {{.what = kind::standby_fenced, .timeline = {1}, .fence_timeline = {3}},
@@ -42,6 +50,8 @@ TEST(VerdictReason, IsNeverTakenForAnother) {
     verdict_reason reason{static_cast<kind>(i)};
     const bool has_outcome = reason.what == kind::primary_unusable || reason.what == kind::standby_unusable;
     if (has_outcome) reason.outcome = probe_outcome::refused;
+    const bool has_order = reason.what == kind::primary_ordered || reason.what == kind::standby_ordered;
+    if (has_order) reason.order = operator_order::kind::disable;
     const std::string words = to_string(reason);
     EXPECT_TRUE(told.emplace(words, i).second) << words << " stands for " << told[words] << " and " << i;
   }
@@ -56,6 +66,8 @@ TEST(VerdictReason, DiffersWithEachOfItsValues) {
   EXPECT_NE(base, (verdict_reason{kind::primary_fenced, {}, {1}, {4}, {}, {}}));
   EXPECT_NE(base, (verdict_reason{kind::primary_fenced, {}, {1}, {3}, {9}, {}}));
   EXPECT_NE(base, (verdict_reason{kind::primary_fenced, {}, {1}, {3}, {}, {9}}));
+  EXPECT_NE(base,
+            (verdict_reason{kind::primary_fenced, {}, {1}, {3}, {}, {}, operator_order::kind::disable}));
 }
 
 }  // namespace

@@ -16,11 +16,17 @@ function(g, q) {
       g.target('max(%s)' % q.of_pgsteer('pgsteer_primary_ambiguous'), 'ambiguous'),
       g.target('max(%s)' % q.of_pgsteer('pgsteer_rw_closed'), 'rw closed'),
       g.target('max(%s)' % q.of_pgsteer('pgsteer_fence_unsaved'), 'fence unsaved'),
-    ], [['0', 'no', 'green'], ['1', 'yes', 'red']]),
+    ], [['0', 'no', 'green'], ['1', 'yes', 'red']], 8),
+    g.state_timeline("The operator's orders", 'Backends that the operator has disabled or drained: they take no new sessions.', [
+      g.target(q.max('backend', '%s or %s * 2' % [
+        q.of_backend('pgsteer_backend_order', 'order="disable"'),
+        q.of_backend('pgsteer_backend_order', 'order="drain"'),
+      ]), '{{backend}}'),
+    ], [['1', 'disabled', 'orange'], ['2', 'drained', 'orange']], 8) + g.if_none('no backend is under an order'),
     g.timeseries('Timelines and the fence', 'The timeline each backend is on, and the fence: the highest one ever seen on a primary. Who is below it is not used.', 'short', [
       g.target(q.max('backend', q.of_backend('pgsteer_backend_timeline')), '{{backend}}'),
       g.target('max(%s)' % q.of_pgsteer('pgsteer_fence_timeline'), 'fence'),
-    ], 12) + g.steps,
+    ]) + g.steps,
     g.timeseries('Replay lag', "How far replay is behind the primary's last known position.", 'bytes', [
       g.target(q.max('backend', q.of_backend('pgsteer_backend_replay_lag_bytes')), '{{backend}}'),
     ]),
