@@ -69,6 +69,7 @@ struct totals {
     tried.marks_replaced += done.tried().marks_replaced;
     tried.hints += done.tried().hints;
     tried.announcements += done.tried().announcements;
+    tried.orders += done.tried().orders;
     watched += done.watched();
   }
   [[nodiscard]] std::map<std::string_view, std::uint64_t> counts() const {
@@ -80,6 +81,7 @@ struct totals {
                                                       {"marks replaced", tried.marks_replaced},
                                                       {"hints", tried.hints},
                                                       {"switchovers announced", tried.announcements},
+                                                      {"operator's orders", tried.orders},
                                                       {"primaries lost and watched for", watched}};
     for (const auto& one : coverage::all()) counted[one.name] = covered.*one.counter;
     return counted;

@@ -38,6 +38,7 @@ void oracle::restarted(const std::optional<fence_mark>& mark) {
   primary_position_ = 0;
   announced_.reset();
   deleted_.reset();
+  ordered_.fill({});
   told_mark(mark);
 }
 
@@ -203,6 +204,8 @@ void oracle::note_outcome(evidence& known, const probe_result& result) {
 // As time alone changes what is known.
 void oracle::age() {
   const time_point now = truth_.now();
+  for (auto& order : ordered_)
+    if (order && order->until && now >= *order->until) order.reset();
   for (evidence& known : seen_) {
     if (!known.id || !known.outcome || !is_miss(*known.outcome)) continue;
     if (now - known.unwatched_until >= options_.dead_after && !known.may_be_dead) {

@@ -19,6 +19,7 @@ namespace pgsteer::simulation {
 using topology::backend_id;
 using topology::backend_status;
 using topology::fence_mark;
+using topology::operator_order;
 using topology::probe_result;
 using topology::replacement_sign;
 using topology::topology_snapshot;
@@ -49,16 +50,18 @@ struct coverage {
   std::uint64_t resting = 0;
   std::uint64_t settling = 0;
   std::uint64_t switching_over = 0;
+  std::uint64_t ordered_primaries = 0;  // proven ones, and nothing but the order keeps new sessions from them
+  std::uint64_t ordered_standbys = 0;
 
   struct named_counter {
     const char* name;
     std::uint64_t coverage::*counter;
   };
-  static constexpr std::array<named_counter, 15> all();
+  static constexpr std::array<named_counter, 17> all();
   void add(const coverage& other);
 };
 
-constexpr std::array<coverage::named_counter, 15> coverage::all() {
+constexpr std::array<coverage::named_counter, 17> coverage::all() {
   return {{{"rw_eligible", &coverage::rw_eligible},
            {"ro_eligible", &coverage::ro_eligible},
            {"must_take_rw", &coverage::must_take_rw},
@@ -73,7 +76,9 @@ constexpr std::array<coverage::named_counter, 15> coverage::all() {
            {"shutting_down", &coverage::shutting_down},
            {"resting", &coverage::resting},
            {"settling", &coverage::settling},
-           {"switching_over", &coverage::switching_over}}};
+           {"switching_over", &coverage::switching_over},
+           {"ordered_primaries", &coverage::ordered_primaries},
+           {"ordered_standbys", &coverage::ordered_standbys}}};
 }
 
 // Outcomes after which new sessions may be sent to a backend whose role is known.
@@ -99,6 +104,9 @@ class oracle {
   void told_replacement(backend_id from, replacement_sign sign);
   void told_withdrawal() {
     if (announced_) announced_->is_withdrawn = true;
+  }
+  void told_order(std::size_t index, const std::optional<operator_order>& wanted) {
+    ordered_[index] = wanted;
   }
   // Results of this place come late, twice or not at all, through no fault of its own.
   void meddled(std::size_t index) { seen_[index].meddled_at = truth_.now(); }
@@ -178,6 +186,8 @@ class oracle {
 
   [[nodiscard]] verdict check_backend(std::size_t index, const backend_status& status,
                                       const topology_snapshot& snapshot);
+  [[nodiscard]] verdict check_ordered(std::size_t index, const backend_status& status);
+  [[nodiscard]] verdict check_eligible(std::size_t index, const backend_status& status);
   [[nodiscard]] verdict check_read_write(std::size_t index) const;
   [[nodiscard]] verdict check_read_only(std::size_t index) const;
   [[nodiscard]] bool shows_timeline(const evidence& known) const;
@@ -199,6 +209,7 @@ class oracle {
   duration probe_period_;
   std::array<evidence, places_count> seen_;        // by place
   std::array<std::size_t, places_count> order_{};  // places in the order of a snapshot's backends
+  std::array<std::optional<operator_order>, places_count> ordered_;  // by place, whoever knows it
   std::size_t backends_ = 0;
   bool is_pinned_ = false;
   timeline_id highest_;                    // ever told by a primary of ours, as far as it must be known

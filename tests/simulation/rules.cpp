@@ -19,7 +19,7 @@ bool is_same(const backend_status& left, const backend_status& right) {
          left.is_ro_eligible == right.is_ro_eligible && left.is_answering == right.is_answering &&
          left.is_leaving == right.is_leaving && left.sessions == right.sessions &&
          left.close_when_idle == right.close_when_idle && left.ends_them_soon == right.ends_them_soon &&
-         left.reason == right.reason;
+         left.reason == right.reason && left.order == right.order;
 }
 
 }  // namespace
@@ -190,8 +190,29 @@ oracle::verdict oracle::check_backend(std::size_t index, const backend_status& s
       known.is_shutting_down || (is_switching_over(known) && status.id == snapshot.primary);
   if (status.close_when_idle && !is_expected) return "sessions end, though nobody waits for that";
   if (!status.close_when_idle && known.is_shutting_down) return "a shutdown waits for sessions that stay";
-  verdict broken = check_sessions(known, status, snapshot);
-  if (broken == nullptr && status.is_rw_eligible) broken = check_read_write(index);
+  const verdict broken = check_sessions(known, status, snapshot);
+  if (broken != nullptr) return broken;
+  if (status.order != ordered_[index]) return "the operator's order is not in force, or not what it was";
+  return ordered_[index] ? check_ordered(index, status) : check_eligible(index, status);
+}
+
+// By the operator's order: no new sessions, and nothing else.
+oracle::verdict oracle::check_ordered(std::size_t index, const backend_status& status) {
+  const evidence& known = seen_[index];
+  if (status.is_rw_eligible || status.is_ro_eligible) return "new sessions go where the operator wants none";
+  if (must_take_rw(known) && !known.is_held) {
+    ++covered_.ordered_primaries;
+    if (status.role != role::primary || !status.is_kept_by_order_alone())
+      return "I3: an order takes the role from a primary that was just proven";
+  }
+  covered_.ordered_standbys += is_sound_standby(known);
+  return nullptr;
+}
+
+oracle::verdict oracle::check_eligible(std::size_t index, const backend_status& status) {
+  const evidence& known = seen_[index];
+  verdict broken = nullptr;
+  if (status.is_rw_eligible) broken = check_read_write(index);
   if (broken == nullptr && status.is_ro_eligible) broken = check_read_only(index);
   if (broken != nullptr) return broken;
   covered_.rw_eligible += status.is_rw_eligible;
@@ -307,7 +328,7 @@ oracle::verdict oracle::check_rest(const topology_snapshot& snapshot) {
   for (std::size_t i = 0; i < backends_; ++i) {
     const evidence& known = seen_[order_[i]];
     const bool is_taken = snapshot.backends[i].is_ro_eligible;
-    const bool is_sound = is_sound_standby(known);
+    const bool is_sound = is_sound_standby(known) && !ordered_[order_[i]];
     const bool is_rested = !known.lost_at || (known.back_at && truth_.now() - *known.back_at > rest_max);
     if (is_sound && is_rested && !is_taken) return "ro is withheld from a sound standby";
     const bool must_rest = known.back_at && truth_.now() - *known.back_at < rest_min;
@@ -330,8 +351,9 @@ oracle::verdict oracle::check_lag(const routing::route_policy& policy, const evi
 }
 
 oracle::verdict oracle::check_no_primary() const {
-  const bool is_denied = std::ranges::any_of(
-      seen_, [this](const evidence& known) { return !known.is_held && must_take_rw(known); });
+  bool is_denied = false;
+  for (std::size_t i = 0; i < places_count; ++i)
+    is_denied = is_denied || (!seen_[i].is_held && !ordered_[i] && must_take_rw(seen_[i]));
   return is_denied ? "I3: no backend is chosen for rw, though one is proven" : nullptr;
 }
 
@@ -343,6 +365,7 @@ oracle::verdict oracle::check_choice(const routing::route_policy& policy, const 
   if (found == seen_.end()) return "a backend is chosen that nobody named";
   const auto index = static_cast<std::size_t>(found - seen_.begin());
   if (found->late_at) return "a backend is chosen whose probe is late";
+  if (ordered_[index]) return "a backend is chosen where the operator wants no new sessions";
   if (needs_primary) return check_read_write(index);
   if (policy.route == target_session_attrs::any) {
     if (!found->is_named || !lets_in(*found->outcome)) return "any: a backend is chosen that lets nobody in";

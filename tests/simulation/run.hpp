@@ -51,6 +51,7 @@ class run {
     std::uint64_t marks_replaced = 0;
     std::uint64_t hints = 0;
     std::uint64_t announcements = 0;
+    std::uint64_t orders = 0;
   };
   [[nodiscard]] const trials& tried() const { return tried_; }
 
@@ -133,6 +134,7 @@ class run {
   void pause();
   void forget_one();
   void replace_mark();
+  void order_one();
   void tell_names();
   // A manager ends all sessions there.
   void terminate(std::size_t index);

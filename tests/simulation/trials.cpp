@@ -10,6 +10,8 @@ constexpr std::uint64_t calm_per_mille = 30;
 constexpr std::uint64_t pgsteer_per_mille = 150;  // of what happens in a storm
 constexpr std::uint64_t terminated_per_mille = 5;
 constexpr std::uint64_t announced_per_mille = 4;
+constexpr std::uint64_t ordered_per_mille = 4;
+constexpr duration order_time_max = seconds{10};
 constexpr std::uint64_t phase_min = 100;  // events
 constexpr std::uint64_t phase_span = 900;
 constexpr duration pause_max = seconds{12};
@@ -26,6 +28,7 @@ void run::act() {
   }
   if (luck_.happens(terminated_per_mille)) return terminate(luck_.pick(places_count));
   if (luck_.happens(announced_per_mille)) return announce();
+  if (luck_.happens(ordered_per_mille)) return order_one();
   if (!luck_.happens(is_storm_ ? storm_per_mille : calm_per_mille)) return;
   if (!is_storm_) return mend();
   if (luck_.happens(pgsteer_per_mille)) return disturb_pgsteer();
@@ -161,6 +164,24 @@ void run::announce() {
     core_->announce_switchover(*probe.id, sign, now_);
     oracle_.told_replacement(*probe.id, sign);
   }
+  conclude();
+}
+
+// For a while as a rule: for good there would be nobody left to go to.
+void run::order_one() {
+  const std::size_t index = luck_.pick(places_count);
+  const asker& probe = askers_[index];
+  if (!probe.id) return;
+  std::optional<operator_order> wanted;
+  if (luck_.happens(600)) {
+    wanted.emplace();
+    if (luck_.happens(500)) wanted->what = operator_order::kind::drain;
+    if (luck_.happens(900)) wanted->until = now_ + luck_.between(duration{1}, order_time_max);
+  }
+  story_.note(now_, wanted ? "is ordered to take no new sessions" : "is under no order any more", index);
+  ++tried_.orders;
+  core_->set_order(*probe.id, wanted);
+  oracle_.told_order(index, wanted);
   conclude();
 }
 

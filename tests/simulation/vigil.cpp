@@ -33,7 +33,8 @@ void vigil::restarted() {
 vigil::verdict vigil::check(const topology::topology_snapshot& snapshot, const timetables& probes,
                             time_point now) {
   has_had_primary_ = has_had_primary_ || snapshot.primary;
-  if (snapshot.rw_valid_until) {
+  // One that the operator has disabled is not lost.
+  if (snapshot.rw_valid_until || snapshot.is_primary_kept_by_order()) {
     const bool is_news = lost_at_.has_value();
     lost_at_.reset();
     return is_news && std::ranges::any_of(probes, is_burst) ? "watch: bursts outlast the proof of a primary"
