@@ -152,41 +152,54 @@ std::string why_no_order_time(const std::string& text) {
          "), found \"" + text + '"';
 }
 
-// `pgsteer backend disable|drain|resume ADDR [--for TIME]`
-class backend_command {
+void add_control_option(CLI::App* command, std::string& control_socket) {
+  command->add_option("--control", control_socket, "Its control.socket")
+      ->capture_default_str()
+      ->envname("PGSTEER_CONTROL")
+      ->type_name("PATH");
+}
+
+// `pgsteer backend disable|drain|resume ADDR [--for TIME]` and `pgsteer drain`.
+class order_commands {
  public:
-  explicit backend_command(CLI::App& app)
-      : all_(app.add_subcommand("backend", "Keep new sessions from one backend of a running pgsteer")),
+  order_commands(CLI::App& app, std::string& control_socket)
+      : control_socket_(control_socket),
+        backend_(app.add_subcommand("backend", "Keep new sessions from one backend of a running pgsteer")),
+        drain_all_(app.add_subcommand("drain", "Have a running pgsteer drain and end, as SIGTERM does")),
         disable_(add("disable", "It takes no new session; those that it has stay")),
         drain_(add("drain", "It takes no new session; those that it has end when they are idle")),
         resume_(add("resume", "It takes sessions again as ever")) {
-    all_->require_subcommand(1);
+    backend_->require_subcommand(1);
     for (auto* command : {disable_, drain_}) {
       command->add_option("--for", time_, "How long (10m); without it until it is resumed")
           ->check(CLI::Validator(why_no_order_time, ""))
           ->type_name("DURATION");
     }
+    add_control_option(drain_all_, control_socket_);
   }
-  [[nodiscard]] bool is_parsed() const { return all_->parsed(); }
-  [[nodiscard]] std::vector<CLI::App*> commands() const { return {disable_, drain_, resume_}; }
-  int run(const std::string& control_socket) {
+  [[nodiscard]] bool is_parsed() const { return backend_->parsed() || drain_all_->parsed(); }
+  int run() {
     using kind = pgsteer::topology::operator_order::kind;
+    if (drain_all_->parsed()) return pgsteer::admin::run_drain(control_socket_, std::cout, std::cerr);
     if (!resume_->parsed()) order_.wanted = drain_->parsed() ? kind::drain : kind::disable;
     if (!time_.empty()) order_.time = pgsteer::config::parse_duration(time_);
-    return pgsteer::admin::run_backend_order(control_socket, order_, time_, std::cout, std::cerr);
+    return pgsteer::admin::run_backend_order(control_socket_, order_, time_, std::cout, std::cerr);
   }
 
  private:
   CLI::App* add(const char* name, const char* about) {
-    auto* command = all_->add_subcommand(name, about);
+    auto* command = backend_->add_subcommand(name, about);
     command->add_option("ADDR", order_.backend, "Its name or address, as pgsteer status shows it")
         ->required();
+    add_control_option(command, control_socket_);
     return command;
   }
 
+  std::string& control_socket_;
   pgsteer::admin::backend_order order_;
   std::string time_;
-  CLI::App* all_;
+  CLI::App* backend_;
+  CLI::App* drain_all_;
   CLI::App* disable_;
   CLI::App* drain_;
   CLI::App* resume_;
@@ -234,16 +247,9 @@ int parse_and_dispatch(int argc, char** argv) {
   auto* config_command = app.add_subcommand(
       "config", "Show the configuration that a running pgsteer goes by, defaults included");
   const session_commands sessions(app);
-  backend_command backend(app);
-  auto* drain_command = app.add_subcommand("drain", "Have a running pgsteer drain and end, as SIGTERM does");
-  std::vector<CLI::App*> asking = backend.commands();
-  asking.insert(asking.end(), {reload_command, upgrade_command, config_command, drain_command, sessions.list, sessions.kill});
-  for (auto* command : asking) {
-    command->add_option("--control", control_socket, "Its control.socket")
-        ->capture_default_str()
-        ->envname("PGSTEER_CONTROL")
-        ->type_name("PATH");
-  }
+  for (auto* command : {reload_command, upgrade_command, config_command, sessions.list, sessions.kill})
+    add_control_option(command, control_socket);
+  order_commands orders(app, control_socket);
   auto* status_command = app.add_subcommand("status", "Show the backends of a running pgsteer");
   status_command->add_option("--admin", admin_url, "Its admin address")
       ->capture_default_str()
@@ -263,8 +269,7 @@ int parse_and_dispatch(int argc, char** argv) {
     return pgsteer::admin::run_upgrade(control_socket, binary, std::cout, std::cerr);
   }
   if (sessions.is_asked()) return sessions.run(control_socket);
-  if (backend.is_parsed()) return backend.run(control_socket);
-  if (drain_command->parsed()) return pgsteer::admin::run_drain(control_socket, std::cout, std::cerr);
+  if (orders.is_parsed()) return orders.run();
   if (config_command->parsed()) return pgsteer::admin::run_config(control_socket, std::cout, std::cerr);
   return pgsteer::admin::run_status(admin_url, std::cout, std::cerr);
 }

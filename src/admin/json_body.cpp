@@ -6,7 +6,11 @@
 
 namespace pgsteer::admin {
 
+namespace {
+
 namespace json = boost::json;
+
+}  // namespace
 
 json_body::json_body(std::string_view text) {
   if (text.empty()) return;

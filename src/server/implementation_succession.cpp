@@ -118,9 +118,11 @@ succession::offer server::implementation::make_offer() const {
   succession::offer offer;
   offer.from = {.version = PGSTEER_VERSION, .pid = ::getpid()};
   offer.topology = keeper_.recollect();
-  offer.has_primary = present.is_rw_open(clock::now());
-  offer.has_standby = std::ranges::any_of(present.topology.snapshot->backends,
-                                          [](const auto& each) { return each.is_ro_eligible; });
+  const topology::topology_snapshot& known = *present.topology.snapshot;
+  offer.has_primary = present.is_rw_open(clock::now()) || known.is_primary_kept_by_order();
+  offer.has_standby = std::ranges::any_of(known.backends, [](const auto& each) {
+    return each.is_usable() && each.role == topology::role::standby;
+  });
   return offer;
 }
 
@@ -219,9 +221,9 @@ std::string server::implementation::what_is_missing() const {
   for (const topology::backend_status& each : backends) {
     if (each.is_leaving) continue;
     if (!keeper_.has_asked(each.id)) unasked += " " + to_string(each.address);
-    if (is_proven_since(each, started_at_)) {
-      has_primary = has_primary || each.is_rw_eligible;
-      has_any = has_any || each.is_rw_eligible || each.is_ro_eligible;
+    if (is_proven_since(each, started_at_) && each.is_usable()) {
+      has_primary = has_primary || each.role == topology::role::primary;
+      has_any = true;
     }
     reasons += "; " + to_string(each.address) + ": " + topology::to_string(each.reason);
   }

@@ -249,7 +249,7 @@ TEST_F(OperatorOrder, OutlastsAnUpgrade) {
     if (each.at("address").as_string() != to_string(cluster_.standby(1).address())) continue;
     const auto left = each.at("order").at("left_ms").as_int64();
     EXPECT_LE(left, 3'600'000);
-    EXPECT_GT(left, 3'600'000 - 1000 * std::chrono::seconds(patience).count());
+    EXPECT_GT(left, 3'600'000 - patience.count());
   }
   fake_client held(after.rw());
   held.send(app_startup_message());
@@ -270,7 +270,9 @@ TEST_F(OperatorOrder, IsRefusedWhileAnotherProcessTakesOver) {
   ASSERT_TRUE(eventually(patience, [&] { return after.admin_get("/api/v1/topology").status == 200; }));
   const printed said = order(to_string(cluster_.standby(1).address()), order_kind::drain);
   EXPECT_EQ(said.code, 1);
-  EXPECT_THAT(said.err, HasSubstr("taking over"));
+  // Whichever of them has the socket by now.
+  EXPECT_THAT(said.err,
+              ::testing::AnyOf(HasSubstr("is still taking over"), HasSubstr("is under way already")));
   EXPECT_EQ(drain_all().code, 1);
   cluster_.primary().promote(2);
   EXPECT_TRUE(held.read_login().is_logged_in);

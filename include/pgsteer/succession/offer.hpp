@@ -38,7 +38,7 @@ struct greeting {
 struct offer {
   greeting from;
   topology::recollection topology;
-  bool has_primary = false;  // takes new sessions
+  bool has_primary = false;  // takes new sessions, or would but for the operator's order
   bool has_standby = false;  // likewise
   std::size_t sockets = 0;
 };

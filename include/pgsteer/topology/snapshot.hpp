@@ -62,7 +62,11 @@ struct backend_status {
   [[nodiscard]] bool is_drained() const noexcept {
     return order && order->what == operator_order::kind::drain;
   }
-  // But for the operator's order it would take new sessions.
+  // It takes new sessions, or would but for the operator's order.
+  [[nodiscard]] bool is_usable() const noexcept {
+    return is_rw_eligible || is_ro_eligible || is_kept_by_order_alone();
+  }
+  // It would take them, and nothing else keeps it from that.
   [[nodiscard]] bool is_kept_by_order_alone() const noexcept {
     return reason.what == verdict_reason::kind::primary_ordered ||
            reason.what == verdict_reason::kind::standby_ordered;

@@ -63,13 +63,7 @@ class Exposition : public testing::Test {
     view_.limits = {{"sessions", 95, 96}, {"concurrent_dials", 64, {}}};
     view_.listeners = {&rw_, &ro_};
     view_.close_reasons = {"client_closed", "backend_lost"};
-    view_.backends = {
-        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, 47, &first_, 35, 36},
-        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, -1, nullptr, 0, 0},
-    };
-    view_.backends[0].zone = "west";
-    view_.backends[0].is_in_own_zone = true;
-    view_.backends[1].order = "drain";
+    fill_backends();
     view_.discovery = {{"pods", true, 81, {{"added", 82}, {"bookmark", 83}}, {{"gone", 84}}, 12.5}};
     view_.reloads = &reloads_;
     view_.cancels = &cancels_;
@@ -83,6 +77,16 @@ class Exposition : public testing::Test {
     view_.is_rw_closed = true;
     view_.primary_changes = 2;
     view_.primary_since_seconds = 1700000100.5;
+  }
+
+  void fill_backends() {
+    view_.backends = {
+        {"10.0.0.1:5432", "primary", true, false, 3, 0, 0, 0.041, 47, &first_, 35, 36},
+        {"[fd00::2]:5432", "standby", false, true, 3, 16777216, 1.5, -1, -1, nullptr, 0, 0},
+    };
+    view_.backends[0].zone = "west";
+    view_.backends[0].is_in_own_zone = true;
+    view_.backends[1].order = "drain";
   }
 
   listener_counters rw_{"rw", 2};
