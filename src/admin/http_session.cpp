@@ -95,7 +95,7 @@ asio::awaitable<http_session::received> http_session::read() {
   parser.header_limit(limits_.header_bytes_max);
   parser.body_limit(boost::none);  // of one that is not read the announced length does not matter
   if (limits_.body_bytes_max > 0) parser.body_limit(limits_.body_bytes_max);
-  auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
+  const auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
   received next;
   next.refusal = ec ? refusal_of(ec) : refusal_of(parser);
   if (ec || next.refusal) co_return next;

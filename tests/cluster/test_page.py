@@ -110,6 +110,19 @@ def test_traffic_is_shown_as_it_passes(cluster, proxy, browser, connect):
     assert_clean(page, proxy)
 
 
+# Whoever looks at the page knows why a backend takes nobody, and for how long.
+def test_an_order_is_shown(cluster, proxy, browser):
+    standby = cluster.standbys()[0]
+    page = browser.open(address_of(proxy))
+    page.wait_text("#live", "live")
+    assert proxy.command("backend", "disable", standby.address, "--for", "1h").returncode == 0
+    page.wait_text("#backends tbody", "standby, disabled by the operator")
+    page.wait_text("#backends tbody", "59 min left")
+    assert proxy.command("backend", "resume", standby.address).returncode == 0
+    wait_until(lambda: "by the operator" not in page.text("#backends tbody"), what="the order to be gone")
+    assert_clean(page, proxy)
+
+
 # Read at night, and on the phone that woke its reader up.
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 def test_it_is_readable_on_a_phone_and_in_the_dark(cluster, proxy, browser, is_dark):

@@ -103,6 +103,22 @@ def test_encrypted_sessions_make_way_once_they_are_quiet(cluster, run_pgsteer, c
     assert proxy.metrics()['pgsteer_sessions_closed_total{listener="rw",reason="backend_shutting_down"}'] == 3
 
 
+# By the operator's order, for which nothing is urgent.
+def test_encrypted_sessions_leave_a_drained_backend_once_they_are_quiet(cluster, run_pgsteer, connect):
+    proxy = run_pgsteer(cluster)
+    idle, waiting = (connect(proxy.rw_port, sslmode="require") for _ in range(2))
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(waiting, "select 42 from pg_sleep(8)")))
+    asking.start()
+    done = proxy.command("backend", "drain", cluster.primary.address)
+    assert done.returncode == 0, done.stderr
+    assert_ended(idle)
+    asking.join(PATIENCE)
+    assert answers == [42]
+    assert_ended(waiting)
+    wait_until(lambda: proxy.closed_sessions("backend_drained") == 2, what="both to be accounted for")
+
+
 def log_in_encrypted(cluster, port: int, receive_buffer: int) -> WireClient:
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -34,6 +34,7 @@ TEST(StatusPage, ShowsEveryFigure) {
                            "3.2 s",
                            "never",
                            "leaving",
+                           "10 min left",
                            "primary on the highest timeline",
                            "7711374223114453103",
                            "[fd00::3]:5432",
