@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from .units import formatted
 
 COLOURS = ["#3274d9", "#56a64b", "#e0752d", "#b877d9", "#e02f44", "#37a2a0", "#f2cc0c", "#8f3bb8", "#705da0", "#447ebc"]
-NAMED = {"green": "#56a64b", "blue": "#6e9fff", "red": "#e02f44"}
+NAMED = {"green": "#56a64b", "blue": "#6e9fff", "red": "#e02f44", "orange": "#ff780a"}
 LEGEND_MAX = 8
 LEGEND_SIGNS_PER_INCH = 18
 

@@ -22,7 +22,7 @@ function(g, q) {
         q.of_backend('pgsteer_backend_order', 'order="disable"'),
         q.of_backend('pgsteer_backend_order', 'order="drain"'),
       ]), '{{backend}}'),
-    ], [['1', 'disabled', 'orange'], ['2', 'drained', 'orange']], 8) + g.if_none('no backend is under an order'),
+    ], [['1', 'disabled', 'orange'], ['2', 'drained', 'red']], 8) + g.if_none('no backend is under an order'),
     g.timeseries('Timelines and the fence', 'The timeline each backend is on, and the fence: the highest one ever seen on a primary. Who is below it is not used.', 'short', [
       g.target(q.max('backend', q.of_backend('pgsteer_backend_timeline')), '{{backend}}'),
       g.target('max(%s)' % q.of_pgsteer('pgsteer_fence_timeline'), 'fence'),
