@@ -110,7 +110,7 @@ void print_sessions(const std::vector<live_session>& shown, std::size_t all, std
 void print_sessions_json(const std::vector<live_session>& shown, std::ostream& out) {
   out << R"({"sessions":[)";
   for (std::size_t i = 0; i < shown.size(); ++i)
-    out << (i == 0 ? "\n" : ",\n") << json::serialize(to_json(shown[i]));
+    out << (i == 0 ? "\n" : ",\n") << terminal_safe_json(json::serialize(to_json(shown[i])));
   out << "\n]}\n";
 }
 

@@ -8,10 +8,12 @@
 namespace pgsteer::admin {
 namespace {
 
-// Characters that take no place, change the direction of what follows or end the line: Unicode's Cf, Zl and
-// Zp of the General Punctuation block, and the byte order mark.
-bool is_unseen(std::uint32_t code_point) {
-  return (code_point >= 0x200b && code_point <= 0x200f) || (code_point >= 0x2028 && code_point <= 0x202e) ||
+// What a terminal acts on instead of showing it. C0, DEL and C1: the last holds the one-character form of ESC
+// [ (ECMA-48, 5.4). Then what takes no place, changes the direction of what follows or ends the line:
+// Unicode's Cf, Zl and Zp of the General Punctuation block, the Arabic letter mark and the byte order mark.
+bool is_acted_on(std::uint32_t code_point) {
+  return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || code_point == 0x61c ||
+         (code_point >= 0x200b && code_point <= 0x200f) || (code_point >= 0x2028 && code_point <= 0x202e) ||
          (code_point >= 0x2060 && code_point <= 0x206f) || code_point == 0xfeff;
 }
 
@@ -104,9 +106,24 @@ std::string terminal_safe(std::string_view text) {
   std::string safe;
   for (auto at = valid.begin(); at != valid.end();) {
     const auto code_point = traits::decode(at, valid.end());
-    // C0, DEL and C1: the last holds the one-character form of ESC [ (ECMA-48, 5.4).
-    const bool is_control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
-    traits::encode(is_control || is_unseen(code_point) ? '?' : code_point, std::back_inserter(safe));
+    traits::encode(is_acted_on(code_point) ? '?' : code_point, std::back_inserter(safe));
+  }
+  return safe;
+}
+
+std::string terminal_safe_json(std::string_view serialized) {
+  using traits = boost::nowide::utf::utf_traits<char>;
+  std::string safe;
+  for (auto at = serialized.begin(); at != serialized.end();) {
+    const auto start = at;
+    const auto code_point = traits::decode(at, serialized.end());
+    if (code_point < 0x7f || !is_acted_on(code_point)) {
+      safe.append(start, at);
+      continue;
+    }
+    std::array<char, 16> escaped{};
+    std::snprintf(escaped.data(), escaped.size(), "\\u%04x", static_cast<unsigned>(code_point));
+    safe += escaped.data();
   }
   return safe;
 }

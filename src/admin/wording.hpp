@@ -28,5 +28,8 @@ namespace pgsteer::admin {
 // Well-formed text for a terminal: control characters become '?', so that no escape sequence gets through,
 // and so do those that nobody sees, so that no line reads otherwise than it is.
 [[nodiscard]] std::string terminal_safe(std::string_view text);
+// JSON, which is well-formed and holds no control character below 0x20 but line feeds of its own: the same
+// characters become escapes, so that it means what it did.
+[[nodiscard]] std::string terminal_safe_json(std::string_view serialized);
 
 }  // namespace pgsteer::admin

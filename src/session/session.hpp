@@ -70,7 +70,6 @@ class session final : public relay::flow_owner, public boost::intrusive::list_ba
   [[nodiscard]] time_point first_query_due(const login::removal& why) const;
   [[nodiscard]] time_point turn_to_leave(const login::removal& why);
   void review_if_due();
-  [[nodiscard]] session_stage stage() const noexcept;
   [[nodiscard]] std::string_view detail() const noexcept {
     return detail_ ? std::string_view(*detail_) : std::string_view();
   }

@@ -76,6 +76,8 @@ TEST(Wording, NoControlCharacterReachesATerminal) {
 // Zero width, right to left, a line's end, the byte order mark; a dash and an ellipsis are text.
 TEST(Wording, ATerminalIsNotTurnedRound) {
   EXPECT_EQ(terminal_safe("a\u200bb\u202ec\u2028d\u2066e\ufefff"), "a?b?c?d?e?f");
+  EXPECT_EQ(terminal_safe_json("[\"a\u200b\u009b\x7f\u061c\u00e9\U0001f600\\n\",\n1]"),
+            "[\"a\\u200b\\u009b\\u007f\\u061c\u00e9\U0001f600\\n\",\n1]");
   EXPECT_EQ(terminal_safe("\u2014\u2026\u00a0\U0001f600"), "\u2014\u2026\u00a0\U0001f600");
 }
 
