@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "admin/json_fields.hpp"
 #include "admin/session_list_json.hpp"
 #include "admin/text_table.hpp"
 #include "admin/wording.hpp"
@@ -23,8 +24,7 @@ session_report report_in(const json::object& from) {
     report.sessions.push_back(read_live_session(each).value());
   for (const json::value& each : from.at("backends").as_array()) {
     const json::object& of = each.as_object();
-    report.rest.backends.push_back(
-        {json::value_to<std::string>(of.at("name")), json::value_to<std::string>(of.at("address"))});
+    report.rest.backends.push_back({text_at(of, "name"), text_at(of, "address")});
   }
   for (const json::value& each : from.at("missing").as_array())
     report.rest.missing.push_back(json::value_to<std::string>(each));

@@ -3,9 +3,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value_to.hpp>
-#include <string_view>
 
+#include "admin/json_fields.hpp"
 #include "admin/wording.hpp"
 
 namespace pgsteer::admin {
@@ -15,15 +14,6 @@ namespace json = boost::json;
 
 json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(well_formed(text));
-}
-
-// These throw if the key is missing or of another type; who calls them turns that into nothing.
-std::string text_at(const json::object& from, std::string_view key) {
-  const json::value& found = from.at(key);
-  return found.is_null() ? std::string() : json::value_to<std::string>(found);
-}
-std::uint64_t count_at(const json::object& from, std::string_view key) {
-  return from.at(key).to_number<std::uint64_t>();
 }
 
 live_session session_in(const json::object& from) {

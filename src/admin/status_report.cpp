@@ -5,6 +5,7 @@
 #include <boost/json/value_to.hpp>
 #include <ostream>
 
+#include "admin/json_fields.hpp"
 #include "admin/text_table.hpp"
 #include "admin/wording.hpp"
 
@@ -13,23 +14,15 @@ namespace {
 
 namespace json = boost::json;
 
-// Both throw if the key is missing or of another type; read_report() turns that into nothing.
-std::string text(const json::object& of, std::string_view key) {
-  return json::value_to<std::string>(of.at(key));
-}
-std::uint64_t number(const json::object& of, std::string_view key) {
-  return of.at(key).to_number<std::uint64_t>();
-}
-
 reported_backend backend_of(const json::object& of) {
   reported_backend backend;
-  backend.address = text(of, "address");
-  backend.role = text(of, "role");
-  backend.lsn = text(of, "lsn");
-  backend.reason = text(of, "reason");
-  backend.timeline = number(of, "timeline");
-  backend.replay_lag_bytes = number(of, "replay_lag_bytes");
-  backend.sessions = number(of, "sessions");
+  backend.address = text_at(of, "address");
+  backend.role = text_at(of, "role");
+  backend.lsn = text_at(of, "lsn");
+  backend.reason = text_at(of, "reason");
+  backend.timeline = count_at(of, "timeline");
+  backend.replay_lag_bytes = count_at(of, "replay_lag_bytes");
+  backend.sessions = count_at(of, "sessions");
   backend.is_rw_eligible = of.at("rw_eligible").as_bool();
   backend.is_ro_eligible = of.at("ro_eligible").as_bool();
   if (const json::value& age = of.at("probe_age_ms"); !age.is_null()) {
@@ -43,9 +36,9 @@ reported_backend backend_of(const json::object& of) {
 
 status_report report_of(const json::object& topology, const json::object& readyz) {
   status_report report;
-  report.generation = number(topology, "generation");
-  report.fence_timeline = number(topology, "fence_timeline");
-  report.system_identifier = text(topology, "system_identifier");
+  report.generation = count_at(topology, "generation");
+  report.fence_timeline = count_at(topology, "fence_timeline");
+  report.system_identifier = text_at(topology, "system_identifier");
   if (const json::value& primary = topology.at("primary"); !primary.is_null()) {
     report.primary = json::value_to<std::string>(primary);
   }
@@ -56,8 +49,8 @@ status_report report_of(const json::object& topology, const json::object& readyz
   report.is_draining = readyz.at("draining").as_bool();
   for (const json::value& each : readyz.at("listeners").as_array()) {
     const json::object& of = each.as_object();
-    report.listeners.push_back({text(of, "name"), text(of, "address"), text(of, "route"),
-                                of.at("ready").as_bool(), text(of, "reason")});
+    report.listeners.push_back({text_at(of, "name"), text_at(of, "address"), text_at(of, "route"),
+                                of.at("ready").as_bool(), text_at(of, "reason")});
   }
   return report;
 }

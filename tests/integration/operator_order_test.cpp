@@ -4,14 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "pgsteer/admin/order_command.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/test_proxy.hpp"
 
 namespace pgsteer::test {
@@ -22,15 +22,9 @@ using ::testing::HasSubstr;
 
 class OperatorOrder : public ::testing::Test {
  protected:
-  OperatorOrder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-order-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~OperatorOrder() override { std::filesystem::remove_all(folder_); }
-
   test_proxy::adjustment with_control(unsigned workers = 2) {
     return [this, workers](config::config& options) {
-      options.control.socket = folder_ + "/control.sock";
+      options.control.socket = folder_.path() + "/control.sock";
       options.workers = workers;
     };
   }
@@ -44,7 +38,7 @@ class OperatorOrder : public ::testing::Test {
     std::ostringstream out;
     std::ostringstream err;
     const int code =
-        admin::run_backend_order(folder_ + "/control.sock", {whom, what, time}, "a while", out, err);
+        admin::run_backend_order(folder_.path() + "/control.sock", {whom, what, time}, "a while", out, err);
     return {code, out.str(), err.str()};
   }
   void expect_ordered(const fake_postgres& whom, std::optional<order_kind> what,
@@ -55,11 +49,11 @@ class OperatorOrder : public ::testing::Test {
   printed drain_all() const {
     std::ostringstream out;
     std::ostringstream err;
-    const int code = admin::run_drain(folder_ + "/control.sock", out, err);
+    const int code = admin::run_drain(folder_.path() + "/control.sock", out, err);
     return {code, out.str(), err.str()};
   }
 
-  std::string folder_;
+  const temporary_folder folder_;
   fake_cluster cluster_{2};
 };
 
@@ -76,6 +70,15 @@ fake_client reader_on(const test_proxy& proxy, const std::string& name) {
     EXPECT_TRUE(client.startup().is_logged_in);
     if (client.query("whoami").value() == name) return client;
   }
+}
+
+std::vector<fake_client> writers_on(const test_proxy& proxy, int count) {
+  std::vector<fake_client> writers;
+  for (int i = 0; i < count; ++i) {
+    writers.emplace_back(proxy.rw());
+    EXPECT_TRUE(writers.back().startup().is_logged_in);
+  }
+  return writers;
 }
 
 std::string reason_of(const test_proxy& proxy, const fake_postgres& of) {
@@ -137,11 +140,7 @@ TEST_F(OperatorOrder, SessionsLeaveADrainedBackendOneAfterTheOther) {
   constexpr int sessions = 30;
   test_proxy proxy(cluster_.endpoints(), with_control(1));
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
-  std::vector<fake_client> idle;
-  for (int i = 0; i < sessions; ++i) {
-    idle.emplace_back(proxy.rw());
-    ASSERT_TRUE(idle.back().startup().is_logged_in);
-  }
+  std::vector<fake_client> idle = writers_on(proxy, sessions);
   const auto begun = clock::now();
   expect_ordered(cluster_.primary(), order_kind::drain);
   for (fake_client& each : idle) expect_drained(each);
@@ -152,11 +151,7 @@ TEST_F(OperatorOrder, WhoHasNotHadItsTurnStaysIfTheDrainIsTakenBack) {
   constexpr int sessions = 60;
   test_proxy proxy(cluster_.endpoints(), with_control(1));
   ASSERT_TRUE(proxy.wait_for_backends(1, 2));
-  std::vector<fake_client> idle;
-  for (int i = 0; i < sessions; ++i) {
-    idle.emplace_back(proxy.rw());
-    ASSERT_TRUE(idle.back().startup().is_logged_in);
-  }
+  std::vector<fake_client> idle = writers_on(proxy, sessions);
   fake_client& busy = idle.front();
   ASSERT_EQ(busy.query("begin").status, 'T');
   expect_ordered(cluster_.primary(), order_kind::drain);

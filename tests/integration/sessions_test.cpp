@@ -7,7 +7,6 @@
 #include <atomic>
 #include <boost/json/parse.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "pgsteer/admin/session_command.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/test_proxy.hpp"
 
 namespace pgsteer::test {
@@ -24,13 +24,7 @@ using ::testing::HasSubstr;
 
 class Sessions : public ::testing::Test {
  protected:
-  Sessions() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-sessions-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~Sessions() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string control() const { return folder_ + "/control.sock"; }
+  [[nodiscard]] std::string control() const { return folder_.path() + "/control.sock"; }
   test_proxy::adjustment with_control(unsigned workers = 2) {
     return [this, workers](config::config& options) {
       options.control.socket = control();
@@ -70,7 +64,7 @@ class Sessions : public ::testing::Test {
     return code;
   }
 
-  std::string folder_;
+  const temporary_folder folder_;
   std::string told_;
   fake_cluster cluster_{1};
 };

@@ -6,8 +6,6 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <thread>
@@ -18,6 +16,7 @@
 #include "pgsteer/succession/session_batch.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/test_proxy.hpp"
 
 namespace pgsteer::test {
@@ -39,14 +38,9 @@ void say(parcel_socket& to, word::kind what, std::string why = {}) {
 
 class UpgradePeers : public ::testing::Test {
  protected:
-  UpgradePeers() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-peers-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~UpgradePeers() override { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] std::string control() const { return folder_ + "/control.sock"; }
+  [[nodiscard]] std::string control() const { return folder_.path() + "/control.sock"; }
 
-  std::string folder_;
+  const temporary_folder folder_;
   fake_cluster cluster_{1};
 };
 

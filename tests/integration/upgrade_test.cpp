@@ -2,14 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "support/byte_pattern.hpp"
 #include "support/data_plane.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/test_proxy.hpp"
 
 namespace pgsteer::test {
@@ -17,22 +16,16 @@ namespace {
 
 class Upgrade : public ::testing::Test {
  protected:
-  Upgrade() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-upgrade-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~Upgrade() override { std::filesystem::remove_all(folder_); }
-
   test_proxy::adjustment with_control(unsigned workers = 2) {
     return [this, workers](config::config& options) {
-      options.control.socket = folder_ + "/control.sock";
+      options.control.socket = folder_.path() + "/control.sock";
       options.workers = workers;
     };
   }
   // Its address, once the one before has nothing more.
   static void wait_until_taken_over(test_proxy& from) { ASSERT_EQ(from.wait_for_exit(), 0); }
 
-  std::string folder_;
+  const temporary_folder folder_;
   fake_cluster cluster_{1};
 };
 
@@ -236,7 +229,7 @@ TEST_F(Upgrade, WithNobodyThereItStartsAsUsual) {
   test_proxy before(cluster_.endpoints(), with_control());
   ASSERT_TRUE(before.wait_for_backends(1, 1));
   ASSERT_EQ(before.stop(), 0);
-  test_proxy after(cluster_.endpoints(), with_control(), folder_ + "/control.sock");
+  test_proxy after(cluster_.endpoints(), with_control(), folder_.path() + "/control.sock");
   EXPECT_EQ(who_answers(after.rw()), "primary");
 }
 

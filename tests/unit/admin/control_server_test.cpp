@@ -7,7 +7,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <sstream>
@@ -18,6 +17,7 @@
 #include "pgsteer/admin/control_command.hpp"
 #include "pgsteer/admin/hand_over_client.hpp"
 #include "support/eventually.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -28,8 +28,6 @@ using outcome = reload_report::outcome;
 class ControlServer : public ::testing::Test {
  protected:
   ControlServer() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-control-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     control_provider provider;
     provider.reload = [this](std::function<void(const reload_report&)> on_done) {
       ++reloads_;
@@ -56,7 +54,6 @@ class ControlServer : public ::testing::Test {
     on_thread([this] { server_.reset(); });
     work_.reset();
     thread_.join();
-    std::filesystem::remove_all(folder_);
   }
 
   void on_thread(const std::function<void()>& action) {
@@ -67,14 +64,14 @@ class ControlServer : public ::testing::Test {
     });
     done.get_future().wait();
   }
-  std::string path() const { return folder_ + "/control.sock"; }
+  std::string path() const { return folder_.path() + "/control.sock"; }
   http::status status_of(question asked) {
     const auto answers = ask(unix_path{path()}, {std::move(asked)}, test::patience);
     return answers ? answers->front().status : http::status{};
   }
   int reload_command() { return run_reload(path(), out_, err_); }
 
-  std::string folder_;
+  const test::temporary_folder folder_;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   reload_report report_;

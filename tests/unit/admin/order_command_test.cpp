@@ -7,12 +7,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <sstream>
 #include <thread>
 
 #include "pgsteer/admin/control_server.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -23,8 +23,6 @@ using order_outcome = backend_order_report::outcome;
 class OrderCommand : public ::testing::Test {
  protected:
   OrderCommand() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-order-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     control_provider provider;
     provider.order_backend = [this](const backend_order& order) {
       heard_ = order;
@@ -42,10 +40,9 @@ class OrderCommand : public ::testing::Test {
       work_.reset();
     });
     thread_.join();
-    std::filesystem::remove_all(folder_);
   }
 
-  std::string path() const { return folder_ + "/control.sock"; }
+  std::string path() const { return folder_.path() + "/control.sock"; }
   // What the command prints, and with which exit code.
   using printed = std::pair<int, std::string>;
   printed run(const backend_order& order, const std::string& time_in_words = "") {
@@ -63,7 +60,7 @@ class OrderCommand : public ::testing::Test {
     return {code, out.str() + err.str()};
   }
 
-  std::string folder_;
+  const test::temporary_folder folder_;
   boost::asio::io_context context_{1};
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
       context_.get_executor()};
@@ -128,10 +125,10 @@ TEST_F(OrderCommand, ToDrainAllOfIt) {
 TEST_F(OrderCommand, SaysThatNobodyIsThere) {
   std::ostringstream out;
   std::ostringstream err;
-  EXPECT_EQ(run_backend_order(folder_ + "/none", {"b", order_kind::drain, {}}, "", out, err), 3);
-  EXPECT_EQ(run_drain(folder_ + "/none", out, err), 3);
+  EXPECT_EQ(run_backend_order(folder_.path() + "/none", {"b", order_kind::drain, {}}, "", out, err), 3);
+  EXPECT_EQ(run_drain(folder_.path() + "/none", out, err), 3);
   EXPECT_EQ(out.str(), "");
-  EXPECT_TRUE(err.str().starts_with("pgsteer backend drain: " + folder_ + "/none: no such socket"));
+  EXPECT_TRUE(err.str().starts_with("pgsteer backend drain: " + folder_.path() + "/none: no such socket"));
 }
 
 }  // namespace

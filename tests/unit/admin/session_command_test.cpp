@@ -7,8 +7,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
-#include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <optional>
 #include <sstream>
@@ -18,6 +16,7 @@
 #include "admin/session_list_json.hpp"
 #include "pgsteer/admin/control_server.hpp"
 #include "support/eventually.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -27,8 +26,6 @@ using ::testing::HasSubstr;
 class SessionCommand : public ::testing::Test {
  protected:
   SessionCommand() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-sessions-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     control_provider provider;
     provider.sessions = [this](session_list_taker taker) {
       boost::asio::post(context_, [this, taker = std::move(taker)] {
@@ -49,7 +46,6 @@ class SessionCommand : public ::testing::Test {
     stop();
     work_.reset();
     thread_.join();
-    std::filesystem::remove_all(folder_);
   }
   void stop() {
     std::promise<void> done;
@@ -59,7 +55,7 @@ class SessionCommand : public ::testing::Test {
     });
     done.get_future().wait();
   }
-  std::string path() const { return folder_ + "/control.sock"; }
+  std::string path() const { return folder_.path() + "/control.sock"; }
   int list(const sessions_request& wanted = {}) { return run_sessions(path(), wanted, out_, err_); }
   int kill(const std::string& id) { return run_session_kill(path(), id, out_, err_); }
   boost::beast::http::status status_of(question asked) {
@@ -78,7 +74,7 @@ class SessionCommand : public ::testing::Test {
     made.state = "idle";
   }
 
-  std::string folder_;
+  const test::temporary_folder folder_;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   std::vector<live_session> sessions_;

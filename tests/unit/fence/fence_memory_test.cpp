@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "support/eventually.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::fence {
 namespace {
@@ -20,14 +21,8 @@ constexpr fence_mark third{{7}, {3}, {0x900}};
 
 class FenceMemory : public testing::Test {
  protected:
-  FenceMemory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-memory-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~FenceMemory() override { std::filesystem::remove_all(folder_); }
-
   std::unique_ptr<fence_memory> memory() {
-    auto made = std::make_unique<fence_memory>(control_, folder_, topology::system_identifier{},
+    auto made = std::make_unique<fence_memory>(control_, folder_.path(), topology::system_identifier{},
                                                [this](const auto& mark) { told_.push_back(mark); });
     EXPECT_EQ(made->recall(), "");
     return made;
@@ -44,9 +39,9 @@ class FenceMemory : public testing::Test {
     control_.restart();
     return control_.run_one_for(test::patience) == 1;
   }
-  std::optional<fence_mark> on_disk() const { return read_fence(folder_).mark; }
+  std::optional<fence_mark> on_disk() const { return read_fence(folder_.path()).mark; }
 
-  std::string folder_;
+  const test::temporary_folder folder_;
   boost::asio::io_context control_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{control_.get_executor()};
   std::vector<std::optional<fence_mark>> told_;
@@ -54,7 +49,7 @@ class FenceMemory : public testing::Test {
 
 TEST_F(FenceMemory, TellsAtStartWhatIsRemembered) {
   (void)memory();
-  ASSERT_EQ(write_fence(folder_, second), "");
+  ASSERT_EQ(write_fence(folder_.path(), second), "");
   (void)memory();
   EXPECT_EQ(told_, (std::vector<std::optional<fence_mark>>{std::nullopt, second}));
 }
@@ -94,7 +89,7 @@ TEST_F(FenceMemory, TakesTheOperatorsWord) {
   ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
   told_.clear();
   for (const std::optional<fence_mark>& wish : {std::optional(second), std::optional<fence_mark>()}) {
-    ASSERT_EQ(write_fence(folder_, wish), "");
+    ASSERT_EQ(write_fence(folder_.path(), wish), "");
     kept->reread();
     ASSERT_TRUE(run_until([&] { return !told_.empty(); }));
     EXPECT_EQ(told_, std::vector{wish});
@@ -109,7 +104,7 @@ TEST_F(FenceMemory, AMissingFileIsWrittenAgain) {
   kept->keep(second);
   ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
   told_.clear();
-  std::filesystem::remove(fence_path(folder_));
+  std::filesystem::remove(fence_path(folder_.path()));
   kept->reread();
   EXPECT_TRUE(run_until([&] { return on_disk() == second; }));
   EXPECT_TRUE(told_.empty());
@@ -121,7 +116,7 @@ TEST_F(FenceMemory, AnotherPositionIsTheSameFence) {
   kept->keep(second);
   ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
   told_.clear();
-  ASSERT_EQ(write_fence(folder_, fence_mark{second.system, second.timeline, {0x777}}), "");
+  ASSERT_EQ(write_fence(folder_.path(), fence_mark{second.system, second.timeline, {0x777}}), "");
   kept->reread();
   ASSERT_TRUE(run_next());
   EXPECT_TRUE(told_.empty());
@@ -134,12 +129,12 @@ TEST_F(FenceMemory, TriesAgainAndDoesNotBelieveTheOlderFile) {
   kept->keep(second);
   ASSERT_TRUE(run_until([&] { return !kept->is_unsaved(); }));
   told_.clear();
-  const std::string elsewhere = folder_ + ".elsewhere";
-  std::filesystem::rename(folder_, elsewhere);
+  const std::string elsewhere = folder_.path() + ".elsewhere";
+  std::filesystem::rename(folder_.path(), elsewhere);
   kept->keep(third);
   ASSERT_TRUE(run_next());
   EXPECT_TRUE(kept->is_unsaved());
-  std::filesystem::rename(elsewhere, folder_);
+  std::filesystem::rename(elsewhere, folder_.path());
   kept->reread();
   EXPECT_TRUE(run_until([&] { return !kept->is_unsaved(); }));  // the disk was read before
   EXPECT_TRUE(told_.empty());
@@ -150,7 +145,7 @@ class MovedFenceMemory : public FenceMemory {
  protected:
   MovedFenceMemory() { std::filesystem::create_directory(other_); }
 
-  std::string other_ = folder_ + "/other";
+  std::string other_ = folder_.path() + "/other";
 };
 
 TEST_F(MovedFenceMemory, GoesOnInTheOtherFolder) {
@@ -218,7 +213,7 @@ TEST_F(MovedFenceMemory, RemembersWithoutAFolderWhatAFolderGetsLater) {
   EXPECT_EQ(kept.recall(), "");
   kept.keep(second);
   EXPECT_FALSE(kept.is_unsaved()) << "nobody relies on it";
-  kept.move_to({folder_, read_fence(folder_), {}}, second);
+  kept.move_to({folder_.path(), read_fence(folder_.path()), {}}, second);
   ASSERT_TRUE(run_until([&] { return !kept.is_unsaved(); }));
   EXPECT_EQ(on_disk(), second);
   kept.move_to({}, second);

@@ -3,11 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "support/eventually.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::net {
 namespace {
@@ -17,12 +16,7 @@ namespace fs = std::filesystem;
 class FileWatch : public ::testing::Test {
  protected:
   FileWatch() { write(file_, "one"); }
-  ~FileWatch() override { fs::remove_all(folder_); }
 
-  static fs::path make_folder() {
-    std::string pattern = (fs::temp_directory_path() / "pgsteer-watch-XXXXXX").string();
-    return ::mkdtemp(pattern.data());
-  }
   static void write(const fs::path& to, const std::string& text) { std::ofstream(to) << text; }
   bool run_until_changes(std::size_t count) {
     const time_point limit = clock::now() + test::patience;
@@ -32,7 +26,8 @@ class FileWatch : public ::testing::Test {
   // Everything that comes within ten settle times is here.
   void run_a_while() { context_.run_for(10 * file_watch::settle_time); }
 
-  const fs::path folder_ = make_folder();
+  const test::temporary_folder temporary_;
+  const fs::path folder_ = temporary_.path();
   const fs::path file_ = folder_ / "pgsteer.yaml";
   boost::asio::io_context context_;
   std::vector<std::vector<std::string>> told_;

@@ -6,23 +6,18 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "pgsteer/net/socket.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace pgsteer::net {
 namespace {
 
 class UnixSocket : public ::testing::Test {
  protected:
-  UnixSocket() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pgsteer-unix-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/control.sock";
-  }
-  ~UnixSocket() override { std::filesystem::remove_all(folder_); }
+  UnixSocket() { path_ = folder_.path() + "/control.sock"; }
 
   result<listening_socket> listen_for_owner(const std::string& path) {
     return listen_unix(context_, path, unix_socket_access::owner);
@@ -37,7 +32,7 @@ class UnixSocket : public ::testing::Test {
   }
 
   boost::asio::io_context context_;
-  std::string folder_;
+  const test::temporary_folder folder_;
   std::string path_;
 };
 
@@ -54,12 +49,12 @@ TEST_F(UnixSocket, IsOpenToEverybodyIfItIsTo) {
 }
 
 TEST_F(UnixSocket, MayHaveAnAbstractName) {
-  const endpoint place{"@" + folder_, 5432};
+  const endpoint place{"@" + folder_.path(), 5432};
   const auto listening = listen(context_, place);
   ASSERT_TRUE(listening);
   EXPECT_EQ(to_endpoint(listening->local_endpoint()), place);
   EXPECT_EQ(listen(context_, place).error(), boost::asio::error::address_in_use);
-  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
 }
 
 TEST_F(UnixSocket, ReplacesWhatAnEndedProcessHasLeft) {
@@ -81,14 +76,14 @@ TEST_F(UnixSocket, LeavesAFileAlone) {
 }
 
 TEST_F(UnixSocket, NeedsItsFolder) {
-  EXPECT_EQ(listen_for_owner(folder_ + "/none/control.sock").error().value(), ENOENT);
+  EXPECT_EQ(listen_for_owner(folder_.path() + "/none/control.sock").error().value(), ENOENT);
 }
 
 TEST_F(UnixSocket, FileGoesUnlessItIsAnothers) {
   const auto first = listen_for_owner(path_);
   unix_socket_file file(path_);
   EXPECT_TRUE(file.is_in_place());
-  std::filesystem::rename(path_, folder_ + "/moved");
+  std::filesystem::rename(path_, folder_.path() + "/moved");
   EXPECT_FALSE(file.is_in_place());
   const auto second = listen_for_owner(path_);
   ASSERT_TRUE(second);
