@@ -130,6 +130,7 @@ def test_a_query_is_cancelled(cluster, run_pgsteer, connect):
     with pytest.raises(psycopg2.errors.QueryCanceled):
         def cancel_later() -> None:
             proxy.upgrade()
+            wait_until(lambda: proxy.metrics()['pgsteer_sessions{listener="ro"}'] == 1, what="the session")
             session.cancel()
         thread = threading.Thread(target=cancel_later)
         thread.start()

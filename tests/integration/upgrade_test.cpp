@@ -91,6 +91,7 @@ TEST_F(Upgrade, AQueryIsCancelledThroughTheNewProcess) {
   session.client.send(wire::query("hang"));
   test_proxy after(before, {});
   wait_until_taken_over(before);
+  ASSERT_TRUE(after.wait_for_metric("pgsteer_sessions", rw_label, 1)) << "it is with one of the workers";
   EXPECT_EQ(send_cancel(after.rw(), session.login.pid, session.login.key), stream_end::closed);
   EXPECT_EQ(session.client.read_query_result().sqlstate, "57014");
   EXPECT_EQ(after.metric("pgsteer_cancels_total", {{"result", "forwarded"}}), 1);
