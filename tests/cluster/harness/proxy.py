@@ -212,8 +212,11 @@ class Pgsteer:
         wait_until(is_so, what=f"{backend.address} to have {key}={value} and {words!r} as the reason")
 
     def wait_standbys(self, count: int) -> None:
-        wait_until(lambda: sum(b["ro_eligible"] and b["role"] == "standby" for b in self.topology()["backends"]) == count,
-                   what=f"{count} eligible standbys")
+        """Of several, none that is taken for want of another: it rests as soon as that one has rested."""
+        def is_taken(view: dict) -> bool:
+            is_last_resort = count > 1 and "lost repeatedly but the only one" in view["reason"]
+            return view["ro_eligible"] and view["role"] == "standby" and not is_last_resort
+        wait_until(lambda: sum(map(is_taken, self.topology()["backends"])) == count, what=f"{count} eligible standbys")
 
     def stood_still(self) -> bool:
         """The machine did not let it run for a second or more, so that it asked every backend anew."""
