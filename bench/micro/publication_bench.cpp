@@ -23,22 +23,12 @@
 #include "server/host_limits.hpp"
 #include "server/worker.hpp"
 #include "sockets.hpp"
+#include "support/shared_parts.hpp"
 
 namespace pgsteer::server {
 namespace {
 
 namespace asio = boost::asio;
-
-// What workers share, with nobody to listen to their hints.
-struct shared_parts {
-  login::permit_pools permits;
-  session::cancel_registry cancels;
-  metrics::cancel_counters cancel_counters;
-  session::awaited_login awaited;
-  session::session_ids ids;
-  session::worker_shared shared{
-      permits, cancels, cancel_counters, [](topology::backend_id, topology::hint) {}, awaited, ids};
-};
 
 runtime::state state_of(topology::topology_snapshot snapshot) {
   runtime::state made;
@@ -114,7 +104,7 @@ class lone_worker {
     bench::require(n == static_cast<ssize_t>(bytes.size()));
   }
 
-  shared_parts parts_;
+  test::shared_parts parts_;
   asio::io_context context_{1};
   metrics::relay_counters counters_;
   std::unique_ptr<relay::loop> loop_ = std::move(relay::loop::make(context_, {}, counters_).value());
@@ -194,7 +184,7 @@ void WakeHeldLogins(benchmark::State& state) {
 // From publish() on the control thread until every worker goes by the snapshot, and control knows. range(0):
 // workers.
 void publish_to_workers(benchmark::State& state, const runtime::state& one, const runtime::state& other) {
-  shared_parts parts;
+  test::shared_parts parts;
   asio::io_context control{1};
   const auto keep_control = asio::make_work_guard(control);
   runtime::publication sent(other);

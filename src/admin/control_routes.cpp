@@ -5,39 +5,18 @@
 #include <optional>
 #include <utility>
 
+#include "admin/awaited_report.hpp"
 #include "admin/control_reports.hpp"
 #include "admin/json_body.hpp"
 #include "admin/order_reports.hpp"
-#include "pgsteer/net/wait_point.hpp"
 
 namespace pgsteer::admin {
 namespace {
 
 namespace asio = boost::asio;
 
-// Less than what a command waits for.
-constexpr auto order_patience = seconds{50};
-constexpr std::string_view plain_text = "text/plain; charset=utf-8";
-constexpr std::string_view json_text = "application/json";
-
-// Where one waits for what the provider says later, perhaps after the wait is over.
-template <class Report>
-struct awaited_report {
-  explicit awaited_report(asio::io_context& context) : said(context) {}
-  net::wait_point said;
-  std::optional<Report> report;
-};
-
-template <class Report>
-auto note_in(const std::shared_ptr<awaited_report<Report>>& awaited) {
-  return [awaited](const Report& report) {
-    awaited->report = report;
-    awaited->said.wake();
-  };
-}
-
 response bad_body(const std::string& problem, unsigned version) {
-  return make_response(http::status::bad_request, plain_text, problem, version);
+  return make_response(http::status::bad_request, text_plain, problem, version);
 }
 
 http::status status_of(backend_order_report::outcome what) {
@@ -85,7 +64,7 @@ response control_pages::answer_at_once(const request& asked) const {
   }
   if (target == "/v1/config" && asked.method() == http::verb::get)
     return make_response(http::status::ok, "application/yaml", provider_.config_yaml(), asked.version());
-  return make_response(http::status::not_found, plain_text,
+  return make_response(http::status::not_found, text_plain,
                        "there are POST /v1/reload, /v1/upgrade, /v1/backend, /v1/drain and /v1/hand-over, "
                        "and GET /v1/config and /v1/sessions\n",
                        asked.version());
@@ -96,12 +75,12 @@ asio::awaitable<response> control_pages::reload(unsigned version) {
   provider_.reload(note_in(awaited));
   const bool is_over = co_await awaited->said.wait_until(clock::now() + order_patience);
   if (!is_over) {
-    co_return make_response(http::status::gateway_timeout, plain_text,
+    co_return make_response(http::status::gateway_timeout, text_plain,
                             "the configuration is still being read, and is taken in once it is", version);
   }
   const bool is_applied = awaited->report->what == reload_report::outcome::applied;
-  co_return make_response(is_applied ? http::status::ok : http::status::unprocessable_entity, json_text,
-                          to_json(*awaited->report), version);
+  co_return make_response(is_applied ? http::status::ok : http::status::unprocessable_entity,
+                          application_json, to_json(*awaited->report), version);
 }
 
 asio::awaitable<response> control_pages::upgrade(std::string body, unsigned version) {
@@ -112,11 +91,11 @@ asio::awaitable<response> control_pages::upgrade(std::string body, unsigned vers
   provider_.upgrade(binary, note_in(awaited));
   const bool is_over = co_await awaited->said.wait_until(clock::now() + order_patience);
   if (!is_over) {
-    co_return make_response(http::status::gateway_timeout, plain_text,
+    co_return make_response(http::status::gateway_timeout, text_plain,
                             "the upgrade is still under way: the log says what becomes of it", version);
   }
   const bool is_done = awaited->report->what == upgrade_report::outcome::done;
-  co_return make_response(is_done ? http::status::ok : http::status::conflict, json_text,
+  co_return make_response(is_done ? http::status::ok : http::status::conflict, application_json,
                           to_json(*awaited->report), version);
 }
 
@@ -125,12 +104,12 @@ response control_pages::order_backend(const request& asked) const {
   const backend_order order = read_backend_order(body);
   if (const std::string problem = body.problem(); !problem.empty()) return bad_body(problem, asked.version());
   const backend_order_report report = provider_.order_backend(order);
-  return make_response(status_of(report.what), json_text, to_json(report), asked.version());
+  return make_response(status_of(report.what), application_json, to_json(report), asked.version());
 }
 
 response control_pages::drain(unsigned version) const {
   const drain_report report = provider_.drain();
-  return make_response(report.problem.empty() ? http::status::ok : http::status::conflict, json_text,
+  return make_response(report.problem.empty() ? http::status::ok : http::status::conflict, application_json,
                        to_json(report), version);
 }
 
@@ -139,7 +118,7 @@ response control_pages::hand_over(const request& asked) const {
   const std::string why_not =
       is_understood ? provider_.why_no_hand_over() : "expected Upgrade: " + std::string(hand_over_protocol);
   if (!why_not.empty())
-    return make_response(http::status::conflict, plain_text, why_not + "\n", asked.version());
+    return make_response(http::status::conflict, text_plain, why_not + "\n", asked.version());
   response made(http::status::switching_protocols, asked.version());
   made.set(http::field::connection, "Upgrade");
   made.set(http::field::upgrade, hand_over_protocol);

@@ -14,9 +14,6 @@
 namespace pgsteer::admin {
 namespace {
 
-constexpr std::string_view text_plain = "text/plain; charset=utf-8";
-constexpr std::string_view application_json = "application/json";
-
 struct page {
   http::status status = http::status::ok;
   std::string_view content_type = text_plain;

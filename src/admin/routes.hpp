@@ -4,6 +4,7 @@
 // Control thread, since it calls the provider.
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <string_view>
 
 #include "pgsteer/admin/admin_server.hpp"
 
@@ -12,6 +13,10 @@ namespace pgsteer::admin {
 namespace http = boost::beast::http;
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
+
+// Content types.
+inline constexpr std::string_view text_plain = "text/plain; charset=utf-8";
+inline constexpr std::string_view application_json = "application/json";
 
 // The answer, with every header. For HEAD it carries the body too, for its length: send the header alone.
 [[nodiscard]] response respond(const request& asked, const admin_provider& provider);

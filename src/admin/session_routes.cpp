@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "admin/awaited_report.hpp"
 #include "admin/session_list_json.hpp"
-#include "pgsteer/net/wait_point.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -14,24 +14,6 @@ namespace asio = boost::asio;
 
 constexpr std::string_view sessions_path = "/v1/sessions";
 constexpr std::string_view kill_word = "/kill";
-// As for other orders; the provider itself waits for a silent worker for a far shorter time.
-constexpr auto session_patience = seconds{50};
-constexpr std::string_view session_text = "text/plain; charset=utf-8";
-constexpr std::string_view session_json = "application/json";
-
-// Filled by the provider, perhaps after the wait is over.
-struct awaited_list {
-  explicit awaited_list(asio::io_context& context) : said(context) {}
-  net::wait_point said;
-  session_list_text text;
-  std::string whole;
-};
-
-struct awaited_kill {
-  explicit awaited_kill(asio::io_context& context) : said(context) {}
-  net::wait_point said;
-  kill_report report;
-};
 
 // "3f2a" of /v1/sessions/3f2a/kill; nothing: it is no such path.
 std::optional<std::string> killed_id(std::string_view target) {
@@ -51,7 +33,7 @@ bool session_pages::is_for(std::string_view target) noexcept {
 asio::awaitable<response> session_pages::answer(request asked) {
   const unsigned version = asked.version();
   const auto killed = killed_id(asked.target());
-  response made = make_response(http::status::not_found, session_text,
+  response made = make_response(http::status::not_found, text_plain,
                                 "there are GET /v1/sessions and POST /v1/sessions/ID/kill\n", version);
   if (asked.target() == sessions_path && asked.method() == http::verb::get) {
     response listed = co_await list(version);
@@ -64,38 +46,35 @@ asio::awaitable<response> session_pages::answer(request asked) {
 }
 
 asio::awaitable<response> session_pages::list(unsigned version) {
-  const auto awaited = std::make_shared<awaited_list>(context_);
+  const auto awaited = std::make_shared<awaited_report<std::string>>(context_);
+  const auto text = std::make_shared<session_list_text>();
   session_list_taker taker;
-  taker.some = [awaited](const std::vector<live_session>& some) {
-    for (const live_session& each : some) awaited->text.add(each);
+  taker.some = [text](const std::vector<live_session>& some) {
+    for (const live_session& each : some) text->add(each);
   };
-  taker.over = [awaited](const session_list_taker::rest& rest) {
-    awaited->whole = awaited->text.finish(rest);
-    awaited->said.wake();
+  taker.over = [text, told = note_in(awaited)](const session_list_taker::rest& rest) {
+    told(text->finish(rest));
   };
   provider_.sessions(std::move(taker));
-  const bool is_over = co_await awaited->said.wait_until(clock::now() + session_patience);
+  const bool is_over = co_await awaited->said.wait_until(clock::now() + order_patience);
   if (!is_over) {
-    co_return make_response(http::status::gateway_timeout, session_text,
+    co_return make_response(http::status::gateway_timeout, text_plain,
                             "the sessions are still being gathered\n", version);
   }
-  co_return make_response(http::status::ok, session_json, std::move(awaited->whole), version);
+  co_return make_response(http::status::ok, application_json, std::move(*awaited->report), version);
 }
 
 asio::awaitable<response> session_pages::kill(std::string id, unsigned version) {
-  const auto awaited = std::make_shared<awaited_kill>(context_);
-  provider_.kill_session(id, [awaited](const kill_report& report) {
-    awaited->report = report;
-    awaited->said.wake();
-  });
-  const bool is_over = co_await awaited->said.wait_until(clock::now() + session_patience);
+  const auto awaited = std::make_shared<awaited_report<kill_report>>(context_);
+  provider_.kill_session(id, note_in(awaited));
+  const bool is_over = co_await awaited->said.wait_until(clock::now() + order_patience);
   if (!is_over) {
-    co_return make_response(http::status::gateway_timeout, session_text,
+    co_return make_response(http::status::gateway_timeout, text_plain,
                             "the session is still being looked for\n", version);
   }
-  const bool is_done = awaited->report.what == kill_report::outcome::done;
-  co_return make_response(is_done ? http::status::ok : http::status::conflict, session_json,
-                          to_json(awaited->report), version);
+  const bool is_done = awaited->report->what == kill_report::outcome::done;
+  co_return make_response(is_done ? http::status::ok : http::status::conflict, application_json,
+                          to_json(*awaited->report), version);
 }
 
 }  // namespace pgsteer::admin

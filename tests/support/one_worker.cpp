@@ -60,7 +60,7 @@ one_worker::one_worker(routing::target_session_attrs route, const engine_wrap& w
   loop_ = std::move(relay::loop::make(context_, options, relay_counters_).value());
   relay::engine& engine = wrap ? wrap(loop_->engine()) : loop_->engine();
   worker_.emplace(
-      context_, engine, [this] { loop_->wake(); }, shared_, unhurried_state(route));
+      context_, engine, [this] { loop_->wake(); }, parts_.shared, unhurried_state(route));
   thread_ = std::thread([this] { loop_->run(); });
 }
 
@@ -127,9 +127,9 @@ fake_client one_worker::connect(std::string_view bytes, std::optional<int> recei
   accepted.fd.reset(::accept4(listening_.value(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   peer.resize(size);
   accepted.address = peer;
-  accepted.admission = std::get<login::admitted>(login::admit(permits_, {}));
+  accepted.admission = std::get<login::admitted>(login::admit(parts_.permits, {}));
   accepted.accepted_at = clock::now();
-  accepted.id = ids_.draw();
+  accepted.id = parts_.ids.draw();
   on_worker([&] { session::start_session(*worker_, listener_, std::move(accepted)); });
   return client;
 }

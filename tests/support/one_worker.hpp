@@ -16,6 +16,7 @@
 #include "pgsteer/session/start_session.hpp"
 #include "support/fake_client.hpp"
 #include "support/fake_postgres.hpp"
+#include "support/shared_parts.hpp"
 
 namespace pgsteer::test {
 
@@ -45,18 +46,12 @@ class one_worker {
   [[nodiscard]] const metrics::listener_counters& counters() const noexcept { return listener_.counters; }
   [[nodiscard]] const metrics::relay_counters& relay_counters() const noexcept { return relay_counters_; }
   [[nodiscard]] const metrics::backend_counters& backend_counters() const noexcept { return use_->counters; }
-  [[nodiscard]] const login::permit_pools& permits() const noexcept { return permits_; }
+  [[nodiscard]] const login::permit_pools& permits() const noexcept { return parts_.permits; }
 
  private:
   void on_worker(const std::function<void()>& action);
 
-  login::permit_pools permits_;
-  session::cancel_registry cancels_;
-  metrics::cancel_counters cancel_counters_;
-  session::awaited_login awaited_;
-  session::session_ids ids_;
-  session::worker_shared shared_{
-      permits_, cancels_, cancel_counters_, [](topology::backend_id, topology::hint) {}, awaited_, ids_};
+  shared_parts parts_;
   session::listener_state listener_{0, "rw"};
   runtime::backend_use_ptr use_ = std::make_shared<runtime::backend_use>();
   endpoint address_;

@@ -4,9 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 #include <filesystem>
 #include <future>
 #include <sstream>
@@ -17,7 +15,7 @@
 #include "pgsteer/admin/control_command.hpp"
 #include "pgsteer/admin/hand_over_client.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_folder.hpp"
+#include "unit/admin/served_control.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -31,12 +29,12 @@ class ControlServer : public ::testing::Test {
     control_provider provider;
     provider.reload = [this](std::function<void(const reload_report&)> on_done) {
       ++reloads_;
-      boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(report_); });
+      control_.later([this, on_done = std::move(on_done)] { on_done(report_); });
     };
     provider.config_yaml = [] { return "workers: 2\n"; };
     provider.upgrade = [this](const std::string& binary, std::function<void(const upgrade_report&)> on_done) {
       binary_ = binary;
-      boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(upgraded_); });
+      control_.later([this, on_done = std::move(on_done)] { on_done(upgraded_); });
     };
     provider.order_backend = [this](const backend_order& order) {
       order_ = order;
@@ -45,35 +43,13 @@ class ControlServer : public ::testing::Test {
     provider.drain = [this] { return drained_; };
     provider.why_no_hand_over = [this] { return why_no_hand_over_; };
     provider.hand_over = [this](net::unique_fd connected) { handed_.set_value(std::move(connected)); };
-    server_.emplace(context_, control_options{path()}, std::move(provider));
-    EXPECT_EQ(server_->start(), "");
-    server_->serve();
-    thread_ = std::thread([this] { context_.run(); });
-  }
-  ~ControlServer() override {
-    on_thread([this] { server_.reset(); });
-    work_.reset();
-    thread_.join();
+    control_.serve(std::move(provider));
   }
 
-  void on_thread(const std::function<void()>& action) {
-    std::promise<void> done;
-    boost::asio::post(context_, [&] {
-      action();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-  std::string path() const { return folder_.path() + "/control.sock"; }
-  http::status status_of(question asked) {
-    const auto answers = ask(unix_path{path()}, {std::move(asked)}, test::patience);
-    return answers ? answers->front().status : http::status{};
-  }
+  std::string path() const { return control_.path(); }
+  boost::beast::http::status status_of(question asked) const { return control_.status_of(std::move(asked)); }
   int reload_command() { return run_reload(path(), out_, err_); }
 
-  const test::temporary_folder folder_;
-  boost::asio::io_context context_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   reload_report report_;
   int reloads_ = 0;
   upgrade_report upgraded_;
@@ -83,10 +59,9 @@ class ControlServer : public ::testing::Test {
   drain_report drained_;
   std::string why_no_hand_over_;
   std::promise<net::unique_fd> handed_;
-  std::optional<control_server> server_;
-  std::thread thread_;
   std::ostringstream out_;
   std::ostringstream err_;
+  served_control control_;
 };
 
 TEST_F(ControlServer, KnowsItsPaths) {
@@ -137,7 +112,7 @@ TEST_F(ControlServer, TheCommandTellsWhyNobodyHas) {
   EXPECT_NE(err_.str().find("it finds no primary"), std::string::npos);
   EXPECT_NE(err_.str().find("the running pgsteer goes on"), std::string::npos);
   EXPECT_EQ(err_.str().find('\x1b'), std::string::npos);
-  on_thread([this] { server_->stop(); });
+  control_.on_thread([](auto& server) { server->stop(); });
   EXPECT_EQ(run_upgrade(path(), "", out_, err_), 3);
 }
 
@@ -182,7 +157,7 @@ TEST_F(ControlServer, TellsWhyItHandsNothingOver) {
   EXPECT_EQ(answer.why_not, "pgsteer is stopping");
   EXPECT_EQ(status_of({"/v1/hand-over", question::kind::order}), http::status::conflict)
       << "it asks for no other protocol";
-  on_thread([this] { server_->stop(); });
+  control_.on_thread([](auto& server) { server->stop(); });
   EXPECT_TRUE(ask_for_hand_over(path()).is_nobody_there);
 }
 
@@ -207,13 +182,13 @@ TEST_F(ControlServer, TellsWhoIsOneTooMany) {
 }
 
 TEST_F(ControlServer, KnowsWhetherItsSocketIsInPlace) {
-  on_thread([this] { EXPECT_TRUE(server_->is_in_place()); });
+  control_.on_thread([](auto& server) { EXPECT_TRUE(server->is_in_place()); });
   std::filesystem::remove(path());
-  on_thread([this] { EXPECT_FALSE(server_->is_in_place()); });
+  control_.on_thread([](auto& server) { EXPECT_FALSE(server->is_in_place()); });
 }
 
 TEST_F(ControlServer, TheCommandSaysThatNobodyIsThere) {
-  on_thread([this] { server_->stop(); });
+  control_.on_thread([](auto& server) { server->stop(); });
   EXPECT_FALSE(std::filesystem::exists(path()));
   EXPECT_EQ(reload_command(), 3);
   EXPECT_NE(err_.str().find("is control.socket set in its configuration?"), std::string::npos) << err_.str();
@@ -226,11 +201,11 @@ TEST_F(ControlServer, AnswersWhoHasAskedBeforeItRetires) {
   std::thread client([&] { ended.set_value(reload_command()); });
   ASSERT_TRUE(test::eventually(test::patience, [&] {
     bool is_asked = false;
-    on_thread([&] {
+    control_.on_thread([&](auto& server) {
       is_asked = reloads_ == 1;
       if (!is_asked) return;
-      server_->retire();
-      server_.reset();
+      server->retire();
+      server.reset();
     });
     return is_asked;
   }));

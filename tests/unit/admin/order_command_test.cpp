@@ -3,16 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <cstdlib>
 #include <optional>
 #include <sstream>
-#include <thread>
 
 #include "pgsteer/admin/control_server.hpp"
-#include "support/temporary_folder.hpp"
+#include "unit/admin/served_control.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -29,20 +24,10 @@ class OrderCommand : public ::testing::Test {
       return answer_;
     };
     provider.drain = [this] { return drained_; };
-    server_.emplace(context_, control_options{path()}, std::move(provider));
-    EXPECT_EQ(server_->start(), "");
-    server_->serve();
-    thread_ = std::thread([this] { context_.run(); });
-  }
-  ~OrderCommand() override {
-    boost::asio::post(context_, [this] {
-      server_.reset();
-      work_.reset();
-    });
-    thread_.join();
+    control_.serve(std::move(provider));
   }
 
-  std::string path() const { return folder_.path() + "/control.sock"; }
+  std::string path() const { return control_.path(); }
   // What the command prints, and with which exit code.
   using printed = std::pair<int, std::string>;
   printed run(const backend_order& order, const std::string& time_in_words = "") {
@@ -60,15 +45,10 @@ class OrderCommand : public ::testing::Test {
     return {code, out.str() + err.str()};
   }
 
-  const test::temporary_folder folder_;
-  boost::asio::io_context context_{1};
-  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
-      context_.get_executor()};
   backend_order heard_;
   backend_order_report answer_{.what = order_outcome::done, .backend = "10.0.0.2:5432", .sessions = 12};
   drain_report drained_;
-  std::optional<control_server> server_;
-  std::thread thread_;
+  served_control control_;
 };
 
 TEST_F(OrderCommand, SaysWhatIsInForceAndUntilWhen) {
@@ -125,10 +105,10 @@ TEST_F(OrderCommand, ToDrainAllOfIt) {
 TEST_F(OrderCommand, SaysThatNobodyIsThere) {
   std::ostringstream out;
   std::ostringstream err;
-  EXPECT_EQ(run_backend_order(folder_.path() + "/none", {"b", order_kind::drain, {}}, "", out, err), 3);
-  EXPECT_EQ(run_drain(folder_.path() + "/none", out, err), 3);
+  EXPECT_EQ(run_backend_order(control_.folder() + "/none", {"b", order_kind::drain, {}}, "", out, err), 3);
+  EXPECT_EQ(run_drain(control_.folder() + "/none", out, err), 3);
   EXPECT_EQ(out.str(), "");
-  EXPECT_TRUE(err.str().starts_with("pgsteer backend drain: " + folder_.path() + "/none: no such socket"));
+  EXPECT_TRUE(err.str().starts_with("pgsteer backend drain: " + control_.folder() + "/none: no such socket"));
 }
 
 }  // namespace

@@ -5,23 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
+#include "support/io_thread.hpp"
 #include "unit/admin/sample.hpp"
 
 namespace pgsteer::admin {
@@ -29,17 +26,17 @@ namespace pgsteer::admin {
 class served_admin {
  public:
   explicit served_admin(admin_limits limits = {})
-      : server_(std::in_place, context_, admin_options{{"127.0.0.1", 0}}, provider_of(state_), limits) {
-    const auto bound = server_->start();
-    server_->serve();
-    EXPECT_TRUE(bound.has_value());
-    port_ = bound ? bound->port : std::uint16_t{0};
-    thread_ = std::thread([this] { context_.run(); });
+      : server_(std::in_place, thread_.context(), admin_options{{"127.0.0.1", 0}}, provider_of(state_),
+                limits) {
+    on_thread([this] {
+      const auto bound = server_->start();
+      server_->serve();
+      EXPECT_TRUE(bound.has_value());
+      port_ = bound ? bound->port : std::uint16_t{0};
+    });
   }
   ~served_admin() {
-    on_thread([this] { server_.reset(); });
-    work_.reset();
-    thread_.join();  // hangs if a connection outlives the server
+    on_thread([this] { server_.reset(); });  // and then it hangs if a connection outlives the server
   }
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -47,12 +44,7 @@ class served_admin {
   // Runs action on the server's thread and waits for it.
   template <class Action>
   void on_thread(Action action) {
-    std::promise<void> done;
-    boost::asio::post(context_, [&] {
-      action();
-      done.set_value();
-    });
-    done.get_future().wait();
+    thread_.call(std::move(action));
   }
   template <class Change>
   void change(Change change) {
@@ -68,12 +60,10 @@ class served_admin {
   }
 
  private:
-  boost::asio::io_context context_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   sample_state state_;
+  test::io_thread thread_;
   std::optional<admin_server> server_;
   std::uint16_t port_ = 0;
-  std::thread thread_;
 };
 
 class raw_client {

@@ -4,19 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
-#include <future>
-#include <optional>
 #include <sstream>
-#include <thread>
 
 #include "admin/admin_client.hpp"
 #include "admin/session_list_json.hpp"
 #include "pgsteer/admin/control_server.hpp"
-#include "support/eventually.hpp"
-#include "support/temporary_folder.hpp"
+#include "unit/admin/served_control.hpp"
 
 namespace pgsteer::admin {
 namespace {
@@ -28,40 +22,21 @@ class SessionCommand : public ::testing::Test {
   SessionCommand() {
     control_provider provider;
     provider.sessions = [this](session_list_taker taker) {
-      boost::asio::post(context_, [this, taker = std::move(taker)] {
+      control_.later([this, taker = std::move(taker)] {
         for (const live_session& each : sessions_) taker.some({each});
         taker.over(rest_);
       });
     };
     provider.kill_session = [this](const std::string& id, std::function<void(const kill_report&)> on_done) {
       killed_.push_back(id);
-      boost::asio::post(context_, [this, on_done = std::move(on_done)] { on_done(report_); });
+      control_.later([this, on_done = std::move(on_done)] { on_done(report_); });
     };
-    server_.emplace(context_, control_options{path()}, std::move(provider));
-    EXPECT_EQ(server_->start(), "");
-    server_->serve();
-    thread_ = std::thread([this] { context_.run(); });
+    control_.serve(std::move(provider));
   }
-  ~SessionCommand() override {
-    stop();
-    work_.reset();
-    thread_.join();
-  }
-  void stop() {
-    std::promise<void> done;
-    boost::asio::post(context_, [&] {
-      server_.reset();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-  std::string path() const { return folder_.path() + "/control.sock"; }
+  std::string path() const { return control_.path(); }
   int list(const sessions_request& wanted = {}) { return run_sessions(path(), wanted, out_, err_); }
   int kill(const std::string& id) { return run_session_kill(path(), id, out_, err_); }
-  boost::beast::http::status status_of(question asked) {
-    const auto answers = ask(unix_path{path()}, {std::move(asked)}, test::patience);
-    return answers ? answers->front().status : boost::beast::http::status{};
-  }
+  boost::beast::http::status status_of(question asked) const { return control_.status_of(std::move(asked)); }
   void add_session(const std::string& id, const std::string& user) {
     live_session& made = sessions_.emplace_back();
     made.id = id;
@@ -74,18 +49,14 @@ class SessionCommand : public ::testing::Test {
     made.state = "idle";
   }
 
-  const test::temporary_folder folder_;
-  boost::asio::io_context context_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   std::vector<live_session> sessions_;
   session_list_taker::rest rest_{.backends = {{"pg-1", "10.0.0.1:5432"}, {"pg-2", "10.0.0.2:5432"}},
                                  .missing = {}};
   kill_report report_;
   std::vector<std::string> killed_;
-  std::optional<control_server> server_;
-  std::thread thread_;
   std::ostringstream out_;
   std::ostringstream err_;
+  served_control control_;
 };
 
 TEST_F(SessionCommand, ListsThem) {
@@ -180,7 +151,7 @@ TEST_F(SessionCommand, KnowsItsPaths) {
 }
 
 TEST_F(SessionCommand, NobodyIsThere) {
-  stop();
+  control_.close();
   EXPECT_EQ(list(), 3);
   EXPECT_EQ(kill("1"), 3);
   EXPECT_THAT(err_.str(), HasSubstr("pgsteer sessions: "));

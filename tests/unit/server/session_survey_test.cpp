@@ -9,6 +9,7 @@
 #include <map>
 
 #include "support/eventually.hpp"
+#include "support/shared_parts.hpp"
 
 namespace pgsteer::server {
 namespace {
@@ -32,8 +33,8 @@ class SessionSurvey : public ::testing::Test {
 
   SessionSurvey() {
     for (int i = 0; i < 2; ++i) {
-      workers_.push_back(
-          std::move(worker::make(shared_, {}, state_with_one_listener(runtime::drain_step::none)).value()));
+      workers_.push_back(std::move(
+          worker::make(parts_.shared, {}, state_with_one_listener(runtime::drain_step::none)).value()));
       workers_.back()->start();
     }
   }
@@ -52,7 +53,7 @@ class SessionSurvey : public ::testing::Test {
       clients_.emplace_back(ends[0]);
       session::accepted_client accepted;
       accepted.fd.reset(ends[1]);
-      accepted.admission = std::get<login::admitted>(login::admit(permits_, {}));
+      accepted.admission = std::get<login::admitted>(login::admit(parts_.permits, {}));
       accepted.accepted_at = clock::now();
       to.take(listener_, std::move(accepted));
     }
@@ -91,13 +92,7 @@ class SessionSurvey : public ::testing::Test {
     return killed;
   }
 
-  login::permit_pools permits_;
-  session::cancel_registry cancels_;
-  metrics::cancel_counters cancel_counters_;
-  session::awaited_login awaited_;
-  session::session_ids ids_;
-  session::worker_shared shared_{
-      permits_, cancels_, cancel_counters_, [](topology::backend_id, topology::hint) {}, awaited_, ids_};
+  test::shared_parts parts_;
   session::listener_state listener_{0, "rw"};
   boost::asio::io_context control_{1};
   std::vector<net::unique_fd> clients_;
